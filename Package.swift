@@ -1,0 +1,44 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "settle",
+    products: [.executable(name: "settle", targets: ["settle"])],
+    targets: [
+        // C libraries, from Debian: libpq-dev, libzmq3-dev, libxxhash-dev.
+        .systemLibrary(name: "CPostgres"),
+        .systemLibrary(name: "CZeroMQ"),
+        .systemLibrary(name: "CXXHash"),
+
+        // Lowest first: a module imports only what stands above it here.
+        module("TradeModel"),
+        module("ServiceKit"),
+        module("CommandKit"),
+        module("EmbeddedPostgres"),
+        module("Repository", ["CPostgres", "CXXHash", "ServiceKit", "TradeModel"]),
+        module("TradeFeed", ["CZeroMQ", "ServiceKit", "TradeModel"]),
+        module("WalletClient", ["CXXHash", "Repository", "ServiceKit", "TradeModel"]),
+        module("SettlementWorkers", ["Repository", "ServiceKit", "TradeModel", "WalletClient"]),
+        .executableTarget(
+            name: "settle",
+            dependencies: [
+                "CommandKit", "EmbeddedPostgres", "Repository", "ServiceKit", "SettlementWorkers",
+                "TradeFeed", "TradeModel", "WalletClient",
+            ],
+            swiftSettings: strict),
+
+        tests("CommandKitTests", ["CommandKit"]),
+        tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
+        tests("TradeModelTests", ["TradeModel"]),
+    ]
+)
