@@ -1,0 +1,51 @@
+/// The id of an account, a trade, an order or an operation, as its owner writes it: text of 1 to 64 bytes.
+///
+/// Two ids are the same when their bytes are. Swift's `String` also calls "é" and "e" with a combining accent
+/// equal, which PostgreSQL does not: two customers must never become one.
+public struct Identifier: Sendable {
+    public let text: String
+
+    public static let byteCountMax = 64
+
+    /// Returns nil when the text is empty, longer than 64 bytes or holds control characters.
+    public init?(_ text: String) {
+        var text = text
+        let acceptable = text.withUTF8 { bytes in
+            (1...Self.byteCountMax).contains(bytes.count) && bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
+        }
+        guard acceptable else { return nil }
+        self.text = text
+    }
+
+    public init(_ number: UInt64) {
+        text = String(number)
+    }
+}
+
+extension Identifier: Hashable {
+    public static func == (left: Identifier, right: Identifier) -> Bool {
+        var left = left.text
+        var right = right.text
+        return left.withUTF8 { leftBytes in
+            right.withUTF8 { rightBytes in
+                leftBytes.count == rightBytes.count && leftBytes.elementsEqual(rightBytes)
+            }
+        }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+}
+
+extension Identifier: Comparable {
+    /// Byte order, which is PostgreSQL's order under collation "C".
+    public static func < (left: Identifier, right: Identifier) -> Bool {
+        left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
+    }
+}
+
+extension Identifier: CustomStringConvertible {
+    public var description: String { text }
+}

@@ -1,0 +1,40 @@
+/// One thing to be settled, with where it came from and what was received.
+public struct SettlementItem: Sendable {
+    public enum Subject: Sendable, Hashable {
+        case trade(Trade)
+        case operation(Operation)
+        /// What arrived is no trade that can be settled; it is to be parked.
+        case refused(RefusedMessage)
+    }
+
+    public enum Origin: Sendable, Hashable {
+        /// A message; the text names the way in, such as `zmq tcp://127.0.0.1:5558`.
+        case message(String)
+        /// A row of `trades` that waits as PENDING and is claimed by this process.
+        case pending(receivedSequence: Int64, attempts: Int)
+    }
+
+    public var subject: Subject
+    public var origin: Origin
+    /// The bytes as received; empty where the subject came from a table.
+    public var payload: [UInt8]
+
+    public init(_ subject: Subject, origin: Origin, payload: [UInt8] = []) {
+        self.subject = subject
+        self.origin = origin
+        self.payload = payload
+    }
+}
+
+/// A message that cannot become a trade, with as much of its name as could be read.
+public struct RefusedMessage: Hashable, Sendable {
+    public var rejection: Rejection
+    public var market: String?
+    public var tradeID: String?
+
+    public init(_ rejection: Rejection, market: String? = nil, tradeID: String? = nil) {
+        self.rejection = rejection
+        self.market = market
+        self.tradeID = tradeID
+    }
+}
