@@ -1,0 +1,43 @@
+/// Every limit of the service, with its default, in one place. The unit stands last in each name.
+public struct Limits: Sendable, Equatable {
+    /// How many trades wait in memory before the reader has to.
+    public var queueCapacity = 1_000
+    /// How many batches may be in work at once.
+    public var workerCount = 10
+    /// How many connections settle; nil means one for each core.
+    public var connectionCount: Int?
+    /// How many trades one transaction takes at most.
+    public var batchSizeMax = 500
+
+    /// How often a trade that fails by itself is tried.
+    public var retryAttemptsMax = 3
+    public var retryBackoffMilliseconds = 100
+    public var retryBackoffMillisecondsMax = 5_000
+
+    /// So many failures in a row to reach the database open the circuit breaker.
+    public var breakerFailuresMax = 3
+    public var breakerPauseMilliseconds = 200
+    public var breakerPauseMillisecondsMax = 5_000
+
+    public var connectTimeoutSeconds = 5
+    public var statementTimeoutMilliseconds = 30_000
+    public var lockTimeoutMilliseconds = 10_000
+    /// How often a batch is planned anew in one attempt because others moved the money it counted on.
+    public var replanRoundsMax = 20
+
+    /// How many balances, accounts and recent ids a connection remembers.
+    public var cachedBalancesMax = 200_000
+    public var recentTradesMax = 50_000
+
+    /// How often PENDING rows are looked for when no notification comes.
+    public var sweepIntervalMilliseconds = 1_000
+    /// How long a trade that waits for an older one is left alone.
+    public var deferralMilliseconds = 250
+    public var heartbeatIntervalMilliseconds = 2_000
+    /// A worker that was silent for so long is dead, and what it claimed is free.
+    public var heartbeatTimeoutMilliseconds = 10_000
+
+    public var shutdownTimeoutSeconds = 25
+
+    public init() {}
+}
