@@ -1,3 +1,4 @@
+import Repository
 import TradeModel
 
 /// What settles batches: the wallet actors over PostgreSQL, or a simulation of them in a test.
@@ -15,9 +16,6 @@ public protocol SettlementWallet: Sendable {
     /// Returns when the database may be asked again; at once while the circuit breaker is closed.
     func untilAvailable() async throws(CancellationError)
 }
-
-/// The number of a committed batch of settlements.
-public typealias BatchNumber = Int64
 
 /// What became of one item of a batch that was committed.
 public enum Outcome: Hashable, Sendable {

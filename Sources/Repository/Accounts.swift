@@ -1,0 +1,81 @@
+import TradeModel
+
+/// The number of an account; its text id is the customer's affair.
+public typealias AccountNumber = Int64
+
+public enum AccountKind: String, Sendable {
+    case customer, house, world
+}
+
+public enum AccountStatus: String, Sendable {
+    case active, frozen, closed
+}
+
+public struct Account: Hashable, Sendable {
+    public let number: AccountNumber
+    public let id: Identifier
+    public var status: AccountStatus
+
+    public init(number: AccountNumber, id: Identifier, status: AccountStatus = .active) {
+        self.number = number
+        self.id = id
+        self.status = status
+    }
+}
+
+/// Table `accounts`.
+public enum AccountStore {
+    static let findStatement = Statement(
+        "accounts_find",
+        """
+        select a.account_no, a.id, a.status::text
+          from (select unnest($1) as id) wanted join accounts a on a.id = wanted.id and a.kind = 'customer'
+        """)
+
+    public static func find(_ ids: some Collection<Identifier>) -> Request {
+        Request(findStatement, [.texts(ids) { $0.text }])
+    }
+
+    public static func decode(_ rows: Rows) -> [Account] {
+        rows.indices.map { row in
+            Account(
+                number: rows.int64(row, 0), id: Identifier(rows.string(row, 1))!,
+                status: AccountStatus(rawValue: rows.string(row, 2))!)
+        }
+    }
+
+    static let openStatement = Statement(
+        "accounts_open",
+        """
+        insert into accounts (id) select unnest($1) on conflict (id, kind) do nothing
+        """)
+
+    /// Opens those that do not exist yet.
+    public static func open(_ ids: some Collection<Identifier>) -> Request {
+        Request(openStatement, [.texts(ids.sorted()) { $0.text }])
+    }
+
+    static let openStripeStatement = Statement(
+        "accounts_open_stripe",
+        """
+        with opened as (
+            insert into accounts (id, kind) values ($2, $1::account_kind) on conflict (id, kind) do nothing
+            returning account_no)
+        select account_no from opened
+        union all
+        select account_no from accounts where id = $2 and kind = $1::account_kind
+        limit 1
+        """)
+
+    /// The account of the house or the outside world that belongs to one stripe.
+    public static func openStripe(_ kind: AccountKind, _ stripe: Int) -> Request {
+        Request(openStripeStatement, [.text(kind.rawValue), .text(String(stripe))])
+    }
+
+    static let leaseStripeStatement = Statement("stripe_lease", "select pg_try_advisory_lock(7402, $1)")
+
+    /// Leases a stripe for as long as the connection lives; false when another connection has it.
+    public static func leaseStripe(_ stripe: Int) -> Request {
+        Request(leaseStripeStatement, [.int4(Int32(stripe))])
+    }
+}

@@ -1,0 +1,133 @@
+import TradeModel
+
+/// One account's money in one asset.
+public struct BalanceKey: Hashable, Sendable, Comparable {
+    public let account: AccountNumber
+    public let asset: AssetNumber
+
+    public init(account: AccountNumber, asset: AssetNumber) {
+        self.account = account
+        self.asset = asset
+    }
+
+    public static func < (left: BalanceKey, right: BalanceKey) -> Bool {
+        left.account == right.account ? left.asset < right.asset : left.account < right.account
+    }
+}
+
+public struct Balance: Hashable, Sendable {
+    public var available: Amount
+    public var frozen: Amount
+    public var version: Int64
+    /// How far `available` may fall; nil for the house and the outside world.
+    public var lowest: Amount?
+    /// Whether the table has a row for it.
+    public var isStored: Bool
+
+    public init(
+        available: Amount = .zero, frozen: Amount = .zero, version: Int64 = 0, lowest: Amount? = .zero,
+        isStored: Bool = false
+    ) {
+        self.available = available
+        self.frozen = frozen
+        self.version = version
+        self.lowest = lowest
+        self.isStored = isStored
+    }
+}
+
+/// What a batch does to one balance, and what must be true of the balance for the batch to hold.
+public struct BalanceChange: Sendable {
+    public let key: BalanceKey
+    public var availableDelta: Amount
+    public var frozenDelta: Amount
+    public var entryCount: Int64
+    /// The lowest points of the running sums, counted from the balance before the batch.
+    public var availableLowest: Amount
+    public var frozenLowest: Amount
+    /// Something was rejected because there was no more than this.
+    public var ceiling: Amount?
+
+    public init(
+        key: BalanceKey, availableDelta: Amount, frozenDelta: Amount, entryCount: Int64, availableLowest: Amount,
+        frozenLowest: Amount, ceiling: Amount?
+    ) {
+        self.key = key
+        self.availableDelta = availableDelta
+        self.frozenDelta = frozenDelta
+        self.entryCount = entryCount
+        self.availableLowest = availableLowest
+        self.frozenLowest = frozenLowest
+        self.ceiling = ceiling
+    }
+}
+
+/// Table `balances`.
+public enum BalanceStore {
+    static let readStatement = Statement(
+        "balances_read",
+        """
+        select b.account_no, b.asset_no, b.available, b.frozen, b.version, b.lowest
+          from (select unnest($1) as account_no, unnest($2) as asset_no) wanted
+          join balances b on b.account_no = wanted.account_no and b.asset_no = wanted.asset_no
+        """)
+
+    public static func read(_ keys: some Collection<BalanceKey>) -> Request {
+        Request(readStatement, [.int8s(keys) { $0.account }, .int4s(keys) { $0.asset }])
+    }
+
+    public static func decode(_ rows: Rows) -> [(key: BalanceKey, balance: Balance)] {
+        rows.indices.map { row in
+            (
+                BalanceKey(account: rows.int64(row, 0), asset: rows.int32(row, 1)),
+                Balance(
+                    available: rows.amount(row, 2), frozen: rows.amount(row, 3), version: rows.int64(row, 4),
+                    lowest: rows.optional(row, 5, rows.amount), isStored: true)
+            )
+        }
+    }
+
+    static let openStatement = Statement(
+        "balances_open",
+        """
+        insert into balances (account_no, asset_no, lowest)
+        select unnest($1), unnest($2), unnest($3) on conflict (account_no, asset_no) do nothing
+        """)
+
+    /// Makes the rows that a batch needs and that do not exist. The keys must be in order.
+    public static func open(_ keys: [(key: BalanceKey, lowest: Amount?)]) -> Request {
+        Request(
+            openStatement,
+            [.int8s(keys) { $0.key.account }, .int4s(keys) { $0.key.asset }, .amounts(keys) { $0.lowest }])
+    }
+
+    /// A balance that does not meet its conditions is not returned, and the caller rolls back.
+    static let applyStatement = Statement(
+        "balances_apply",
+        """
+        update balances b
+           set available = b.available + c.available_delta,
+               frozen = b.frozen + c.frozen_delta,
+               version = b.version + c.entries
+          from (select unnest($1) as account_no, unnest($2) as asset_no,
+                       unnest($3) as available_delta, unnest($4) as frozen_delta, unnest($5) as entries,
+                       unnest($6) as available_lowest, unnest($7) as frozen_lowest, unnest($8) as ceiling) c
+         where b.account_no = c.account_no and b.asset_no = c.asset_no
+           and (b.lowest is null or c.available_lowest >= 0 or b.available + c.available_lowest >= b.lowest)
+           and b.frozen + c.frozen_lowest >= 0
+           and (c.ceiling is null or b.available <= c.ceiling)
+        returning b.account_no, b.asset_no, b.available, b.frozen, b.version, b.lowest
+        """)
+
+    /// The changes must be in the order of their keys, so that two batches never wait for each other in a ring.
+    public static func apply(_ changes: [BalanceChange]) -> Request {
+        Request(
+            applyStatement,
+            [
+                .int8s(changes) { $0.key.account }, .int4s(changes) { $0.key.asset },
+                .amounts(changes) { $0.availableDelta }, .amounts(changes) { $0.frozenDelta },
+                .int8s(changes) { $0.entryCount }, .amounts(changes) { $0.availableLowest },
+                .amounts(changes) { $0.frozenLowest }, .amounts(changes) { $0.ceiling },
+            ])
+    }
+}

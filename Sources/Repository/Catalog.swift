@@ -1,0 +1,80 @@
+import TradeModel
+
+/// The assets and markets of a database, as a connection last read them.
+public struct Catalog: Sendable {
+    public private(set) var assets: [AssetSymbol: Asset] = [:]
+    public private(set) var markets: [MarketSymbol: Market] = [:]
+
+    public init(assets: [Asset] = [], markets: [Market] = []) {
+        for asset in assets { self.assets[asset.symbol] = asset }
+        for market in markets { self.markets[market.symbol] = market }
+    }
+}
+
+/// Tables `assets` and `markets`.
+public enum CatalogStore {
+    static let assetsStatement = Statement(
+        "assets_read", "select asset_no, symbol, decimals from assets order by symbol")
+
+    static let marketsStatement = Statement(
+        "markets_read",
+        """
+        select m.market_no, m.symbol, b.symbol, q.symbol, m.price_decimals, m.fees::text
+          from markets m join assets b on b.asset_no = m.base_no join assets q on q.asset_no = m.quote_no
+         order by m.symbol
+        """)
+
+    public static func read(_ connection: PostgresConnection) throws(DatabaseError) -> Catalog {
+        let answers = try connection.pipeline([Request(assetsStatement), Request(marketsStatement)])
+        let rows = answers[0]
+        let assets = rows.indices.map { row in
+            Asset(
+                number: rows.int32(row, 0), symbol: AssetSymbol(rows.string(row, 1))!,
+                decimals: Int(rows.int16(row, 2)))
+        }
+        let bySymbol = Dictionary(uniqueKeysWithValues: assets.map { ($0.symbol.text, $0) })
+        let markets = answers[1]
+        return Catalog(
+            assets: assets,
+            markets: markets.indices.compactMap { row in
+                // A market that was added between the two statements may name an asset that the first did not see.
+                guard let base = bySymbol[markets.string(row, 2)], let quote = bySymbol[markets.string(row, 3)] else {
+                    return nil
+                }
+                return Market(
+                    number: markets.int32(row, 0), symbol: MarketSymbol(markets.string(row, 1))!, base: base,
+                    quote: quote, priceDecimals: Int(markets.int16(row, 4)),
+                    feeRule: FeeRule(rawValue: markets.string(row, 5))!)
+            })
+    }
+
+    static let addAssetStatement = Statement(
+        "assets_add", "insert into assets (symbol, decimals) values ($1, $2) on conflict (symbol) do nothing")
+
+    /// Writes nothing when the symbol exists.
+    public static func addAsset(_ symbol: AssetSymbol, decimals: Int) -> Request {
+        Request(addAssetStatement, [.text(symbol.text), .int4(Int32(decimals))])
+    }
+
+    static let addMarketStatement = Statement(
+        "markets_add", "select add_market($1, $2, $3, $4, $5, $6, $7::fee_rule)")
+
+    public static func addMarket(
+        _ symbol: MarketSymbol, priceDecimals: Int, tick: DecimalNumber?, lot: DecimalNumber?, fees: FeeRule
+    ) -> Request {
+        Request(
+            addMarketStatement,
+            [
+                .text(symbol.text), .text(symbol.base.text), .text(symbol.quote.text), .int4(Int32(priceDecimals)),
+                .numeric(tick), .numeric(lot), .text(fees.rawValue),
+            ])
+    }
+
+    static let marketTermsStatement = Statement(
+        "markets_terms", "select tick, lot, halted from markets where symbol = $1")
+
+    /// The terms of a market that only engines and people read: tick, lot, halted.
+    public static func terms(of symbol: MarketSymbol) -> Request {
+        Request(marketTermsStatement, [.text(symbol.text)])
+    }
+}

@@ -1,0 +1,34 @@
+/// What went wrong between us and PostgreSQL.
+public struct DatabaseError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// nil when the connection failed and no server answered.
+    public var sqlState: String?
+    public var message: String
+    public var detail: String?
+
+    public init(sqlState: String? = nil, message: String, detail: String? = nil) {
+        self.sqlState = sqlState
+        self.message = message
+        self.detail = detail
+    }
+
+    public var description: String { message }
+
+    /// Whether the connection is of no more use: lost, refused, or ended by the server.
+    public var isConnectionLoss: Bool {
+        guard let sqlState else { return true }
+        // 08: connection exceptions. 57P0x: the server is going down, has crashed, or is starting.
+        return sqlState.hasPrefix("08") || ["57P01", "57P02", "57P03", "57P05"].contains(sqlState)
+    }
+
+    /// Whether the server had no room or is not ready: 53300 too many connections, 53xxx resources, 25006 read-only.
+    public var isServerUnready: Bool {
+        guard let sqlState else { return false }
+        return sqlState.hasPrefix("53") || sqlState == "25006"
+    }
+
+    public static let uniqueViolation = "23505"
+    public static let serializationFailure = "40001"
+    public static let deadlockDetected = "40P01"
+    public static let lockNotAvailable = "55P03"
+    public static let queryCanceled = "57014"
+}

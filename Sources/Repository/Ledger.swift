@@ -1,0 +1,92 @@
+import TradeModel
+
+/// The number of a committed batch.
+public typealias BatchNumber = Int64
+
+public enum EntryKind: String, Sendable {
+    case trade, fee, deposit, withdrawal, reserve, release
+}
+
+/// One change of one balance.
+public struct LedgerEntry: Sendable {
+    public let key: BalanceKey
+    public let version: Int64
+    public let kind: EntryKind
+    public let market: MarketNumber?
+    public let cause: Identifier
+    public let availableDelta: Amount
+    public let frozenDelta: Amount
+    public let availableAfter: Amount
+    public let frozenAfter: Amount
+
+    public init(
+        key: BalanceKey, version: Int64, kind: EntryKind, market: MarketNumber?, cause: Identifier,
+        availableDelta: Amount, frozenDelta: Amount, availableAfter: Amount, frozenAfter: Amount
+    ) {
+        self.key = key
+        self.version = version
+        self.kind = kind
+        self.market = market
+        self.cause = cause
+        self.availableDelta = availableDelta
+        self.frozenDelta = frozenDelta
+        self.availableAfter = availableAfter
+        self.frozenAfter = frozenAfter
+    }
+}
+
+/// Table `ledger_entries`.
+public enum LedgerStore {
+    static let appendStatement = Statement(
+        "ledger_append",
+        """
+        insert into ledger_entries (batch_no, place, account_no, asset_no, version, kind, market_no, cause_id,
+                                    available_delta, frozen_delta, available_after, frozen_after)
+        select $1, unnest($2), unnest($3), unnest($4), unnest($5), unnest($6)::entry_kind, unnest($7), unnest($8),
+               unnest($9), unnest($10), unnest($11), unnest($12)
+        """)
+
+    public static func append(_ entries: [LedgerEntry], to batch: BatchNumber) -> Request {
+        Request(
+            appendStatement,
+            [
+                .int8(batch), .int4s(entries.indices) { Int32($0) },
+                .int8s(entries) { $0.key.account }, .int4s(entries) { $0.key.asset }, .int8s(entries) { $0.version },
+                .texts(entries) { $0.kind.rawValue }, .int4s(entries) { $0.market }, .texts(entries) { $0.cause.text },
+                .amounts(entries) { $0.availableDelta }, .amounts(entries) { $0.frozenDelta },
+                .amounts(entries) { $0.availableAfter }, .amounts(entries) { $0.frozenAfter },
+            ])
+    }
+}
+
+/// Table `batches`, and the numbers of it.
+public enum BatchStore {
+    static let nextNumberStatement = Statement(
+        "batches_next", "select n, ensure_ledger_range(n) from nextval('batch_numbers') n")
+
+    /// A number for a batch to come, with the ledger's range for it. Numbers that are not used are no loss.
+    public static var nextNumber: Request { Request(nextNumberStatement) }
+
+    static let insertStatement = Statement(
+        "batches_insert",
+        """
+        insert into batches (batch_no, worker_no, trades, operations, rejected, entries)
+        values ($1, $2, $3, $4, $5, $6)
+        """)
+
+    public static func insert(
+        _ batch: BatchNumber, worker: Int64?, trades: Int, operations: Int, rejected: Int, entries: Int
+    ) -> Request {
+        Request(
+            insertStatement,
+            [
+                .int8(batch), .int8(worker), .int4(Int32(trades)), .int4(Int32(operations)), .int4(Int32(rejected)),
+                .int4(Int32(entries)),
+            ])
+    }
+
+    static let maintainStatement = Statement("ledger_maintain", "select maintain_ledger_ranges()")
+
+    /// Makes the next range of the ledger ahead of its use, and moves on to it when the newest is full.
+    public static var maintain: Request { Request(maintainStatement) }
+}

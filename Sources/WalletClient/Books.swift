@@ -1,0 +1,26 @@
+import Repository
+import TradeModel
+
+/// What is known of the database when a batch is planned. Balances may be remembered from earlier batches;
+/// those named in `fresh` were read for this plan.
+struct Books {
+    var catalog = Catalog()
+    var accounts: [Identifier: Account] = [:]
+    var balances: [BalanceKey: Balance] = [:]
+    var fresh: Set<BalanceKey> = []
+    var holds: [OrderKey: Hold] = [:]
+    var trades: [TradeKey: RecordedTrade] = [:]
+    var operations: [Identifier: RecordedOperation] = [:]
+    /// The place in line of the oldest PENDING trade of an account, outside the batch at hand.
+    var oldestWaiting: [Identifier: Int64] = [:]
+    /// The stripes of the house and of the outside world that this connection books to.
+    var house: AccountNumber
+    var world: AccountNumber
+    /// An earlier attempt at this batch whose commit was not answered.
+    var lostBatch: BatchNumber?
+
+    init(house: AccountNumber, world: AccountNumber) {
+        self.house = house
+        self.world = world
+    }
+}

@@ -1,0 +1,96 @@
+import Repository
+import ServiceKit
+import TradeModel
+
+/// What a wallet needs to know to settle.
+public struct WalletConfiguration: Sendable {
+    public var connectionString: String
+    public var limits: Limits
+    /// The number under which this process is registered, when it is.
+    public var worker: Int64?
+    /// Who parks a trade, for the history of its letter.
+    public var actor: String
+    /// Writes a trade as it would have been received, for the letter of one that came from a table.
+    public var render: @Sendable (Trade) -> [UInt8]
+
+    public init(
+        connectionString: String, limits: Limits = Limits(), worker: Int64? = nil, actor: String,
+        render: @escaping @Sendable (Trade) -> [UInt8]
+    ) {
+        self.connectionString = connectionString
+        self.limits = limits
+        self.worker = worker
+        self.actor = actor
+        self.render = render
+    }
+}
+
+/// One connection that moves money, on a thread of its own. It connects when it is first needed, and again after
+/// the connection was lost.
+public actor Wallet {
+    private let executor = BlockingExecutor(label: "settle.wallet")
+    private let configuration: WalletConfiguration
+    private var session: WalletSession?
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    public init(_ configuration: WalletConfiguration) {
+        self.configuration = configuration
+    }
+
+    public func settle(_ batch: [SettlementItem], resolving lostBatch: BatchNumber? = nil) throws(WalletError)
+        -> [Outcome]
+    {
+        try inSession { session throws(WalletError) in try session.settle(batch, resolving: lostBatch) }
+    }
+
+    /// Parks an item for a reason that does not lie in what it says.
+    public func park(_ item: SettlementItem, because rejection: Rejection, attempts: Int) throws(WalletError)
+        -> Outcome
+    {
+        var parking = Parking(rejection: rejection, sqlState: nil, attempts: attempts)
+        do {
+            return try park(item, parking)
+        } catch .reject(let fault) {
+            // Not even its row can be written; the letter alone can hold anything.
+            guard case .message = item.origin else { throw .reject(fault) }
+            parking.isStored = false
+            return try park(item, parking)
+        }
+    }
+
+    private func park(_ item: SettlementItem, _ parking: Parking) throws(WalletError) -> Outcome {
+        try inSession { session throws(WalletError) in
+            try session.settle([item], resolving: nil, parking: parking)[0]
+        }
+    }
+
+    /// Asks whether the database answers.
+    public func probe() throws(WalletError) {
+        try inSession { session throws(WalletError) in
+            do throws(DatabaseError) { try session.probe() } catch { throw WalletError(error) }
+        }
+    }
+
+    /// Leaves the database.
+    public func close() {
+        session = nil
+    }
+
+    private func inSession<Value>(_ body: (WalletSession) throws(WalletError) -> Value) throws(WalletError) -> Value {
+        let session: WalletSession
+        do throws(DatabaseError) {
+            session = try self.session ?? WalletSession(configuration)
+        } catch { throw .unavailable(DatabaseFault(error)) }
+        self.session = session
+        do {
+            return try body(session)
+        } catch {
+            switch error {
+            case .unavailable, .findOut: self.session = nil
+            case .retry, .reject, .cancelled: break
+            }
+            throw error
+        }
+    }
+}

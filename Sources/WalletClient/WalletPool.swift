@@ -1,0 +1,94 @@
+import Repository
+import ServiceKit
+import TradeModel
+
+/// The wallets of a process behind one circuit breaker. A batch leases one; with all of them busy it waits its turn.
+public actor WalletPool: SettlementWallet {
+    private let all: [Wallet]
+    private var idle: [Wallet]
+    private var waiting: [CheckedContinuation<Wallet, Never>] = []
+    private var breaker: CircuitBreaker
+    private let clock = ContinuousClock()
+
+    /// - Parameter connectionCount: how many connections settle; at least one.
+    public init(_ configuration: WalletConfiguration, connectionCount: Int) {
+        all = (0..<max(1, connectionCount)).map { _ in Wallet(configuration) }
+        idle = all
+        breaker = CircuitBreaker(configuration.limits)
+    }
+
+    public func settle(
+        _ batch: [SettlementItem], resolving lostBatch: BatchNumber?
+    ) async throws(WalletError) -> [Outcome] {
+        try await onWallet { wallet throws(WalletError) in
+            try await wallet.settle(batch, resolving: lostBatch)
+        }
+    }
+
+    public func park(
+        _ item: SettlementItem, because rejection: Rejection, attempts: Int
+    ) async throws(WalletError) -> Outcome {
+        try await onWallet { wallet throws(WalletError) in
+            try await wallet.park(item, because: rejection, attempts: attempts)
+        }
+    }
+
+    public func untilAvailable() async throws(CancellationError) {
+        while true {
+            guard !Task.isCancelled else { throw CancellationError() }
+            switch breaker.permission(at: clock.now) {
+            case .ask:
+                return
+            case .probe:
+                let wallet = await lease()
+                do throws(WalletError) {
+                    try await wallet.probe()
+                    breaker.succeeded()
+                } catch {
+                    breaker.failed(at: clock.now)
+                }
+                giveBack(wallet)
+            case .wait(let pause):
+                do { try await Task.sleep(for: pause, clock: clock) } catch { throw CancellationError() }
+            }
+        }
+    }
+
+    /// Whether the database is asked as usual.
+    public var isAvailable: Bool { breaker.isClosed }
+
+    public var breakerState: CircuitBreaker.State { breaker.state }
+
+    /// Leaves the database, after the batches in work.
+    public func close() async {
+        for wallet in all { await wallet.close() }
+    }
+
+    private func onWallet<Value: Sendable>(
+        _ body: (Wallet) async throws(WalletError) -> Value
+    ) async throws(WalletError) -> Value {
+        let wallet = await lease()
+        defer { giveBack(wallet) }
+        do {
+            let value = try await body(wallet)
+            breaker.succeeded()
+            return value
+        } catch {
+            switch error {
+            case .unavailable, .findOut: breaker.failed(at: clock.now)
+            case .retry, .reject: breaker.succeeded()
+            case .cancelled: break
+            }
+            throw error
+        }
+    }
+
+    private func lease() async -> Wallet {
+        if let wallet = idle.popLast() { return wallet }
+        return await withCheckedContinuation { waiting.append($0) }
+    }
+
+    private func giveBack(_ wallet: Wallet) {
+        if waiting.isEmpty { idle.append(wallet) } else { waiting.removeFirst().resume(returning: wallet) }
+    }
+}

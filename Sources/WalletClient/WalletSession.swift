@@ -1,0 +1,317 @@
+import Repository
+import ServiceKit
+import TradeModel
+
+/// One connection that settles, and what it remembers. Synchronous from end to end: between the beginning and the
+/// commit of a transaction nobody else gets in.
+final class WalletSession {
+    private let connection: PostgresConnection
+    private let configuration: WalletConfiguration
+    private var books: Books
+    private var recent: RecentTrades
+    /// Set when an id was found taken that nothing had warned of: a replay, perhaps. Then it pays to look first.
+    private var looksFirst = false
+    private var nextBatch: BatchNumber?
+
+    init(_ configuration: WalletConfiguration) throws(DatabaseError) {
+        self.configuration = configuration
+        connection = try PostgresConnection(
+            configuration.connectionString, limits: configuration.limits, applicationName: "settle wallet")
+        // Rows are locked in the order of their keys. Only a nested loop over sorted input keeps that order.
+        try connection.script(
+            """
+            set enable_hashjoin = off; set enable_mergejoin = off; set enable_bitmapscan = off;
+            set enable_seqscan = off; set plan_cache_mode = force_generic_plan;
+            """)
+        let stripe = try Self.leaseStripe(connection)
+        let opened = try connection.pipeline([
+            AccountStore.openStripe(.house, stripe), AccountStore.openStripe(.world, stripe),
+        ])
+        books = Books(house: opened[0].int64(0, 0), world: opened[1].int64(0, 0))
+        recent = RecentTrades(countMax: configuration.limits.recentTradesMax)
+        books.catalog = try CatalogStore.read(connection)
+    }
+
+    /// House and world are several rows each, so that connections do not wait for each other there. With more
+    /// connections than stripes, some share.
+    private static func leaseStripe(_ connection: PostgresConnection) throws(DatabaseError) -> Int {
+        let stripeCount = 64
+        for stripe in 0..<stripeCount where try connection.pipeline([AccountStore.leaseStripe(stripe)])[0].bool(0, 0) {
+            return stripe
+        }
+        return Int.random(in: 0..<stripeCount)
+    }
+
+    func probe() throws(DatabaseError) {
+        try connection.script("select 1")
+    }
+
+    // MARK: Settling
+
+    func settle(
+        _ batch: [SettlementItem], resolving lostBatch: BatchNumber?, parking: Parking? = nil
+    ) throws(WalletError) -> [Outcome] {
+        do {
+            try prepare(batch, lostBatch: lostBatch, parking: parking)
+            for _ in 0..<configuration.limits.replanRoundsMax {
+                let plan = try planOnFreshGrounds(batch, parking)
+                if let outcomes = try write(plan, batch, parking) {
+                    remember(batch, outcomes)
+                    return outcomes
+                }
+            }
+        } catch let error as WalletError {
+            connection.rollBack()
+            throw error
+        } catch let error as DatabaseError {
+            connection.rollBack()
+            throw WalletError(error)
+        } catch {
+            preconditionFailure("only the database fails here: \(error)")
+        }
+        throw .retry(DatabaseFault(message: "others kept moving the same money"))
+    }
+
+    /// Reads what the batch needs and is not known yet.
+    private func prepare(_ batch: [SettlementItem], lostBatch: BatchNumber?, parking: Parking?) throws {
+        books.fresh.removeAll(keepingCapacity: true)
+        books.trades.removeAll(keepingCapacity: true)
+        books.operations.removeAll(keepingCapacity: true)
+        books.holds.removeAll(keepingCapacity: true)
+        books.oldestWaiting.removeAll(keepingCapacity: true)
+        books.lostBatch = lostBatch
+        if books.balances.count > configuration.limits.cachedBalancesMax {
+            books.balances.removeAll(keepingCapacity: true)
+        }
+        if books.accounts.count > configuration.limits.cachedBalancesMax {
+            books.accounts.removeAll(keepingCapacity: true)
+        }
+
+        if namesUnknownAssetOrMarket(batch) { books.catalog = try CatalogStore.read(connection) }
+        try openAccounts(of: batch)
+        if lostBatch != nil || looksFirst || parking != nil {
+            try readClaims(of: batch)
+        } else {
+            try readTrades(batch.compactMap(\.trade?.key).filter { recent.mayContain($0) })
+        }
+        try readAccounts(batch.flatMap(\.accounts).filter { books.accounts[$0] == nil })
+        try readHolds(of: batch)
+        try readBalances(balanceKeys(of: batch).filter { books.balances[$0] == nil })
+        if nextBatch == nil { nextBatch = try connection.pipeline([BatchStore.nextNumber])[0].int64(0, 0) }
+    }
+
+    /// Plans until nothing is rejected for a reason that was only remembered.
+    private func planOnFreshGrounds(_ batch: [SettlementItem], _ parking: Parking?) throws -> SettlementPlan {
+        while true {
+            let plan = SettlementPlan(batch, on: books, parking: parking?.rejection)
+            if plan.stale.isEmpty { return plan }
+            // Older trades first, balances after: whatever has stopped waiting by then shows in the balances.
+            let waiting = TradeStore.oldestWaiting(
+                of: plan.shortOfFunds, except: batch.compactMap(\.receivedSequence))
+            let answers = try connection.pipeline([waiting, BalanceStore.read(plan.stale)])
+            books.oldestWaiting.merge(TradeStore.decodeOldestWaiting(answers[0])) { _, new in new }
+            take(answers[1], for: plan.stale)
+        }
+    }
+
+    /// Writes the plan in one transaction of two round trips. Returns nil, with nothing written and the books read
+    /// anew, when something was not as planned.
+    private func write(_ plan: SettlementPlan, _ batch: [SettlementItem], _ parking: Parking?) throws -> [Outcome]? {
+        let number = nextBatch!
+        let changes = plan.balanceChanges
+        let write = BatchWrite(
+            batch, plan, books, number: number, parking: parking, configuration: configuration, changes: changes)
+        guard !write.isEmpty else { return plan.outcomes }
+
+        do {
+            let answers = try connection.pipeline([Request(.begin)] + write.requests)
+            guard let balances = write.balances(from: answers, expected: changes) else {
+                connection.rollBack()
+                try readAnew(plan, batch)
+                return nil
+            }
+            try commit(write, plan, balances, number)
+            for (key, balance) in balances { books.balances[key] = balance }
+            return plan.outcomes
+        } catch let error as DatabaseError where error.sqlState == DatabaseError.uniqueViolation {
+            connection.rollBack()
+            looksFirst = true
+            try readAnew(plan, batch)
+            return nil
+        }
+    }
+
+    private func commit(
+        _ write: BatchWrite, _ plan: SettlementPlan, _ balances: [BalanceKey: Balance], _ number: BatchNumber
+    ) throws {
+        let entries = write.entries(balances)
+        var requests = [
+            BatchStore.insert(
+                number, worker: configuration.worker, trades: write.settledCount, operations: plan.operations.count,
+                rejected: write.letters.count, entries: entries.count)
+        ]
+        if !entries.isEmpty { requests.append(LedgerStore.append(entries, to: number)) }
+        requests.append(Request(.commit))
+        requests.append(BatchStore.nextNumber)
+        nextBatch = nil
+        do {
+            let answers = try connection.pipeline(requests)
+            guard answers[requests.count - 2].command == "COMMIT" else {
+                throw WalletError.retry(DatabaseFault(message: "the transaction was rolled back"))
+            }
+            nextBatch = answers[requests.count - 1].int64(0, 0)
+        } catch let error as DatabaseError where error.isConnectionLoss {
+            throw WalletError.findOut(number, DatabaseFault(error))
+        }
+    }
+
+    private func remember(_ batch: [SettlementItem], _ outcomes: [Outcome]) {
+        var sawDuplicates = false
+        for (item, outcome) in zip(batch, outcomes) {
+            if outcome == .duplicate { sawDuplicates = true }
+            if let key = item.trade?.key { recent.insert(key) }
+        }
+        looksFirst = looksFirst && sawDuplicates
+    }
+
+    // MARK: Reading
+
+    private func readAnew(_ plan: SettlementPlan, _ batch: [SettlementItem]) throws {
+        try readClaims(of: batch)
+        try readAccounts(batch.flatMap(\.accounts))
+        try readHolds(of: batch)
+        let keys = Set(plan.slots.map(\.key)).union(balanceKeys(of: batch))
+        try readBalances(Array(keys))
+    }
+
+    private func readClaims(of batch: [SettlementItem]) throws {
+        try readTrades(batch.compactMap(\.trade?.key))
+        let operations = batch.compactMap(\.operation?.key)
+        if !operations.isEmpty {
+            for found in OperationStore.decode(try connection.pipeline([OperationStore.read(operations)])[0]) {
+                books.operations[found.key] = found
+            }
+        }
+    }
+
+    private func readTrades(_ keys: [TradeKey]) throws {
+        guard !keys.isEmpty else { return }
+        for found in TradeStore.decode(try connection.pipeline([TradeStore.read(keys)])[0]) {
+            books.trades[found.key] = found
+        }
+    }
+
+    private func readAccounts(_ ids: [Identifier]) throws {
+        guard !ids.isEmpty else { return }
+        let wanted = Set(ids)
+        for account in AccountStore.decode(try connection.pipeline([AccountStore.find(wanted)])[0]) {
+            books.accounts[account.id] = account
+        }
+    }
+
+    /// The account of a deposit is opened before the batch is planned; empty, it changes nothing.
+    private func openAccounts(of batch: [SettlementItem]) throws {
+        let wanted = Set(
+            batch.compactMap(\.operation)
+                .filter { deposit in
+                    deposit.kind == .deposit && books.accounts[deposit.account] == nil && deposit.amount.isPositive
+                        && books.catalog.assets[deposit.asset].map {
+                            deposit.amount.amount(decimals: $0.decimals) != nil
+                        } == true
+                }
+                .map(\.account))
+        guard !wanted.isEmpty else { return }
+        _ = try connection.pipeline([AccountStore.open(wanted)])
+    }
+
+    private func readHolds(of batch: [SettlementItem]) throws {
+        let orders = Set(batch.flatMap(\.orders))
+        guard !orders.isEmpty else { return }
+        books.holds.removeAll(keepingCapacity: true)
+        for (key, hold) in HoldStore.decode(try connection.pipeline([HoldStore.read(orders)])[0]) {
+            books.holds[key] = hold
+        }
+    }
+
+    private func readBalances(_ keys: [BalanceKey]) throws {
+        guard !keys.isEmpty else { return }
+        take(try connection.pipeline([BalanceStore.read(keys)])[0], for: keys)
+    }
+
+    private func take(_ rows: Rows, for keys: some Collection<BalanceKey>) {
+        for key in keys {
+            books.balances[key] = nil
+            books.fresh.insert(key)
+        }
+        for (key, balance) in BalanceStore.decode(rows) { books.balances[key] = balance }
+    }
+
+    private func balanceKeys(of batch: [SettlementItem]) -> Set<BalanceKey> {
+        var keys: Set<BalanceKey> = []
+        for item in batch {
+            switch item.subject {
+            case .trade(let trade):
+                guard let market = books.catalog.markets[trade.market], let buyer = books.accounts[trade.buyer],
+                    let seller = books.accounts[trade.seller]
+                else { continue }
+                for asset in [market.base.number, market.quote.number] {
+                    for account in [buyer.number, seller.number, books.house] {
+                        keys.insert(BalanceKey(account: account, asset: asset))
+                    }
+                }
+            case .operation(let operation):
+                guard let asset = books.catalog.assets[operation.asset],
+                    let account = books.accounts[operation.account]
+                else { continue }
+                keys.insert(BalanceKey(account: account.number, asset: asset.number))
+                keys.insert(BalanceKey(account: books.world, asset: asset.number))
+            case .refused: continue
+            }
+        }
+        return keys
+    }
+
+    private func namesUnknownAssetOrMarket(_ batch: [SettlementItem]) -> Bool {
+        batch.contains { item in
+            switch item.subject {
+            case .trade(let trade): books.catalog.markets[trade.market] == nil
+            case .operation(let operation): books.catalog.assets[operation.asset] == nil
+            case .refused: false
+            }
+        }
+    }
+}
+
+/// Why items are parked without being tried, and how often they were.
+struct Parking {
+    let rejection: Rejection
+    let sqlState: String?
+    let attempts: Int
+    /// Whether a trade's id is claimed in `trades`, as is usual.
+    var isStored = true
+}
+
+extension SettlementItem {
+    var trade: Trade? { if case .trade(let trade) = subject { trade } else { nil } }
+    var operation: Operation? { if case .operation(let operation) = subject { operation } else { nil } }
+    var receivedSequence: Int64? { if case .pending(let sequence, _) = origin { sequence } else { nil } }
+
+    /// Whose money the item moves.
+    public var accounts: [Identifier] {
+        switch subject {
+        case .trade(let trade): [trade.buyer, trade.seller]
+        case .operation(let operation): [operation.account]
+        case .refused: []
+        }
+    }
+
+    /// The orders whose holds the item may touch.
+    var orders: [OrderKey] {
+        switch subject {
+        case .trade(let trade):
+            [trade.buyOrder, trade.sellOrder].compactMap { $0.map { OrderKey(stream: trade.stream, order: $0) } }
+        case .operation(let operation): operation.order.map { [$0] } ?? []
+        case .refused: []
+        }
+    }
+}
