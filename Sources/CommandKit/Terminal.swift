@@ -58,7 +58,7 @@ private func windowColumns() -> Int {
     return 80
 }
 
-private func writeAll(_ text: String, to descriptor: Int32) throws {
+func writeAll(_ text: String, to descriptor: Int32) throws {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
         let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

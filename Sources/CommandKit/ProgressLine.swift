@@ -27,7 +27,7 @@ struct ProgressMeter {
 }
 
 /// The progress of long work: a line on stderr, on a terminal only.
-public final class Progress: Sendable {
+public final class ProgressLine: Sendable {
     private let output: Output
     private let elapsed: @Sendable () -> Duration
     private let meter: Mutex<ProgressMeter>
