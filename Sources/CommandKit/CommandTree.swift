@@ -11,8 +11,8 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
         self.name = name
         self.version = version
         let info = CommandInfo(name, summary: summary, discussion: discussion)
-        let completion = CommandBuilder<Globals>.buildExpression(CompletionCommand<Globals>.self)
-        root = CommandNode(info: info, content: .group(commands() + completion))
+        let others = Section<Globals>("Other commands") { CompletionCommand<Globals>.self }
+        root = CommandNode(info: info, content: .group(commands() + others.nodes))
     }
 
     /// Runs the command that the arguments name and returns the process's exit code.

@@ -96,7 +96,11 @@ enum Shell: String, ArgumentValue, CaseIterable {
                         _files
                     fi
                 }
-                compdef \(function) \(program)
+                if [[ "$funcstack[1]" == \(function) ]]; then
+                    \(function)
+                else
+                    compdef \(function) \(program)
+                fi
 
                 """
         case .fish:

@@ -2,7 +2,7 @@
 struct HelpText {
     private(set) var text = ""
     private let columns: Int
-    private static let labelColumnsMax = 28
+    private static let labelColumnsMax = 30
 
     init<Globals>(_ node: CommandNode<Globals>, path: String, isRoot: Bool, columns: Int) {
         self.columns = columns

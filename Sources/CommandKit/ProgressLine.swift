@@ -16,13 +16,17 @@ struct ProgressMeter {
         let (seconds, attoseconds) = elapsed.components
         let milliseconds = Int(seconds * 1_000 + attoseconds / 1_000_000_000_000_000)
         if done > 0, milliseconds > 0 {
-            parts.append("\((done * 1_000 / milliseconds).grouped)/s")
+            parts.append("\(Self.scaled(done, by: 1_000, over: milliseconds).grouped)/s")
             if let total, total > done {
-                let secondsLeft = (total - done) * milliseconds / done / 1_000
-                parts.append("\(Duration.seconds(secondsLeft).argumentText) left")
+                let millisecondsLeft = Self.scaled(total - done, by: milliseconds, over: done)
+                parts.append("\(Duration.seconds(millisecondsLeft / 1_000).argumentText) left")
             }
         }
         return parts.joined(separator: " · ")
+    }
+
+    private static func scaled(_ value: Int, by factor: Int, over divisor: Int) -> Int {
+        Int(clamping: Int128(value) * Int128(factor) / Int128(divisor))
     }
 }
 

@@ -54,7 +54,7 @@ public struct Table: Sendable {
                 line += columns[index].alignment == .right ? space + shown : isLast ? shown : shown + space
                 if !isLast { line += Self.gap }
             }
-            return line
+            return String(line.reversed().drop { $0 == " " }.reversed())
         }
     }
 
