@@ -12,6 +12,12 @@ public struct CommandNode<Globals: GlobalOptions>: Sendable {
 
     var children: [CommandNode] { if case .group(let children) = content { children } else { [] } }
 
+    /// Where below it a name occurs: `dlq retry`.
+    func path(to name: String) -> String? {
+        if child(name) != nil { return name }
+        return children.lazy.compactMap { child in child.path(to: name).map { "\(child.info.name) \($0)" } }.first
+    }
+
     func child(_ name: String) -> CommandNode? { children.first { $0.info.name == name } }
 }
 

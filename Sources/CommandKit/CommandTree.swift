@@ -121,7 +121,8 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
         guard let child = node.child(word) else {
             let place = node.info.name == root.info.name ? "" : " for '\(relative(path))'"
             let names = node.children.map(\.info.name) + ["help"]
-            throw UsageError("unknown command '\(word)'\(place)", suggestion: nearestName(to: word, among: names))
+            let suggestion = nearestName(to: word, among: names) ?? root.path(to: word)
+            throw UsageError("unknown command '\(word)'\(place)", suggestion: suggestion)
         }
         path += " " + word
         return child
@@ -145,6 +146,7 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
 
     private func help(_ node: CommandNode<Globals>, _ path: String, _ terminal: Terminal) -> HelpText {
         // A line of text wider than a hundred columns is hard to read, however wide the window.
-        HelpText(node, path: path, isRoot: path == name, columns: max(40, min(100, terminal.columns())))
+        let columns = terminal.outputIsTerminal ? max(40, min(100, terminal.columns())) : 80
+        return HelpText(node, path: path, isRoot: path == name, columns: columns)
     }
 }

@@ -32,6 +32,8 @@ public final class Output: Sendable {
     public let verbose: Bool
     let terminal: Terminal
     private let state = Mutex(State())
+    /// Held while stdout is written to, so that what several tasks write stays whole and in order.
+    private let writing = Mutex(())
 
     private struct State {
         var buffer = ""
@@ -117,13 +119,15 @@ public final class Output: Sendable {
     }
 
     public func flush() throws {
-        let text = state.withLock { state in
-            defer { state.buffer = "" }
-            return state.buffer
+        try writing.withLock { _ in
+            let text = state.withLock { state in
+                defer { state.buffer = "" }
+                return state.buffer
+            }
+            guard !text.isEmpty else { return }
+            clearProgress()
+            try terminal.write(.output, text)
         }
-        guard !text.isEmpty else { return }
-        clearProgress()
-        try terminal.write(.output, text)
     }
 
     /// Redraws the progress line on stderr, if that is a terminal.

@@ -43,7 +43,8 @@ struct Parser {
             return try store("true", in: match.slot, from: .commandLine)
         }
         guard let value = match.value ?? rest.popValue() else {
-            throw UsageError("missing value for option '\(match.name) \(declaration.valueName)' of '\(command)'")
+            let hint = rest.isEmpty ? "" : " (one that begins with '-' is written \(match.name)=…)"
+            throw UsageError("missing value for option '\(match.name) \(declaration.valueName)' of '\(command)'\(hint)")
         }
         guard declaration.isRepeating || match.slot.source == .default else {
             throw UsageError("option '\(declaration.name)' is given twice for '\(command)' and takes only one value")

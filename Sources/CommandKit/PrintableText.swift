@@ -66,9 +66,10 @@ extension String {
         return limit > 0 ? result + "…" : ""
     }
 
-    /// The text in lines of at most so many columns, broken between words.
+    /// The text in lines of at most so many columns, broken between words; a line that begins with a blank stays whole.
     func wrapped(toColumns limit: Int) -> [String] {
         split(separator: "\n", omittingEmptySubsequences: false).flatMap { paragraph -> [String] in
+            if paragraph.first == " " { return [String(paragraph)] }
             var lines = [""]
             for word in paragraph.split(separator: " ") {
                 let line = lines[lines.count - 1]

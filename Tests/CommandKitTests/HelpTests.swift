@@ -14,6 +14,7 @@ struct HelpTests {
                 Usage: depot store SHELF [WEIGHT] --id KEY [options]
 
                 The same KEY stores only once, however often the command is repeated.
+                  KEY  stays whole
 
                 Arguments:
                   SHELF   Where it goes.

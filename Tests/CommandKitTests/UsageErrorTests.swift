@@ -22,6 +22,7 @@ struct UsageErrorTests {
                 "unknown option '--jsn' before the command. Did you mean '--json'? Try 'depot --help'."
             ),
             (["stroe"], "unknown command 'stroe'. Did you mean 'store'? Try 'depot --help'."),
+            (["discard"], "unknown command 'discard'. Did you mean 'parcel discard'? Try 'depot --help'."),
             (["xyzzy"], "unknown command 'xyzzy'. Try 'depot --help'."),
             (["parcel", "lst"], "unknown command 'lst' for 'parcel'. Did you mean 'list'? Try 'depot parcel --help'."),
             (
@@ -32,7 +33,7 @@ struct UsageErrorTests {
             (["store", "a", "--id"], "missing value for option '--id KEY' of 'store'. Try 'depot store --help'."),
             (
                 ["store", "a", "--id", "--yes"],
-                "missing value for option '--id KEY' of 'store'. Try 'depot store --help'."
+                "missing value for option '--id KEY' of 'store' (one that begins with '-' is written --id=…). Try 'depot store --help'."
             ),
             (
                 ["store", "a", "--id", "k", "-n", "1", "--limit", "2"],

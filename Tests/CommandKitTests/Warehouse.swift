@@ -25,7 +25,7 @@ enum Warehouse {
     struct Store: Command {
         static let info = CommandInfo(
             "store", summary: "Take a parcel into the house.",
-            discussion: "The same KEY stores only once, however often the command is repeated.",
+            discussion: "The same KEY stores only once, however often the command is repeated.\n  KEY  stays whole",
             examples: [
                 Example("depot store 17 2.5 --id k-1", "Store 2.5 kilograms on shelf 17."),
                 Example("depot store --id k-2 -- -x", "Store on the shelf called -x."),
