@@ -79,10 +79,14 @@ public actor Wallet {
 
     private func inSession<Value>(_ body: (WalletSession) throws(WalletError) -> Value) throws(WalletError) -> Value {
         let session: WalletSession
-        do throws(DatabaseError) {
-            session = try self.session ?? WalletSession(configuration)
-        } catch { throw .unavailable(DatabaseFault(error)) }
-        self.session = session
+        if let open = self.session {
+            session = open
+        } else {
+            do throws(DatabaseError) {
+                session = try WalletSession(configuration)
+            } catch { throw .unavailable(DatabaseFault(error)) }
+            self.session = session
+        }
         do {
             return try body(session)
         } catch {
