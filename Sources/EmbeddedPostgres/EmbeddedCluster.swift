@@ -1,0 +1,107 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// A lease on a private PostgreSQL server, which runs as long as anybody has one.
+///
+/// The lease is a shared lock on a file: it ends with `release()`, with the object, or with the process, however that
+/// ends. After the last lease a separate process stops the server. All methods block the calling thread.
+public final class EmbeddedCluster: Sendable {
+    /// The role and the database that a new cluster has.
+    public static let name = "settle"
+
+    let server: Server
+    private let lease: Mutex<FileLock?>
+
+    /// Where the data lie.
+    public var dataDirectory: String { server.home.data }
+    /// The server's own log.
+    public var serverLog: String { server.home.serverLog }
+    /// How libpq reaches the database `settle`.
+    public var connectionString: String { connectionString(database: Self.name) }
+
+    /// How libpq reaches another database of the cluster.
+    public func connectionString(database: String) -> String {
+        [
+            ("host", server.home.socketDirectory), ("port", "\(ClusterHome.port)"), ("user", Self.name),
+            ("dbname", database),
+        ].map { "\($0)=\(Self.quoted($1))" }.joined(separator: " ")
+    }
+
+    /// Whether nothing in the environment names another database. An empty variable counts as not set.
+    public static func isWanted(
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) -> Bool {
+        ["DATABASE_URL", "PGHOST", "PGSERVICE", "PGDATABASE", "PGPORT"]
+            .allSatisfy { environment[$0, default: ""].isEmpty }
+    }
+
+    /// Gives a lease on the cluster of `directory`, which is created and started as needed.
+    ///
+    /// `log` is told what takes long: creating, starting, waiting for another process.
+    public static func acquire(
+        directory: String = ".settle", log: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(EmbeddedPostgresError) -> EmbeddedCluster {
+        try acquire(directory: directory, rootParent: ClusterHome.rootParent, log: log)
+    }
+
+    static func acquire(
+        directory: String, rootParent: String, log: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(EmbeddedPostgresError) -> EmbeddedCluster {
+        let home = try ClusterHome.resolve(directory, rootParent: rootParent)
+        return try EmbeddedCluster(home: home, settings: ServerSettings(), duty: .stop, log: log)
+    }
+
+    /// Gives a lease on a cluster of its own under `/tmp`, for a test: gone with the lease, even if the test is killed.
+    ///
+    /// Without `durable` it is faster and survives the death of its processes, but not that of the machine.
+    public static func throwaway(
+        durable: Bool = true, log: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(EmbeddedPostgresError) -> EmbeddedCluster {
+        let settings = ServerSettings(durable: durable, connectionsMax: 200, sharedBuffersMebibytes: 128)
+        return try EmbeddedCluster(home: .temporary(), settings: settings, duty: .stopAndRemove, log: log)
+    }
+
+    private init(
+        home: ClusterHome, settings: ServerSettings, duty: Keeper.Duty, log: @escaping @Sendable (String) -> Void
+    ) throws(EmbeddedPostgresError) {
+        server = try Server(home: home, settings: settings, duty: duty, log: log)
+        lease = Mutex(try server.join())
+    }
+
+    deinit { release() }
+
+    /// Ends the lease. If it was the last one, the server stops soon after.
+    public func release() {
+        lease.withLock { lock in
+            // A keeper that was killed is replaced, or nobody would stop the server.
+            if lock != nil { try? server.keeper.ensure() }
+            lock = nil
+        }
+    }
+
+    /// Ends the lease and waits until the server has stopped; false if others still use it after `timeout`.
+    public func releaseAndWaitForStop(timeout: Duration = .seconds(60)) -> Bool {
+        release()
+        return server.poll(until: timeout) { server.isStopped }
+    }
+
+    /// Ends the lease of a throw-away cluster and waits until it is removed. Any other keeps its data and is only
+    /// released.
+    public func destroy() {
+        release()
+        guard server.keeper.duty == .stopAndRemove else { return }
+        _ = server.poll(until: .seconds(60)) { access(server.home.path, F_OK) != 0 }
+    }
+
+    /// Stops the server as a crash would, without a checkpoint; the lease stays.
+    public func stopImmediately() throws(EmbeddedPostgresError) { try server.stopImmediately() }
+
+    /// Starts the server again after `stopImmediately()`, and waits until it has recovered.
+    public func start() throws(EmbeddedPostgresError) { try server.start() }
+
+    /// libpq's quoting of a keyword's value.
+    static func quoted(_ value: String) -> String {
+        "'" + value.replacing("\\", with: "\\\\").replacing("'", with: "\\'") + "'"
+    }
+}
