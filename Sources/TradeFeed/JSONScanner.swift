@@ -46,7 +46,8 @@ struct JSONScanner {
     /// A byte order mark at the start, which some editors write, is passed over.
     init(_ bytes: UnsafeBufferPointer<UInt8>) {
         self.bytes = bytes
-        index = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
+        let hasMark = bytes.count >= 3 && bytes[0] == 0xef && bytes[1] == 0xbb && bytes[2] == 0xbf
+        index = hasMark ? 3 : 0
     }
 
     var isAtEnd: Bool { index == bytes.count }
@@ -189,8 +190,9 @@ struct JSONScanner {
         index += 1
         let start = index
         var kind = JSONToken.Kind.string
-        while index < bytes.count {
-            let byte = bytes[index]
+        while true {
+            index = endOfPlainText(from: index)
+            guard let byte = next else { throw unexpected("a closing quote") }
             if byte == UInt8(ascii: "\"") {
                 index += 1
                 return JSONToken(kind, start, index - 1)
@@ -200,15 +202,23 @@ struct JSONScanner {
                 try escape()
             } else if byte < 0x20 {
                 throw MalformedJSON(offset: index, reason: "a control character in a string, which must be escaped")
-            } else if byte < 0x80 {
-                index += 1
             } else {
                 let length = lengthOfUTF8Sequence()
                 guard length > 0 else { throw MalformedJSON(offset: index, reason: "invalid UTF-8") }
                 index += length
             }
         }
-        throw unexpected("a closing quote")
+    }
+
+    /// The first byte that is a quote, an escape, a control character or not ASCII.
+    private func endOfPlainText(from start: Int) -> Int {
+        var index = start
+        while index < bytes.count {
+            let byte = bytes[index]
+            guard byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20, byte < 0x80 else { break }
+            index += 1
+        }
+        return index
     }
 
     private mutating func escape() throws(MalformedJSON) {
@@ -280,6 +290,13 @@ extension JSONScanner {
 
     func text(of token: JSONToken) -> String {
         withText(of: token) { String(decoding: $0, as: UTF8.self) }
+    }
+
+    func text(of token: JSONToken, is expected: StaticString) -> Bool {
+        withText(of: token) { text in
+            text.count == expected.utf8CodeUnitCount
+                && text.indices.allSatisfy { text[$0] == expected.utf8Start[$0] }
+        }
     }
 
     /// Resolves escapes that `string()` has checked.

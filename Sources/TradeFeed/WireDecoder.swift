@@ -28,6 +28,17 @@ public enum WireDecoder {
         }
     }
 
+    /// A message of several parts is refused in whole, whatever the parts hold.
+    public static func decodeMessage(_ message: IntakeMessage, source: String) -> [SettlementItem] {
+        guard message.parts != 1 else { return decodeMessage(message.bytes, source: source) }
+        var words = "a message of \(message.parts) parts, expected one"
+        if message.byteCount > message.bytes.count {
+            words += "; the first \(message.bytes.count) of \(message.byteCount) bytes are kept"
+        }
+        let refusal = RefusedMessage(Rejection(.undecodable, words))
+        return [SettlementItem(.refused(refusal), origin: .message(source), payload: message.bytes)]
+    }
+
     /// A line of a file is one trade, never an array; nil when there is nothing on it.
     public static func decodeLine(_ bytes: [UInt8], source: String) -> SettlementItem? {
         guard !isBlank(bytes) else { return nil }

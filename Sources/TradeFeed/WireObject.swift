@@ -99,11 +99,11 @@ struct WireObject {
         }
         guard form == .envelope, fault == nil else { return }
         let version = self[.version]
-        if !scanner.withText(of: version, { $0.elementsEqual("1".utf8) }) {
+        if !scanner.text(of: version, is: "1") {
             note("v: expected 1, found \(excerpt(scanner.text(of: version)))", at: version.offset)
         }
         let type = self[.type]
-        if !scanner.withText(of: type, { $0.elementsEqual("trade".utf8) }) {
+        if !scanner.text(of: type, is: "trade") {
             note("type: expected \"trade\", found \(quoted(scanner.text(of: type)))", at: type.offset)
         }
     }
