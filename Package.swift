@@ -39,6 +39,7 @@ let package = Package(
 
         tests("CommandKitTests", ["CommandKit"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
+        tests("SettlementWorkersTests", ["SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TradeModelTests", ["TradeModel"]),
     ]
 )
