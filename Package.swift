@@ -37,9 +37,16 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // What tests share: databases of their own, and the question whether the books are right.
+        .target(
+            name: "SettleTesting",
+            dependencies: ["EmbeddedPostgres", "Repository", "ServiceKit", "TradeModel", "WalletClient"],
+            path: "Tests/SettleTesting", swiftSettings: strict),
         tests("CommandKitTests", ["CommandKit"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
+        tests("SettlementWorkersTests", ["SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),
         tests("TradeModelTests", ["TradeModel"]),
+        tests("WalletClientTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
     ]
 )

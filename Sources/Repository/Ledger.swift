@@ -1,8 +1,5 @@
 import TradeModel
 
-/// The number of a committed batch.
-public typealias BatchNumber = Int64
-
 public enum EntryKind: String, Sendable {
     case trade, fee, deposit, withdrawal, reserve, release
 }

@@ -38,3 +38,6 @@ public struct RefusedMessage: Hashable, Sendable {
         self.tradeID = tradeID
     }
 }
+
+/// The number of a committed batch of settlements.
+public typealias BatchNumber = Int64

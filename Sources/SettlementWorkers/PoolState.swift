@@ -1,0 +1,395 @@
+import ServiceKit
+import TradeModel
+
+/// The queue and the pool as a state machine: who may submit, which worker gets what, who waits for whom.
+///
+/// It knows neither threads nor time. Each call changes the state and says what is to be done about it. Items sit
+/// in slots from admission to their end; queues are lists through the slots, so that nothing is moved or allocated
+/// for an item on its way.
+struct PoolState {
+    /// Names a submitter that waits for room.
+    typealias Ticket = UInt64
+    typealias SlotNumber = Int32
+    static let none: Int32 = -1
+
+    /// What a worker is to settle together.
+    struct Batch: Sendable {
+        let lane: Int
+        var items: [SettlementItem] = []
+        var slots: [SlotNumber] = []
+        var submittedAt: [Duration] = []
+    }
+
+    enum Answer: Hashable {
+        case taken
+        case waiting
+        case refused(PoolError)
+    }
+
+    /// What the caller has to do after a change.
+    struct Action {
+        /// Batches for workers that were ready.
+        var starts: [Batch] = []
+        /// Lanes whose ready worker may go home: there will be no more work.
+        var dismissed: [Int] = []
+        /// Submitters that waited, and what they are to be told.
+        var answers: [(ticket: Ticket, answer: Answer)] = []
+    }
+
+    enum Phase { case open, closing, stopped }
+
+    enum Place { case unused, waiting, blocked, inFlight }
+
+    struct Slot {
+        var item: SettlementItem?
+        var submittedAt: Duration = .zero
+        var sequence: UInt64 = 0
+        var first = AccountTable.none
+        var second = AccountTable.none
+        var place = Place.unused
+        /// The next item of the same lane while it waits; of the same account while it is set aside.
+        var next = PoolState.none
+        var nextOfSecond = PoolState.none
+    }
+
+    /// One worker and what waits for it.
+    struct Lane {
+        var head = PoolState.none
+        var tail = PoolState.none
+        var waiting = 0
+        var inFlight = 0
+        /// The worker has asked for work and has none.
+        var isReady = false
+        /// The worker was given a batch and has not asked again.
+        var isBusy = false
+        /// The worker pauses after a failure; who need not wait for it should not.
+        var isStalled = false
+
+        var isAwake: Bool { isBusy || waiting > 0 }
+    }
+
+    private struct Submitter {
+        let ticket: Ticket
+        let items: [SettlementItem]
+        var taken: Int
+        let submittedAt: Duration
+    }
+
+    let capacity: Int
+    let batchSizeMax: Int
+    /// A lane with so many waiting has a full batch. With a queue too short for one, half of it is.
+    let fullBatchSize: Int
+
+    private(set) var phase = Phase.open
+    /// How many items wait, in lanes or set aside.
+    private(set) var waitingCount = 0
+    private(set) var inFlightCount = 0
+    private(set) var blockedCount = 0
+    private(set) var submittedCount = 0
+
+    var slots: ContiguousArray<Slot> = []
+    var lanes: [Lane]
+    var accounts = AccountTable()
+    var released: [AccountTable.Number] = []
+
+    private var unusedSlots: ContiguousArray<SlotNumber> = []
+    private var submitters: [Submitter] = []
+    private var submittersHead = 0
+    private var leftovers: [(sequence: UInt64, item: SettlementItem)] = []
+
+    init(capacity: Int, laneCount: Int, batchSizeMax: Int) {
+        precondition(capacity > 0 && laneCount > 0 && batchSizeMax > 0)
+        self.capacity = capacity
+        self.batchSizeMax = batchSizeMax
+        fullBatchSize = min(batchSizeMax, max(1, capacity / 2))
+        lanes = Array(repeating: Lane(), count: laneCount)
+    }
+
+    var isIdle: Bool { waitingCount == 0 && inFlightCount == 0 && submitters.count == submittersHead }
+
+    // MARK: Submitting
+
+    /// Takes the items in order as far as there is room; the rest wait under the ticket, behind those who came before.
+    mutating func submit(_ items: [SettlementItem], ticket: Ticket, at time: Duration) -> (Answer, Action) {
+        guard phase == .open else { return (.refused(.closed(taken: 0)), Action()) }
+        var submitter = Submitter(ticket: ticket, items: items, taken: 0, submittedAt: time)
+        if submitters.count == submittersHead { admit(&submitter) }
+        let answer: Answer
+        if submitter.taken == items.count {
+            answer = .taken
+        } else {
+            submitters.append(submitter)
+            answer = .waiting
+        }
+        // The caller has its answer at once; what starting workers frees may complete the ticket in the action.
+        return (answer, advance())
+    }
+
+    /// Takes one item if there is room and nobody waits for it.
+    mutating func trySubmit(_ item: SettlementItem, at time: Duration) throws(PoolError) -> Action {
+        guard phase == .open else { throw .closed(taken: 0) }
+        guard submitters.count == submittersHead, waitingCount < capacity else { throw .full }
+        admit(item, at: time)
+        return advance()
+    }
+
+    /// Ends the wait of a submitter; nil when it is not waiting any more.
+    mutating func withdraw(_ ticket: Ticket) -> Answer? {
+        guard let index = submitters[submittersHead...].firstIndex(where: { $0.ticket == ticket }) else { return nil }
+        let submitter = submitters.remove(at: index)
+        return .refused(.cancelled(taken: submitter.taken))
+    }
+
+    private mutating func admit(_ submitter: inout Submitter) {
+        while submitter.taken < submitter.items.count, waitingCount < capacity {
+            admit(submitter.items[submitter.taken], at: submitter.submittedAt)
+            submitter.taken += 1
+        }
+    }
+
+    private mutating func admit(_ item: SettlementItem, at time: Duration) {
+        let number: SlotNumber
+        if let unused = unusedSlots.popLast() {
+            number = unused
+        } else {
+            number = SlotNumber(slots.count)
+            slots.append(Slot())
+        }
+        let ids = item.accounts
+        let first = ids.first.map { accounts.number(of: $0) } ?? AccountTable.none
+        let second = ids.second.map { accounts.number(of: $0) } ?? AccountTable.none
+        let index = Int(number)
+        slots[index].item = item
+        slots[index].submittedAt = time
+        slots[index].sequence = UInt64(submittedCount)
+        slots[index].first = first
+        slots[index].second = second
+        submittedCount += 1
+        waitingCount += 1
+        route(number)
+    }
+
+    // MARK: Workers
+
+    /// The worker of a lane asks for work.
+    mutating func ready(_ lane: Int) -> Action {
+        lanes[lane].isReady = true
+        lanes[lane].isBusy = false
+        lanes[lane].isStalled = false
+        return advance()
+    }
+
+    /// Items of a lane's batch have come to their end.
+    mutating func complete(_ numbers: some Sequence<SlotNumber>, of lane: Int) -> Action {
+        for number in numbers {
+            precondition(slots[Int(number)].place == .inFlight, "an item ends once")
+            release(number)
+            retire(number)
+            lanes[lane].inFlight -= 1
+            inFlightCount -= 1
+        }
+        unblock()
+        return advance()
+    }
+
+    /// The worker of a lane pauses after a failure. What it keeps holds its accounts; everything else that waits for
+    /// it, and what it gives back of its batch, goes to lanes that are not held up, as far as order allows.
+    mutating func stall(_ lane: Int, givingBack batch: Batch) -> Action {
+        lanes[lane].isStalled = true
+        takeBack(batch)
+        guard phase != .stopped else { return Action() }
+        var moved: [SlotNumber] = []
+        for number in slots.indices.lazy.map({ SlotNumber($0) }) where slots[Int(number)].place == .blocked {
+            forgetBlocked(number)
+            moved.append(number)
+        }
+        var next = lanes[lane].head
+        while next >= 0 {
+            release(next)
+            moved.append(next)
+            next = slots[Int(next)].next
+        }
+        lanes[lane].head = Self.none
+        lanes[lane].tail = Self.none
+        lanes[lane].waiting = 0
+        moved += batch.slots
+        moved.sort { slots[Int($0)].sequence < slots[Int($1)].sequence }
+        blockedCount = 0
+        released.removeAll(keepingCapacity: true)
+        for number in moved { route(number) }
+        return advance()
+    }
+
+    mutating func resume(_ lane: Int) {
+        lanes[lane].isStalled = false
+    }
+
+    private mutating func takeBack(_ batch: Batch) {
+        for (number, item) in zip(batch.slots, batch.items) {
+            slots[Int(number)].item = item
+            slots[Int(number)].place = .waiting
+            release(number)
+        }
+        lanes[batch.lane].inFlight -= batch.slots.count
+        inFlightCount -= batch.slots.count
+        waitingCount += batch.slots.count
+        if phase == .stopped { setAsideLeftovers(batch.slots) }
+    }
+
+    /// Everything that follows from a change: those who wait for room come in, workers that are ready start.
+    private mutating func advance() -> Action {
+        var action = Action()
+        if phase == .stopped {
+            dismissReadyWorkers(&action)
+            return action
+        }
+        var mayStartSmall = false
+        while true {
+            while submittersHead < submitters.count, waitingCount < capacity {
+                var submitter = submitters[submittersHead]
+                admit(&submitter)
+                submitters[submittersHead].taken = submitter.taken
+                guard submitter.taken == submitter.items.count else { break }
+                action.answers.append((submitter.ticket, .taken))
+                dropFirstSubmitter()
+            }
+            guard let lane = nextToStart(small: mayStartSmall) else { break }
+            action.starts.append(take(lane))
+            mayStartSmall = true
+        }
+        if phase == .closing, isIdle { dismissReadyWorkers(&action) }
+        return action
+    }
+
+    /// A lane whose worker is ready and has something to do.
+    ///
+    /// A lane with crumbs holds them while another that works has a full batch waiting: they would only cost that one
+    /// time and accounts. They start with the next batch of any lane, so they wait for one batch at most.
+    private func nextToStart(small: Bool) -> Int? {
+        var crumbs: Int?
+        var isFullElsewhere = false
+        for index in lanes.indices {
+            let lane = lanes[index]
+            if lane.isReady, lane.waiting > 0 {
+                if lane.waiting * 2 >= fullBatchSize { return index }
+                if crumbs == nil { crumbs = index }
+            } else if lane.isBusy, !lane.isStalled, lane.waiting >= fullBatchSize {
+                isFullElsewhere = true
+            }
+        }
+        return small || !isFullElsewhere ? crumbs : nil
+    }
+
+    private mutating func take(_ lane: Int) -> Batch {
+        let count = min(lanes[lane].waiting, batchSizeMax)
+        var batch = Batch(lane: lane)
+        batch.items.reserveCapacity(count)
+        batch.slots.reserveCapacity(count)
+        batch.submittedAt.reserveCapacity(count)
+        var number = lanes[lane].head
+        for _ in 0..<count {
+            let index = Int(number)
+            batch.items.append(slots[index].item.take()!)
+            batch.submittedAt.append(slots[index].submittedAt)
+            batch.slots.append(number)
+            slots[index].place = .inFlight
+            number = slots[index].next
+        }
+        lanes[lane].head = number
+        if number < 0 { lanes[lane].tail = Self.none }
+        lanes[lane].waiting -= count
+        lanes[lane].inFlight += count
+        lanes[lane].isReady = false
+        lanes[lane].isBusy = true
+        waitingCount -= count
+        inFlightCount += count
+        return batch
+    }
+
+    // MARK: Ending
+
+    /// Nothing more is taken; what is queued is still settled.
+    mutating func close() -> Action {
+        guard phase == .open else { return Action() }
+        phase = .closing
+        var action = Action()
+        refuseSubmitters(&action)
+        let following = advance()
+        action.starts = following.starts
+        action.dismissed = following.dismissed
+        return action
+    }
+
+    /// Nothing more is started: what waits becomes leftovers, what is in flight ends or is given back.
+    mutating func stop() -> Action {
+        guard phase != .stopped else { return Action() }
+        phase = .stopped
+        var action = Action()
+        refuseSubmitters(&action)
+        var queued: [SlotNumber] = []
+        for number in slots.indices.lazy.map({ SlotNumber($0) }) {
+            switch slots[Int(number)].place {
+            case .blocked: forgetBlocked(number)
+            case .waiting: release(number)
+            case .unused, .inFlight: continue
+            }
+            queued.append(number)
+        }
+        for lane in lanes.indices {
+            lanes[lane].head = Self.none
+            lanes[lane].tail = Self.none
+            lanes[lane].waiting = 0
+        }
+        blockedCount = 0
+        setAsideLeftovers(queued)
+        dismissReadyWorkers(&action)
+        return action
+    }
+
+    /// What was not settled when the pool was stopped, in the order in which it came.
+    mutating func removeLeftovers() -> [SettlementItem] {
+        defer { leftovers = [] }
+        return leftovers.sorted { $0.sequence < $1.sequence }.map(\.item)
+    }
+
+    private mutating func setAsideLeftovers(_ numbers: [SlotNumber]) {
+        for number in numbers {
+            leftovers.append((slots[Int(number)].sequence, slots[Int(number)].item.take()!))
+            retire(number)
+        }
+        waitingCount -= numbers.count
+        forgetReleased()
+    }
+
+    private mutating func refuseSubmitters(_ action: inout Action) {
+        for submitter in submitters[submittersHead...] {
+            action.answers.append((submitter.ticket, .refused(.closed(taken: submitter.taken))))
+        }
+        submitters = []
+        submittersHead = 0
+    }
+
+    private mutating func dropFirstSubmitter() {
+        submittersHead += 1
+        if submittersHead * 2 > submitters.count {
+            submitters.removeFirst(submittersHead)
+            submittersHead = 0
+        }
+    }
+
+    private mutating func dismissReadyWorkers(_ action: inout Action) {
+        for lane in lanes.indices where lanes[lane].isReady {
+            lanes[lane].isReady = false
+            action.dismissed.append(lane)
+        }
+    }
+
+    private mutating func retire(_ number: SlotNumber) {
+        slots[Int(number)].place = .unused
+        unusedSlots.append(number)
+    }
+
+    mutating func countBlocked(_ change: Int) {
+        blockedCount += change
+    }
+}

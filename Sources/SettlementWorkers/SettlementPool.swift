@@ -1,0 +1,272 @@
+import ServiceKit
+import TradeModel
+import WalletClient
+
+/// A bounded queue of items to be settled, and the workers that settle them in batches.
+///
+/// The rules are in ``PoolState`` and ``BatchProgress``; this actor carries out what they say. The workers live in
+/// ``run()``: whoever calls it owns them.
+public actor SettlementPool {
+    let wallet: any SettlementWallet
+    let clock: any Clock<Duration>
+    let policy: RetryPolicy
+    let seed: UInt64
+    /// Called by a worker once for each commit, before anyone else may settle for the same accounts.
+    let onCompletion: @Sendable ([Completion]) -> Void
+    /// Where the shielded writes run; nil is the usual place.
+    let executor: (any TaskExecutor)?
+    private let elapsed: @Sendable () -> Duration
+
+    private var state: PoolState
+    private var counters = PoolSnapshot.Counters()
+    private var activities: [PoolSnapshot.Activity]
+    private var runningWorkers = 0
+    private var hasRun = false
+
+    private var lastTicket: PoolState.Ticket = 0
+    private var submitters: [PoolState.Ticket: CheckedContinuation<PoolState.Answer, Never>] = [:]
+    private var readyWorkers: [CheckedContinuation<PoolState.Batch?, Never>?]
+    private var idleWaiters: [PoolState.Ticket: CheckedContinuation<Void, Never>] = [:]
+    private var endWaiters: [CheckedContinuation<Void, Never>] = []
+    private var supervisor: CheckedContinuation<Void, Never>?
+
+    /// - Parameter executor: where the pool runs its unstructured tasks; a test passes one that replays an order.
+    public init(
+        wallet: any SettlementWallet, limits: Limits, clock: any Clock<Duration> = ContinuousClock(),
+        seed: UInt64 = .random(in: .min ... .max), executor: (any TaskExecutor)? = nil,
+        onCompletion: @escaping @Sendable ([Completion]) -> Void = { _ in }
+    ) {
+        self.wallet = wallet
+        self.clock = clock
+        self.seed = seed
+        self.executor = executor
+        self.onCompletion = onCompletion
+        policy = RetryPolicy(limits)
+        elapsed = stopwatch(clock)
+        state = PoolState(
+            capacity: limits.queueCapacity, laneCount: limits.workerCount, batchSizeMax: limits.batchSizeMax)
+        activities = Array(repeating: .idle, count: limits.workerCount)
+        readyWorkers = Array(repeating: nil, count: limits.workerCount)
+    }
+
+    // MARK: Submitting
+
+    /// Takes the items in their order. Where the queue is full it waits for room, behind those who came before.
+    ///
+    /// - Throws: `closed` or `cancelled`, with the number of items that were taken and will be settled.
+    public func submit(_ items: [SettlementItem]) async throws(PoolError) {
+        lastTicket += 1
+        let ticket = lastTicket
+        let answer = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let (answer, action) = state.submit(items, ticket: ticket, at: elapsed())
+                if answer == .waiting {
+                    submitters[ticket] = continuation
+                } else {
+                    continuation.resume(returning: answer)
+                }
+                perform(action)
+                if Task.isCancelled { withdraw(ticket) }
+            }
+        } onCancel: {
+            _ = Task(executorPreference: executor) { await self.withdraw(ticket) }
+        }
+        if case .refused(let error) = answer { throw error }
+    }
+
+    /// Takes the item if there is room for it now.
+    public func trySubmit(_ item: SettlementItem) throws(PoolError) {
+        perform(try state.trySubmit(item, at: elapsed()))
+    }
+
+    private func withdraw(_ ticket: PoolState.Ticket) {
+        guard let answer = state.withdraw(ticket) else { return }
+        submitters.removeValue(forKey: ticket)?.resume(returning: answer)
+    }
+
+    // MARK: Life
+
+    /// Runs the workers until the pool is closed and everything in it is settled, or until it is stopped: by
+    /// ``drain(timeout:)`` at its deadline, or by cancelling the task that runs it. Then what is being written is
+    /// finished, and ``drain(timeout:)`` returns the rest.
+    public func run() async {
+        precondition(!hasRun, "a pool runs once")
+        hasRun = true
+        runningWorkers = activities.count
+        await withTaskCancellationHandler {
+            await withTaskGroup(of: Bool.self) { group in
+                for lane in activities.indices {
+                    group.addTask {
+                        await self.work(lane)
+                        return false
+                    }
+                }
+                group.addTask {
+                    await self.untilStoppedOrDone()
+                    return true
+                }
+                for await isEnding in group where isEnding { group.cancelAll() }
+            }
+        } onCancel: {
+            _ = Task(executorPreference: executor) { await self.stop() }
+        }
+    }
+
+    /// Takes nothing more. What is queued is still settled.
+    public func close() {
+        perform(state.close())
+    }
+
+    /// Closes the pool and lets it settle what it has; at the deadline, or when cancelled, stops it.
+    ///
+    /// - Returns: what was not settled, in the order in which it came. Nothing of it was parked; a batch whose commit
+    ///   was not answered is among it.
+    public func drain(timeout: Duration) async -> [SettlementItem] {
+        close()
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [clock] in
+                // Cancelled early means that there is nothing left to stop, or that the caller will not wait.
+                try? await clock.sleep(for: timeout)
+                await self.stop()
+            }
+            await untilEnded()
+            group.cancelAll()
+        }
+        return state.removeLeftovers()
+    }
+
+    /// Returns when nothing is queued or in work, or when the caller is cancelled.
+    public func untilIdle() async {
+        lastTicket += 1
+        let ticket = lastTicket
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                if state.isIdle || Task.isCancelled {
+                    continuation.resume()
+                } else {
+                    idleWaiters[ticket] = continuation
+                }
+            }
+        } onCancel: {
+            _ = Task(executorPreference: executor) { await self.stopWaitingForIdle(ticket) }
+        }
+    }
+
+    public func snapshot() -> PoolSnapshot {
+        var counters = counters
+        counters.submitted = state.submittedCount
+        return PoolSnapshot(
+            queueDepth: state.waitingCount, queueCapacity: state.capacity, setAside: state.blockedCount,
+            inFlight: state.inFlightCount, workers: activities, counters: counters, isOpen: state.phase == .open)
+    }
+
+    private func stop() {
+        perform(state.stop())
+        supervisor.take()?.resume()
+    }
+
+    private func stopWaitingForIdle(_ ticket: PoolState.Ticket) {
+        idleWaiters.removeValue(forKey: ticket)?.resume()
+    }
+
+    private var isEnded: Bool { runningWorkers == 0 && state.phase != .open && state.isIdle }
+
+    private func untilEnded() async {
+        guard !isEnded else { return }
+        await withCheckedContinuation { endWaiters.append($0) }
+    }
+
+    private func untilStoppedOrDone() async {
+        guard state.phase != .stopped, runningWorkers > 0 else { return }
+        await withCheckedContinuation { supervisor = $0 }
+    }
+
+    /// Carries out what the state decided.
+    private func perform(_ action: PoolState.Action) {
+        for (ticket, answer) in action.answers {
+            submitters.removeValue(forKey: ticket)?.resume(returning: answer)
+        }
+        for batch in action.starts {
+            activities[batch.lane] = .settling(batch.items.count)
+            readyWorkers[batch.lane].take()!.resume(returning: batch)
+        }
+        for lane in action.dismissed {
+            readyWorkers[lane].take()!.resume(returning: nil)
+        }
+        if state.isIdle, !idleWaiters.isEmpty {
+            for waiter in idleWaiters.values { waiter.resume() }
+            idleWaiters = [:]
+        }
+        if isEnded {
+            for waiter in endWaiters { waiter.resume() }
+            endWaiters = []
+        }
+    }
+}
+
+// MARK: What workers ask of the pool
+
+extension SettlementPool {
+    /// The next batch of a lane; nil when there will be none.
+    func nextBatch(of lane: Int) async -> PoolState.Batch? {
+        activities[lane] = .idle
+        return await withCheckedContinuation { continuation in
+            readyWorkers[lane] = continuation
+            perform(state.ready(lane))
+        }
+    }
+
+    func committed(_ completions: [Completion], slots: ArraySlice<PoolState.SlotNumber>, of lane: Int, isParked: Bool) {
+        counters.batches += 1
+        if isParked { counters.parked += completions.count }
+        for completion in completions {
+            switch completion.outcome {
+            case .settled: counters.settled += 1
+            case .duplicate: counters.duplicates += 1
+            case .rejected(let rejection): counters.rejected[rejection.failureClass, default: 0] += 1
+            case .deferred: counters.deferred += 1
+            }
+        }
+        perform(state.complete(slots, of: lane))
+    }
+
+    func countRetry() {
+        counters.retries += 1
+    }
+
+    func backsOff(_ lane: Int, for pause: Duration, givingBack others: PoolState.Batch) {
+        activities[lane] = .backingOff(until: elapsed() + pause)
+        perform(state.stall(lane, givingBack: others))
+    }
+
+    func waitsForDatabase(_ lane: Int) {
+        activities[lane] = .waitingForDatabase
+    }
+
+    func goesOn(_ lane: Int, with count: Int) {
+        activities[lane] = .settling(count)
+        state.resume(lane)
+    }
+
+    /// What a worker has not finished when the pool is stopped.
+    func handBack(_ rest: PoolState.Batch) {
+        // Cancellation reaches a worker before the state when it comes from outside.
+        stop()
+        perform(state.stall(rest.lane, givingBack: rest))
+    }
+
+    func left(_ lane: Int) {
+        activities[lane] = .idle
+        runningWorkers -= 1
+        if runningWorkers == 0 { supervisor.take()?.resume() }
+        perform(PoolState.Action())
+    }
+
+    nonisolated func timeSinceStart() -> Duration { elapsed() }
+}
+
+/// Tells how long ago it was made, whatever the clock calls its instants.
+private func stopwatch<C: Clock>(_ clock: C) -> @Sendable () -> Duration where C.Duration == Duration {
+    let start = clock.now
+    return { start.duration(to: clock.now) }
+}
