@@ -22,7 +22,7 @@ let package = Package(
 
         // Lowest first: a module imports only what stands above it here.
         module("TradeModel"),
-        module("ServiceKit"),
+        module("ServiceKit", ["TradeModel"]),
         module("CommandKit"),
         module("EmbeddedPostgres"),
         module("Repository", ["CPostgres", "CXXHash", "ServiceKit", "TradeModel"]),

@@ -27,10 +27,7 @@ public final class PostgresConnection {
         }
         guard let opened else { throw DatabaseError(message: "out of memory") }
         handle = opened
-        guard PQstatus(handle) == CONNECTION_OK else {
-            let message = String(cString: PQerrorMessage(handle))
-            throw DatabaseError(message: oneLine(message))
-        }
+        guard PQstatus(handle) == CONNECTION_OK else { throw refusal() }
         PQsetNoticeProcessor(handle, { _, _ in }, nil)
         PQsetnonblocking(handle, 1)
         try script(
@@ -54,6 +51,20 @@ public final class PostgresConnection {
     public var address: String {
         let host = PQhost(handle).map { String(cString: $0) } ?? ""
         return host.hasPrefix("/") ? host : host + ":" + (PQport(handle).map { String(cString: $0) } ?? "")
+    }
+
+    /// Why no connection came about, without what the user wrote: that may hold a password.
+    private func refusal() -> DatabaseError {
+        guard let host = PQhost(handle).map({ String(cString: $0) }), !host.isEmpty else {
+            return DatabaseError(message: "the connection string cannot be read, or names no server")
+        }
+        let lines = String(cString: PQerrorMessage(handle)).split(separator: "\n")
+        var reason = lines.first.map(String.init) ?? "no answer"
+        for marker in ["failed: ", "FATAL:  "] {
+            if let end = reason.firstRange(of: marker)?.upperBound { reason = String(reason[end...]) }
+        }
+        return DatabaseError(
+            message: "cannot reach PostgreSQL at \(address) (\(reason.prefix(1).lowercased())\(reason.dropFirst()))")
     }
 
     // MARK: Statements

@@ -1,21 +1,46 @@
-/// Table `workers`: who settles, and who still lives.
-public enum WorkerStore {
-    static let registerStatement = Statement(
+import Glibc
+
+/// A worker process as `workers` knows it.
+public struct WorkerIdentity: Sendable {
+    public let number: Int64
+    private let host: String
+    private let processID: Int32
+    private let version: String
+
+    private static let registerStatement = Statement(
         "workers_register",
         "insert into workers (host, process_id, version) values ($1, $2, $3) returning worker_no")
 
-    public static func register(host: String, processID: Int32, version: String) -> Request {
-        Request(registerStatement, [.text(host), .int4(processID), .text(version)])
+    /// Enters this process under a number that no other one has had.
+    public static func register(on connection: PostgresConnection, version: String) throws(DatabaseError)
+        -> WorkerIdentity
+    {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        let host = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        let processID = getpid()
+        let rows = try connection.query(registerStatement, .text(host), .int4(processID), .text(version))
+        return WorkerIdentity(number: rows.int64(0, 0), host: host, processID: processID, version: version)
     }
 
-    static let beatStatement = Statement(
+    private static let beatStatement = Statement(
         "workers_beat",
-        "update workers set heartbeat_at = clock_timestamp(), in_flight = $2 where worker_no = $1")
+        """
+        insert into workers (worker_no, host, process_id, version, in_flight)
+        overriding system value values ($1, $2, $3, $4, $5)
+        on conflict (worker_no) do update set heartbeat_at = clock_timestamp(), in_flight = excluded.in_flight
+        """)
 
-    public static func beat(_ worker: Int64, inFlight: Int) -> Request {
-        Request(beatStatement, [.int8(worker), .int4(Int32(clamping: inFlight))])
+    /// Says that the process lives; enters it again if it was taken for dead and removed.
+    public func beat(inFlight: Int) -> Request {
+        Request(
+            Self.beatStatement,
+            [.int8(number), .text(host), .int4(processID), .text(version), .int4(Int32(clamping: inFlight))])
     }
+}
 
+/// Table `workers`: who settles, and who still lives.
+public enum WorkerStore {
     static let leaveStatement = Statement("workers_leave", "delete from workers where worker_no = $1")
 
     /// A worker that is gone has no claims: its rows are free at once.

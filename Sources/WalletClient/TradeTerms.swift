@@ -1,14 +1,14 @@
 import TradeModel
 
 /// A trade in the smallest units of its market's assets, checked against the market's rules.
-struct TradeTerms {
+public struct TradeTerms {
     let market: Market
     let quantity: Amount
     let quote: Amount
     let buyerFee: Amount
     let sellerFee: Amount
 
-    init(_ trade: Trade, market: Market) throws(Rejection) {
+    public init(_ trade: Trade, market: Market) throws(Rejection) {
         self.market = market
         guard trade.price.isPositive else { throw Rejection(.invalid, "price \(trade.price) is not positive") }
         guard trade.price.scale <= market.priceDecimals else {

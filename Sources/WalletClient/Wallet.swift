@@ -44,6 +44,11 @@ public actor Wallet {
         try inSession { session throws(WalletError) in try session.settle(batch, resolving: lostBatch) }
     }
 
+    /// Says what would become of a batch if it were settled now.
+    public func preview(_ batch: [SettlementItem]) throws(WalletError) -> [Outcome] {
+        try inSession { session throws(WalletError) in try session.preview(batch) }
+    }
+
     /// Parks an item for a reason that does not lie in what it says.
     public func park(_ item: SettlementItem, because rejection: Rejection, attempts: Int) throws(WalletError)
         -> Outcome

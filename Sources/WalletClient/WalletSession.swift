@@ -72,8 +72,37 @@ final class WalletSession {
         throw .retry(DatabaseFault(message: "others kept moving the same money"))
     }
 
-    /// Reads what the batch needs and is not known yet.
+    /// Says what would become of a batch now, and writes nothing.
+    func preview(_ batch: [SettlementItem]) throws(WalletError) -> [Outcome] {
+        do {
+            try readWhatIsMissing(for: batch, lostBatch: nil, looksAtClaims: true)
+            let opened = batch.compactMap(\.operation)
+                .filter { $0.kind == .deposit && books.accounts[$0.account] == nil }
+                .map(\.account)
+            for (place, id) in Set(opened).enumerated() {
+                // The account that the deposit would open; no real one has such a number.
+                books.accounts[id] = Account(number: -1 - AccountNumber(place), id: id)
+            }
+            defer { for id in opened { books.accounts[id] = nil } }
+            return try planOnFreshGrounds(batch, nil).outcomes
+        } catch let error as DatabaseError {
+            throw WalletError(error)
+        } catch {
+            preconditionFailure("only the database fails here: \(error)")
+        }
+    }
+
     private func prepare(_ batch: [SettlementItem], lostBatch: BatchNumber?, parking: Parking?) throws {
+        try openAccounts(of: batch)
+        try readWhatIsMissing(
+            for: batch, lostBatch: lostBatch, looksAtClaims: lostBatch != nil || looksFirst || parking != nil)
+        if nextBatch == nil { nextBatch = try connection.pipeline([BatchStore.nextNumber])[0].int64(0, 0) }
+    }
+
+    /// Reads what the batch needs and is not known yet.
+    private func readWhatIsMissing(
+        for batch: [SettlementItem], lostBatch: BatchNumber?, looksAtClaims: Bool
+    ) throws {
         books.fresh.removeAll(keepingCapacity: true)
         books.trades.removeAll(keepingCapacity: true)
         books.operations.removeAll(keepingCapacity: true)
@@ -88,8 +117,7 @@ final class WalletSession {
         }
 
         if namesUnknownAssetOrMarket(batch) { books.catalog = try CatalogStore.read(connection) }
-        try openAccounts(of: batch)
-        if lostBatch != nil || looksFirst || parking != nil {
+        if looksAtClaims {
             try readClaims(of: batch)
         } else {
             try readTrades(batch.compactMap(\.trade?.key).filter { recent.mayContain($0) })
@@ -97,7 +125,6 @@ final class WalletSession {
         try readAccounts(batch.flatMap(\.accounts).filter { books.accounts[$0] == nil })
         try readHolds(of: batch)
         try readBalances(balanceKeys(of: batch).filter { books.balances[$0] == nil })
-        if nextBatch == nil { nextBatch = try connection.pipeline([BatchStore.nextNumber])[0].int64(0, 0) }
     }
 
     /// Plans until nothing is rejected for a reason that was only remembered.
@@ -211,6 +238,7 @@ final class WalletSession {
 
     /// The account of a deposit is opened before the batch is planned; empty, it changes nothing.
     private func openAccounts(of batch: [SettlementItem]) throws {
+        if namesUnknownAssetOrMarket(batch) { books.catalog = try CatalogStore.read(connection) }
         let wanted = Set(
             batch.compactMap(\.operation)
                 .filter { deposit in
@@ -297,7 +325,7 @@ extension SettlementItem {
     var receivedSequence: Int64? { if case .pending(let sequence, _) = origin { sequence } else { nil } }
 
     /// Whose money the item moves.
-    public var accounts: [Identifier] {
+    var accounts: [Identifier] {
         switch subject {
         case .trade(let trade): [trade.buyer, trade.seller]
         case .operation(let operation): [operation.account]

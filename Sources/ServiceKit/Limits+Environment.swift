@@ -1,0 +1,62 @@
+/// A limit whose environment variable does not hold what it should.
+public struct InvalidLimit: Error, CustomStringConvertible {
+    public let description: String
+}
+
+extension Limits {
+    /// Every limit by its name, with the values that make sense. The environment variable of `queueCapacity` is
+    /// `SETTLE_QUEUE_CAPACITY`, and so on.
+    public static let names: [(name: String, field: WritableKeyPath<Limits, Int> & Sendable, range: ClosedRange<Int>)] =
+        [
+            ("queueCapacity", \.queueCapacity, 1...1_000_000),
+            ("workerCount", \.workerCount, 1...1_000),
+            ("batchSizeMax", \.batchSizeMax, 1...10_000),
+            ("retryAttemptsMax", \.retryAttemptsMax, 1...100),
+            ("retryBackoffMilliseconds", \.retryBackoffMilliseconds, 1...60_000),
+            ("retryBackoffMillisecondsMax", \.retryBackoffMillisecondsMax, 1...600_000),
+            ("breakerFailuresMax", \.breakerFailuresMax, 1...1_000),
+            ("breakerPauseMilliseconds", \.breakerPauseMilliseconds, 1...60_000),
+            ("breakerPauseMillisecondsMax", \.breakerPauseMillisecondsMax, 1...600_000),
+            ("connectTimeoutSeconds", \.connectTimeoutSeconds, 1...600),
+            ("statementTimeoutMilliseconds", \.statementTimeoutMilliseconds, 100...3_600_000),
+            ("lockTimeoutMilliseconds", \.lockTimeoutMilliseconds, 10...3_600_000),
+            ("replanRoundsMax", \.replanRoundsMax, 1...10_000),
+            ("cachedBalancesMax", \.cachedBalancesMax, 1...100_000_000),
+            ("recentTradesMax", \.recentTradesMax, 2...100_000_000),
+            ("sweepIntervalMilliseconds", \.sweepIntervalMilliseconds, 10...3_600_000),
+            ("deferralMilliseconds", \.deferralMilliseconds, 1...3_600_000),
+            ("heartbeatIntervalMilliseconds", \.heartbeatIntervalMilliseconds, 10...3_600_000),
+            ("heartbeatTimeoutMilliseconds", \.heartbeatTimeoutMilliseconds, 100...86_400_000),
+            ("shutdownTimeoutSeconds", \.shutdownTimeoutSeconds, 0...86_400),
+        ]
+
+    /// The defaults, overridden by `SETTLE_…` variables.
+    public init(environment: [String: String]) throws(InvalidLimit) {
+        for (name, field, range) in Self.names {
+            guard let value = try Self.read(name, range, environment) else { continue }
+            self[keyPath: field] = value
+        }
+        connectionCount = try Self.read("connectionCount", 1...1_000, environment)
+    }
+
+    private static func read(
+        _ name: String, _ range: ClosedRange<Int>, _ environment: [String: String]
+    ) throws(InvalidLimit) -> Int? {
+        let variable = variable(of: name)
+        guard let text = environment[variable], !text.isEmpty else { return nil }
+        guard let value = Int(text), range.contains(value) else {
+            throw InvalidLimit(
+                description: "\(variable): expected a whole number from \(range.lowerBound) to \(range.upperBound), "
+                    + "found '\(text)'")
+        }
+        return value
+    }
+
+    /// `queueCapacity` → `SETTLE_QUEUE_CAPACITY`.
+    public static func variable(of name: String) -> String {
+        name.reduce(into: "SETTLE_") { variable, character in
+            if character.isUppercase { variable += "_" }
+            variable += character.uppercased()
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import Repository
+import ServiceKit
+import TradeModel
+
+/// The connection by which a worker process is known: its registration and heartbeat, its claims on PENDING rows, and
+/// the notifications that tell of new ones. It connects again by itself after the connection was lost.
+actor ControlConnection {
+    private let executor = BlockingExecutor(label: "settle.control")
+    private let connectionString: String
+    private let limits: Limits
+    private let worker: WorkerIdentity
+    private var connection: PostgresConnection?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Registers the process under a number of its own.
+    static func register(_ connectionString: String, limits: Limits, version: String) throws(DatabaseError)
+        -> (control: ControlConnection, worker: Int64)
+    {
+        let connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle worker")
+        let identity = try WorkerIdentity.register(on: connection, version: version)
+        return (ControlConnection(connectionString, limits, identity), identity.number)
+    }
+
+    private init(_ connectionString: String, _ limits: Limits, _ worker: WorkerIdentity) {
+        self.connectionString = connectionString
+        self.limits = limits
+        self.worker = worker
+    }
+
+    func beat(inFlight: Int) throws(DatabaseError) {
+        try connected { connection throws(DatabaseError) in
+            _ = try connection.pipeline([
+                worker.beat(inFlight: inFlight), WorkerStore.removeDead, BatchStore.maintain,
+            ])
+        }
+    }
+
+    /// Marks rows that nobody works on as ours and returns them in the order in which they came.
+    func claim(upTo limit: Int) throws(DatabaseError) -> [SettlementItem] {
+        try connected { connection throws(DatabaseError) in
+            let rows = try connection.pipeline([
+                TradeStore.claim(
+                    worker: worker.number, limit: limit,
+                    heartbeatTimeoutMilliseconds: limits.heartbeatTimeoutMilliseconds)
+            ])[0]
+            return TradeStore.decode(rows).map(\.item)
+        }
+    }
+
+    func release(_ keys: [TradeKey]) throws(DatabaseError) {
+        guard !keys.isEmpty else { return }
+        try connected { connection throws(DatabaseError) in
+            _ = try connection.pipeline([TradeStore.releaseClaims(keys, worker: worker.number)])
+        }
+    }
+
+    /// Waits a moment for news of PENDING rows; says whether there were any.
+    func awaitNews(milliseconds: Int) throws(DatabaseError) -> Bool {
+        try connected { connection throws(DatabaseError) in
+            try connection.awaitNotification(milliseconds: milliseconds)
+        }
+    }
+
+    /// Signs off; what the process had claimed is free at once.
+    func leave() {
+        _ = try? connected { connection throws(DatabaseError) in
+            _ = try connection.pipeline([WorkerStore.leave(worker.number)])
+        }
+        connection = nil
+    }
+
+    private func connected<Value>(
+        _ body: (PostgresConnection) throws(DatabaseError) -> Value
+    ) throws(DatabaseError) -> Value {
+        do throws(DatabaseError) {
+            if self.connection == nil { self.connection = try open() }
+            return try body(self.connection!)
+        } catch {
+            if error.isConnectionLoss { connection = nil }
+            throw error
+        }
+    }
+
+    private func open() throws(DatabaseError) -> PostgresConnection {
+        let connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle worker")
+        _ = try connection.pipeline([WorkerStore.listen])
+        return connection
+    }
+}
+
+extension RecordedTrade {
+    /// The row as an item to be settled. What no message could have said is refused, and parked under the row's key.
+    var item: SettlementItem {
+        let origin = SettlementItem.Origin.pending(receivedSequence: receivedSequence, attempts: attempts)
+        guard let trade else {
+            return SettlementItem(
+                .refused(
+                    RefusedMessage(
+                        Rejection(.invalid, "the row holds a number or a name that a trade cannot have"),
+                        market: key.market.text, tradeID: key.id.text)),
+                origin: origin)
+        }
+        return SettlementItem(.trade(trade), origin: origin)
+    }
+}

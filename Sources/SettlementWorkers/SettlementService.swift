@@ -1,0 +1,247 @@
+import Repository
+import ServiceKit
+import TradeModel
+import WalletClient
+
+/// A process that settles: the pool with its wallets, the ways in, the sweep of PENDING rows and the heartbeat.
+///
+/// Whoever calls ``run(sources:)`` owns its life; ``stop()`` ends it in order, ``abort()`` at once.
+public actor SettlementService {
+    /// Where items come from. It is asked for more only when the queue has room.
+    public protocol Source: Sendable {
+        /// The next items; nil when there will be none.
+        func next() async throws -> [SettlementItem]?
+        /// Asks for an end: what has arrived is still returned, then nil.
+        func stop() async
+    }
+
+    public struct Configuration: Sendable {
+        public var connectionString: String
+        public var limits: Limits
+        public var version: String
+        public var log: Log
+        public var render: @Sendable (Trade) -> [UInt8]
+        public var onCompletion: @Sendable ([Completion]) -> Void
+
+        public init(
+            connectionString: String, limits: Limits, version: String, log: Log,
+            render: @escaping @Sendable (Trade) -> [UInt8],
+            onCompletion: @escaping @Sendable ([Completion]) -> Void = { _ in }
+        ) {
+            self.connectionString = connectionString
+            self.limits = limits
+            self.version = version
+            self.log = log
+            self.render = render
+            self.onCompletion = onCompletion
+        }
+    }
+
+    public nonisolated let pool: SettlementPool
+    public nonisolated let wallets: WalletPool
+    /// The number under which the process is registered.
+    public nonisolated let worker: Int64
+    private nonisolated let configuration: Configuration
+    private nonisolated let control: ControlConnection
+    private let stopSignal = OneShot()
+    private var isAborted = false
+    private var intake: Task<Void, Never>?
+    private var draining: Task<[SettlementItem], Never>?
+
+    /// Registers the process; throws when the database cannot be reached.
+    public init(_ configuration: Configuration) throws(DatabaseError) {
+        self.configuration = configuration
+        (control, worker) = try ControlConnection.register(
+            configuration.connectionString, limits: configuration.limits, version: configuration.version)
+        let log = configuration.log
+        let observe = configuration.onCompletion
+        wallets = WalletPool(
+            WalletConfiguration(
+                connectionString: configuration.connectionString, limits: configuration.limits, worker: worker,
+                actor: "worker \(worker)", render: configuration.render),
+            connectionCount: configuration.limits.connections)
+        pool = SettlementPool(wallet: wallets, limits: configuration.limits) { completions in
+            log.record(completions)
+            observe(completions)
+        }
+    }
+
+    /// Settles until ``stop()``, then drains to the deadline.
+    ///
+    /// - Returns: what was left when the deadline came; PENDING rows among it are free again.
+    public func run(sources: [any Source] = []) async -> [SettlementItem] {
+        configuration.log.info(
+            "worker started",
+            [
+                "worker": "\(worker)", "connections": "\(configuration.limits.connections)",
+                "queue_capacity": "\(configuration.limits.queueCapacity)",
+            ])
+        return await withTaskGroup(of: Void.self, returning: [SettlementItem].self) { group in
+            group.addTask { await self.pool.run() }
+            let intake = Task {
+                await withTaskGroup(of: Void.self) { group in
+                    for source in sources { group.addTask { await self.read(source) } }
+                    group.addTask { await self.sweep() }
+                }
+            }
+            self.intake = intake
+            group.addTask { await self.beat() }
+
+            await stopSignal.wait()
+            configuration.log.info("worker stops", ["worker": "\(worker)"])
+            let deadline = ContinuousClock.now + .seconds(configuration.limits.shutdownTimeoutSeconds)
+            for source in sources { await source.stop() }
+            let intakeDeadline = Task {
+                try await Task.sleep(until: deadline, clock: .continuous)
+                intake.cancel()
+            }
+            await intake.value
+            intakeDeadline.cancel()
+            let leftovers = await drain(until: deadline)
+            group.cancelAll()
+            await group.waitForAll()
+            await leave(leftovers)
+            return leftovers
+        }
+    }
+
+    /// Ends the run in order: nothing more is taken in, what is queued is settled. May be called at any time.
+    public nonisolated func stop() {
+        stopSignal.fire()
+    }
+
+    /// Ends the run at once: what is being written is finished, the rest is left.
+    public func abort() {
+        isAborted = true
+        stopSignal.fire()
+        intake?.cancel()
+        draining?.cancel()
+    }
+
+    private func drain(until deadline: ContinuousClock.Instant) async -> [SettlementItem] {
+        let timeout = isAborted ? .zero : max(.zero, ContinuousClock.now.duration(to: deadline))
+        let draining = Task { await pool.drain(timeout: timeout) }
+        self.draining = draining
+        return await draining.value
+    }
+
+    // MARK: What runs beside the pool
+
+    private nonisolated func read(_ source: any Source) async {
+        do {
+            while let items = try await source.next() {
+                try await pool.submit(items)
+            }
+        } catch let error as PoolError {
+            configuration.log.warning("intake ended", ["reason": "\(error)"])
+        } catch {
+            configuration.log.error("intake failed", ["reason": "\(error)"])
+            stop()
+        }
+    }
+
+    /// Brings PENDING rows to the pool: at the start, when told of new ones, and on a timer in case nobody tells.
+    private nonisolated func sweep() async {
+        let interval = Duration.milliseconds(configuration.limits.sweepIntervalMilliseconds)
+        var nextSweep = ContinuousClock.now
+        while !stopSignal.hasFired, !Task.isCancelled {
+            do {
+                let news = ContinuousClock.now < nextSweep ? try await control.awaitNews(milliseconds: 50) : true
+                guard news, !stopSignal.hasFired else { continue }
+                nextSweep = ContinuousClock.now + interval
+                while try await claimAndSubmit() {}
+            } catch let error as PoolError {
+                configuration.log.debug("sweep ended", ["reason": "\(error)"])
+                return
+            } catch {
+                configuration.log.warning("sweep failed", ["reason": "\(error)"])
+                try? await wallets.untilAvailable()
+                try? await Task.sleep(for: .milliseconds(configuration.limits.breakerPauseMilliseconds))
+            }
+        }
+    }
+
+    /// Claims as many rows as the queue has room for; says whether there may be more.
+    private nonisolated func claimAndSubmit() async throws -> Bool {
+        let snapshot = await pool.snapshot()
+        let room = min(snapshot.queueCapacity - snapshot.queueDepth, 2 * configuration.limits.batchSizeMax)
+        guard room > 0 else {
+            try await Task.sleep(for: .milliseconds(5))
+            return !stopSignal.hasFired
+        }
+        let items = try await control.claim(upTo: room)
+        guard !items.isEmpty else { return false }
+        do {
+            try await pool.submit(items)
+        } catch {
+            let taken =
+                switch error {
+                case .full: 0
+                case .closed(let taken), .cancelled(let taken): taken
+                }
+            try await control.release(items.dropFirst(taken).compactMap(\.pendingKey))
+            throw error
+        }
+        return items.count == room && !stopSignal.hasFired
+    }
+
+    private nonisolated func beat() async {
+        while !Task.isCancelled {
+            do {
+                let snapshot = await pool.snapshot()
+                try await control.beat(inFlight: snapshot.inFlight + snapshot.queueDepth)
+            } catch {
+                configuration.log.warning("heartbeat failed", ["reason": "\(error)"])
+            }
+            try? await Task.sleep(for: .milliseconds(configuration.limits.heartbeatIntervalMilliseconds))
+        }
+    }
+
+    private func leave(_ leftovers: [SettlementItem]) async {
+        for item in leftovers {
+            configuration.log.warning("not settled", ["trade": item.name, "worker": "\(worker)"])
+        }
+        await control.leave()
+        await wallets.close()
+        configuration.log.info("worker stopped", ["worker": "\(worker)", "left": "\(leftovers.count)"])
+    }
+}
+
+extension Limits {
+    /// How many connections settle: as configured, or one for each core, and never more than workers.
+    public var connections: Int {
+        min(workerCount, connectionCount ?? max(1, processorCount))
+    }
+}
+
+extension SettlementItem {
+    fileprivate var pendingKey: TradeKey? {
+        guard case .pending = origin, case .trade(let trade) = subject else { return nil }
+        return trade.key
+    }
+}
+
+extension Log {
+    fileprivate func record(_ completions: [Completion]) {
+        for completion in completions {
+            switch completion.outcome {
+            case .settled where writes(.debug), .duplicate where writes(.debug), .deferred where writes(.debug):
+                debug(
+                    "\(completion.outcome)",
+                    [
+                        "trade": completion.item.name, "attempt": "\(completion.attempts)",
+                        "duration": "\(completion.elapsed)",
+                    ])
+            case .rejected(let rejection):
+                warning(
+                    "parked",
+                    [
+                        "trade": completion.item.name, "class": rejection.failureClass.rawValue,
+                        "reason": rejection.message, "attempt": "\(completion.attempts)",
+                        "duration": "\(completion.elapsed)",
+                    ])
+            default: break
+            }
+        }
+    }
+}
