@@ -83,13 +83,23 @@ struct ClusterHome {
         let plain = name.prefix(24).map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
         let path = "\(parent)/\(String(plain))-\(hash(owned))"
         try makePrivate(path, mode: 0o711, user: 0, group: 0)
-        unlink(note)
-        let file = open(note, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
-        guard file >= 0 else { throw .system(note, "write") }
-        defer { close(file) }
-        let line = Array("\(path)\n".utf8)
-        guard write(file, line, line.count) == line.count else { throw .system(note, "write") }
+        try write("\(path)\n", to: note)
         return path
+    }
+
+    /// Under another name first, so that a reader finds all of it or nothing, and any number may write at once.
+    private static func write(_ text: String, to path: String) throws(EmbeddedPostgresError) {
+        var name = Array("\(path).XXXXXX".utf8CString)
+        let file = mkstemp(&name)
+        guard file >= 0 else { throw .system(path, "write") }
+        defer { close(file) }
+        let bytes = Array(text.utf8)
+        guard Glibc.write(file, bytes, bytes.count) == bytes.count, fchmod(file, 0o644) == 0, rename(name, path) == 0
+        else {
+            let error = EmbeddedPostgresError.system(path, "write")
+            unlink(name)
+            throw error
+        }
     }
 
     /// The home that a note names, if root wrote the note and the name is one that root would have given.

@@ -83,7 +83,12 @@ public final class EmbeddedCluster: Sendable {
     /// Ends the lease and waits until the server has stopped; false if others still use it after `timeout`.
     public func releaseAndWaitForStop(timeout: Duration = .seconds(60)) -> Bool {
         release()
-        return server.poll(until: timeout) { server.isStopped }
+        guard server.poll(until: timeout, { server.isStopped }) else { return false }
+        // The keeper may still be watching the server's end; it gives the lock back when it is done.
+        if server.keeper.duty == .stop, let users = try? FileLock(path: server.home.usersLock) {
+            try? users.lock(.shared)
+        }
+        return true
     }
 
     /// Ends the lease of a throw-away cluster and waits until it is removed. Any other keeps its data and is only

@@ -1,0 +1,53 @@
+# Two commands are enough: `make run` and `make test`. `make help` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# How many compilers run at once.
+JOBS ?= $(shell nproc)
+# Arguments of `settle up`, for example: make run ARGS='--for 30s'
+ARGS ?=
+# Which tests `make test` runs; all of them by default.
+FILTER ?=
+# Which tests `make tsan` runs: those of the concurrent parts.
+TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
+
+SOURCES := Sources Tests Package.swift
+
+.PHONY: help run test build format lint tsan clean toolchain packages
+
+help: ## This list
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+# On a terminal settle gets a process group of its own there: Ctrl-C is for it alone, and make sees its clean exit.
+run: packages toolchain ## Build for release and start everything on this machine: make run ARGS='--for 30s'
+	@swift build -c release -j $(JOBS) --product settle
+	@if [ -t 0 ]; then set -m; .build/release/settle up $(ARGS); else exec .build/release/settle up $(ARGS); fi
+
+test: packages toolchain ## Run all tests against PostgreSQL clusters of their own: make test FILTER=Wallet
+	@swift test -j $(JOBS) $(if $(FILTER),--filter '$(FILTER)')
+
+build: packages toolchain ## Build for debugging
+	@swift build -j $(JOBS)
+
+format: toolchain ## Format the source
+	@swift format format --in-place --recursive $(SOURCES)
+
+lint: toolchain ## Check the format of the source, without changing it
+	@swift format lint --strict --recursive $(SOURCES)
+
+tsan: packages toolchain ## Run the tests of the concurrent parts under the thread sanitizer
+	@swift test -j $(JOBS) --sanitize=thread -Xswiftc -DTSAN --scratch-path .build/tsan --filter '$(TSAN_FILTER)'
+
+clean: ## Remove what was built; data in .settle stay
+	@rm -rf .build
+
+packages:
+	@scripts/install-packages
+
+toolchain:
+	@command -v swift >/dev/null || { echo "swift is not on PATH. Install Swift 6.2 or newer: https://www.swift.org/install" >&2; exit 1; }
+	@version=$$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+\.[0-9]+).*/\1/p' | head -n 1); \
+	printf '%s\n' 6.2 "$$version" | sort --check=quiet --version-sort || \
+	{ echo "Swift $${version:-of unknown version} is too old. Install Swift 6.2 or newer: https://www.swift.org/install" >&2; exit 1; }
