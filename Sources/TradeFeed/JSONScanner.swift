@@ -213,6 +213,18 @@ struct JSONScanner {
     /// The first byte that is a quote, an escape, a control character or not ASCII.
     private func endOfPlainText(from start: Int) -> Int {
         var index = start
+        // Eight bytes at a time. Borrows run upwards only, so that the lowest bit that is set is always a true one.
+        while index + 8 <= bytes.count {
+            let word = bytes.word(at: index)
+            let quotes = word ^ (0x0101_0101_0101_0101 * UInt64(UInt8(ascii: "\"")))
+            let escapes = word ^ (0x0101_0101_0101_0101 * UInt64(UInt8(ascii: "\\")))
+            let ends =
+                (quotes &- 0x0101_0101_0101_0101) & ~quotes | (escapes &- 0x0101_0101_0101_0101) & ~escapes
+                | (word &- 0x2020_2020_2020_2020) & ~word | word
+            let found = ends & 0x8080_8080_8080_8080
+            if found != 0 { return index + found.trailingZeroBitCount / 8 }
+            index += 8
+        }
         while index < bytes.count {
             let byte = bytes[index]
             guard byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20, byte < 0x80 else { break }
@@ -333,6 +345,15 @@ extension JSONScanner {
             }
         }
         return result
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// Eight bytes, the first one lowest. They must be there.
+    func word(at index: Int) -> UInt64 {
+        assert(index + 8 <= count)
+        return UInt64(
+            littleEndian: UnsafeRawPointer(baseAddress! + index).loadUnaligned(as: UInt64.self))
     }
 }
 

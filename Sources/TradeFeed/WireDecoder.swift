@@ -105,6 +105,8 @@ public enum WireDecoder {
         _ scanner: inout JSONScanner, origin: SettlementItem.Origin
     ) throws(MalformedJSON) -> [SettlementItem] {
         var items: [SettlementItem] = []
+        // Growing moves what is there; a trade seldom takes less than this.
+        items.reserveCapacity(min(scanner.bytes.count / 128, WireLimits.arrayElementsMax))
         try scanner.elements(depth: 0) { (scanner) throws(MalformedJSON) in
             let start = scanner.index
             guard items.count < WireLimits.arrayElementsMax else {

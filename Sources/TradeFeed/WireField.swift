@@ -107,8 +107,15 @@ enum WireField: Int, CaseIterable {
         case (13, UInt8(ascii: "s")): field = .sellOrderID
         default: return nil
         }
-        let expected = field.name
-        for offset in 0..<name.count where name[offset] != expected.utf8Start[offset] { return nil }
+        let expected = UnsafeBufferPointer(start: field.name.utf8Start, count: name.count)
+        if name.count >= 8 {
+            // Two words, which overlap in a name shorter than 16.
+            guard name.word(at: 0) == expected.word(at: 0),
+                name.word(at: name.count - 8) == expected.word(at: name.count - 8)
+            else { return nil }
+        } else {
+            for offset in 0..<name.count where name[offset] != expected[offset] { return nil }
+        }
         self = field
     }
 }

@@ -50,8 +50,7 @@ extension WireObject {
 
     /// An integer is the id that its digits spell; minus zero is zero.
     private func identifierText(_ token: JSONToken) -> String {
-        let text = scanner.text(of: token)
-        return token.kind == .integer && text == "-0" ? "0" : text
+        token.kind == .integer && scanner.text(of: token, is: "-0") ? "0" : scanner.text(of: token)
     }
 
     private func market() throws(Rejection) -> MarketSymbol {
