@@ -17,7 +17,8 @@ actor ScriptedWallet: SettlementWallet {
     private(set) var parked: [Parked] = []
     private(set) var sawCancellation = false
     private var script: [WalletError?]
-    private var culprits: [Int: WalletError] = [:]
+    private let culprits: [Int: WalletError]
+    private let outcomes: [Int: Outcome]
     private var isHolding: Bool
     private var held: [CheckedContinuation<Void, Never>] = []
     private var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
@@ -28,8 +29,13 @@ actor ScriptedWallet: SettlementWallet {
     /// - Parameters:
     ///   - script: what the first calls fail with, nil for success.
     ///   - culprits: what every batch fails with that has one of these.
-    init(script: [WalletError?] = [], culprits: [Int: WalletError] = [:], isHolding: Bool = false) {
+    ///   - outcomes: of trades that are committed without being settled.
+    init(
+        script: [WalletError?] = [], culprits: [Int: WalletError] = [:], outcomes: [Int: Outcome] = [:],
+        isHolding: Bool = false
+    ) {
         self.script = script
+        self.outcomes = outcomes
         self.culprits = culprits
         self.isHolding = isHolding
     }
@@ -45,7 +51,7 @@ actor ScriptedWallet: SettlementWallet {
         if !script.isEmpty, let error = script.removeFirst() { throw error }
         if let error = batch.lazy.compactMap({ self.culprits[$0.number] }).first { throw error }
         settled += batch.map(\.number)
-        return batch.map { _ in .settled }
+        return batch.map { outcomes[$0.number] ?? .settled }
     }
 
     func park(

@@ -44,7 +44,7 @@ private final class Collector: @unchecked Sendable {
 private let timeout = WalletError.retry(DatabaseFault(sqlState: "57014", message: "canceling statement due to timeout"))
 
 /// What the predecessor's worker pool was tested for, and its scenarios for QA.
-@Suite struct SettlementPoolTests {
+@Suite(.timeLimit(.minutes(1))) struct SettlementPoolTests {
     @Test func `a pool starts, and stops when it is closed`() async {
         let running = Running(ScriptedWallet())
         await running.end()
@@ -305,6 +305,26 @@ private let timeout = WalletError.retry(DatabaseFault(sqlState: "57014", message
         #expect(await wallet.settled == [1])
         #expect(await wallet.parked.isEmpty)
         #expect(running.completions.all.map(\.attempts) == [1])
+        await running.end()
+    }
+
+    @Test func `every outcome is counted under its name`() async throws {
+        let wallet = ScriptedWallet(outcomes: [
+            2: .duplicate, 3: .deferred, 4: .rejected(Rejection(.insufficientFunds, "no money")),
+            5: .rejected(Rejection(.insufficientFunds, "no money")), 6: .rejected(Rejection(.conflict, "not the same")),
+        ])
+        let running = Running(wallet)
+        try await running.pool.submit(strangers(0..<8))
+        await running.pool.untilIdle()
+        let counters = await running.pool.snapshot().counters
+        #expect(counters.submitted == 8)
+        #expect(counters.settled == 3)
+        #expect(counters.duplicates == 1)
+        #expect(counters.deferred == 1)
+        #expect(counters.rejected == [.insufficientFunds: 2, .conflict: 1])
+        #expect(counters.parked == 0)
+        #expect(counters.retries == 0)
+        #expect(await counters.batches == wallet.calls.count)
         await running.end()
     }
 
