@@ -7,6 +7,6 @@ public struct Completion: Sendable {
     public let outcome: Outcome
     /// How often it was tried by itself; an item that settles with its batch at once was tried once.
     public let attempts: Int
-    /// From its admission to the queue to the commit.
+    /// From the call that submitted it, the wait for room included, to the commit.
     public let elapsed: Duration
 }

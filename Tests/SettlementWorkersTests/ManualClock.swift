@@ -37,6 +37,10 @@ final class ManualClock: Clock, @unchecked Sendable {
                         continuation.resume(throwing: CancellationError())
                         return [CheckedContinuation<Void, Never>]()
                     }
+                    guard deadline > time else {
+                        continuation.resume()
+                        return []
+                    }
                     sleepers.append(Sleeper(id: id, deadline: deadline, continuation: continuation))
                     defer { self.watchers = [] }
                     return self.watchers

@@ -1,0 +1,181 @@
+import ServiceKit
+import Testing
+import TradeModel
+
+@testable import SettlementWorkers
+
+/// Random calls in random order; after each, what must always hold of the state.
+@Suite struct PoolStateSimulationTests {
+    @Test(arguments: 0..<UInt64(10))
+    func `accounts are in one lane at most, order is kept, and nothing is lost`(round: UInt64) {
+        for seed in round * 200..<(round + 1) * 200 {
+            if let problem = run(seed: seed) {
+                Issue.record("seed \(seed): \(problem)")
+                return
+            }
+        }
+    }
+
+    private func run(seed: UInt64) -> String? {
+        var generator = SeededGenerator(seed: seed)
+        func some(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }
+        let capacity = some(1...30)
+        let laneCount = some(1...4)
+        let batchSizeMax = some(1...10)
+        let customers = [2, 5, 20, 100][some(0...3)]
+        var state = PoolState(capacity: capacity, laneCount: laneCount, batchSizeMax: batchSizeMax)
+
+        var batches: [Int: PoolState.Batch] = [:]
+        var stalled: Set<Int> = []
+        var submitted = 0
+        var admittedOf: [PoolState.Ticket: Int] = [:]
+        var waitingTickets: [PoolState.Ticket: Int] = [:]
+        var ended: [Int] = []
+        var lastOf: [Identifier: Int] = [:]
+        var expected = 0
+        var problem: String?
+
+        func note(_ action: PoolState.Action) {
+            for batch in action.starts {
+                if batches[batch.lane] != nil || batch.items.isEmpty || batch.items.count > batchSizeMax {
+                    problem = "bad batch"
+                }
+                batches[batch.lane] = batch
+            }
+            for (ticket, answer) in action.answers {
+                guard let count = waitingTickets.removeValue(forKey: ticket) else {
+                    problem = "answered twice"
+                    continue
+                }
+                switch answer {
+                case .taken: expected += count
+                case .refused(.closed(let taken)): expected += taken
+                default: problem = "odd answer"
+                }
+            }
+        }
+
+        func makeItem() -> SettlementItem {
+            submitted += 1
+            let customer = some(0...1) == 0 ? 0 : some(0...customers - 1)
+            return some(0...9) == 0 ? refused(submitted) : trade(submitted, customer, some(0...customers - 1))
+        }
+
+        func finish(_ count: Int, of lane: Int) {
+            guard var batch = batches[lane] else { return }
+            for item in batch.items[..<count] {
+                ended.append(item.number)
+                for account in [item.accounts.first, item.accounts.second].compactMap(\.self) {
+                    if lastOf[account, default: 0] >= item.number { problem = "\(account): \(item.number) overtaken" }
+                    lastOf[account] = item.number
+                }
+            }
+            // What is left of the batch is known before the state may start another.
+            let slots = batch.slots[..<count]
+            batch = batch.part(count..<batch.items.count)
+            batches[lane] = batch
+            note(state.complete(slots, of: lane))
+            if batch.items.isEmpty {
+                batches[lane] = nil
+                stalled.remove(lane)
+                note(state.ready(lane))
+            }
+        }
+
+        for lane in 0..<laneCount where some(0...3) > 0 { note(state.ready(lane)) }
+        let readyAtStart = state.lanes.map { $0.isReady || $0.isBusy }
+        var ticket: PoolState.Ticket = 0
+        for _ in 0..<some(10...200) {
+            let depthBefore = state.waitingCount
+            switch some(0...9) {
+            case 0...3:
+                ticket += 1
+                let items = (0..<some(1...6)).map { _ in makeItem() }
+                waitingTickets[ticket] = items.count
+                let (answer, action) = state.submit(items, ticket: ticket, at: .zero)
+                if answer == .taken {
+                    expected += items.count
+                    waitingTickets[ticket] = nil
+                }
+                note(action)
+            case 4:
+                if let action = try? state.trySubmit(makeItem(), at: .zero) {
+                    expected += 1
+                    note(action)
+                }
+            case 5:
+                if let victim = waitingTickets.keys.sorted().randomElement(using: &generator) {
+                    guard case .refused(.cancelled(let taken)) = state.withdraw(victim) else { return "not waiting" }
+                    expected += taken
+                    waitingTickets[victim] = nil
+                    admittedOf[victim] = taken
+                }
+            case 6:
+                if let lane = batches.keys.sorted().randomElement(using: &generator), batches[lane]!.items.count > 0 {
+                    let batch = batches[lane]!
+                    let kept = some(1...batch.items.count)
+                    batches[lane] = batch.part(0..<kept)
+                    stalled.insert(lane)
+                    note(state.stall(lane, givingBack: batch.part(kept..<batch.items.count)))
+                    if some(0...1) == 0 { state.resume(lane) }
+                    if state.waitingCount > depthBefore + batch.items.count - kept { problem = "too much came back" }
+                }
+            default:
+                if let lane = batches.keys.sorted().randomElement(using: &generator) {
+                    finish(some(0...batches[lane]!.items.count), of: lane)
+                }
+            }
+            if state.waitingCount > max(capacity, depthBefore), state.lanes.allSatisfy({ !$0.isStalled }),
+                stalled.isEmpty
+            {
+                problem = "more than fits"
+            }
+            if let problem = problem ?? audit(state, batches) { return problem }
+        }
+
+        for lane in 0..<laneCount where !readyAtStart[lane] { note(state.ready(lane)) }
+        var patience = 10_000
+        while let lane = batches.keys.sorted().randomElement(using: &generator) {
+            finish(some(1...batches[lane]!.items.count), of: lane)
+            if let problem = problem ?? audit(state, batches) { return problem }
+            patience -= 1
+            if patience == 0 { return "no end" }
+        }
+        if !state.isIdle { return "\(state.waitingCount) wait for nobody" }
+        if !waitingTickets.isEmpty { return "a submitter waits for nobody" }
+        if ended.count != expected || Set(ended).count != expected { return "\(ended.count) of \(expected) ended" }
+        if state.accounts.count != 0 { return "accounts were left behind" }
+        return state.close().dismissed.count == laneCount ? nil : "somebody did not go home"
+    }
+
+    private func audit(_ state: PoolState, _ batches: [Int: PoolState.Batch]) -> String? {
+        var laneOf: [AccountTable.Number: Int] = [:]
+        var waiting = 0
+        func claim(_ number: PoolState.SlotNumber, _ lane: Int) -> String? {
+            let slot = state.slots[Int(number)]
+            for account in [slot.first, slot.second] where account >= 0 {
+                if laneOf.updateValue(lane, forKey: account) ?? lane != lane { return "an account in two lanes" }
+                if state.accounts[account].lane != Int32(lane) { return "an account is not where it says" }
+            }
+            return nil
+        }
+        for index in state.lanes.indices {
+            var number = state.lanes[index].head
+            var count = 0
+            while number >= 0 {
+                if let problem = claim(number, index) { return problem }
+                count += 1
+                number = state.slots[Int(number)].next
+            }
+            if count != state.lanes[index].waiting { return "a lane counts wrong" }
+            waiting += count
+            for number in batches[index]?.slots ?? [] {
+                if let problem = claim(number, index) { return problem }
+            }
+            if (batches[index]?.slots.count ?? 0) != state.lanes[index].inFlight { return "in flight counts wrong" }
+        }
+        if waiting + state.blockedCount != state.waitingCount { return "the waiting are counted wrong" }
+        if state.slots.count(where: { $0.place == .blocked }) != state.blockedCount { return "set aside counts wrong" }
+        return nil
+    }
+}
