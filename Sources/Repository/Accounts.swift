@@ -79,3 +79,16 @@ public enum AccountStore {
         Request(leaseStripeStatement, [.int4(Int32(stripe))])
     }
 }
+
+extension AccountStore {
+    private static let otherCustomersStatement = Statement(
+        "accounts_other",
+        "select exists (select from accounts where kind = 'customer' and id not like $1)")
+
+    /// Whether there are customers whose ids do not match a pattern.
+    public static func hasCustomers(
+        notLike pattern: String, _ connection: PostgresConnection
+    ) throws(DatabaseError) -> Bool {
+        try connection.query(otherCustomersStatement, .text(pattern)).bool(0, 0)
+    }
+}

@@ -5,6 +5,12 @@ public struct AccountBalance: Sendable {
     public let asset: Asset
     public let available: Amount
     public let frozen: Amount
+
+    public init(asset: Asset, available: Amount, frozen: Amount) {
+        self.asset = asset
+        self.available = available
+        self.frozen = frozen
+    }
 }
 
 extension BalanceStore {

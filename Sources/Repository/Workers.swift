@@ -1,4 +1,5 @@
 import Glibc
+import ServiceKit
 
 /// A worker process as `workers` knows it.
 public struct WorkerIdentity: Sendable {
@@ -52,6 +53,15 @@ public enum WorkerStore {
         "workers_remove_dead", "delete from workers where heartbeat_at < clock_timestamp() - interval '1 day'")
 
     public static var removeDead: Request { Request(removeDeadStatement) }
+
+    static let livingStatement = Statement(
+        "workers_living",
+        "select count(*) from workers where heartbeat_at > clock_timestamp() - $1 * interval '1 millisecond'")
+
+    /// How many worker processes have given a sign of life lately.
+    public static func living(_ limits: Limits) -> Request {
+        Request(livingStatement, [.int8(Int64(limits.heartbeatTimeoutMilliseconds))])
+    }
 
     static let listenStatement = Statement("workers_listen", "listen settle_pending")
 

@@ -105,6 +105,37 @@ public actor SettlementService {
         }
     }
 
+    /// Settles what is PENDING now, and ends when nothing of it is left to claim.
+    @discardableResult
+    public func runOnce() async throws -> [SettlementItem] {
+        try await withThrowingTaskGroup(of: Void.self, returning: [SettlementItem].self) { group in
+            group.addTask { await self.pool.run() }
+            group.addTask { await self.beat() }
+            // A trade that waited for an older one is put back for a moment: it takes two looks to see that none is left.
+            var emptyLooks = 0
+            var failure: (any Error)?
+            while emptyLooks < 2, !stopSignal.hasFired {
+                do {
+                    let claimed = try await claimAndSubmit()
+                    await pool.untilIdle()
+                    emptyLooks = claimed == 0 ? emptyLooks + 1 : 0
+                } catch {
+                    failure = error
+                    break
+                }
+                if emptyLooks > 0 {
+                    try? await Task.sleep(for: .milliseconds(configuration.limits.deferralMilliseconds + 10))
+                }
+            }
+            let leftovers = await drain(
+                until: .now + .seconds(configuration.limits.shutdownTimeoutSeconds))
+            group.cancelAll()
+            await leave(leftovers)
+            if let failure { throw failure }
+            return leftovers
+        }
+    }
+
     /// Ends the run in order: nothing more is taken in, what is queued is settled. May be called at any time.
     public nonisolated func stop() {
         stopSignal.fire()
@@ -149,7 +180,7 @@ public actor SettlementService {
                 let news = ContinuousClock.now < nextSweep ? try await control.awaitNews(milliseconds: 50) : true
                 guard news, !stopSignal.hasFired else { continue }
                 nextSweep = ContinuousClock.now + interval
-                while try await claimAndSubmit() {}
+                while try await claimAndSubmit() > 0, !stopSignal.hasFired {}
             } catch let error as PoolError {
                 configuration.log.debug("sweep ended", ["reason": "\(error)"])
                 return
@@ -161,16 +192,17 @@ public actor SettlementService {
         }
     }
 
-    /// Claims as many rows as the queue has room for; says whether there may be more.
-    private nonisolated func claimAndSubmit() async throws -> Bool {
-        let snapshot = await pool.snapshot()
-        let room = min(snapshot.queueCapacity - snapshot.queueDepth, 2 * configuration.limits.batchSizeMax)
-        guard room > 0 else {
+    /// Claims as many rows as the queue has room for, brings them there, and says how many they were.
+    private nonisolated func claimAndSubmit() async throws -> Int {
+        var room = 0
+        while true {
+            let snapshot = await pool.snapshot()
+            room = min(snapshot.queueCapacity - snapshot.queueDepth, 2 * configuration.limits.batchSizeMax)
+            if room > 0 { break }
+            guard !stopSignal.hasFired else { return 0 }
             try await Task.sleep(for: .milliseconds(5))
-            return !stopSignal.hasFired
         }
         let items = try await control.claim(upTo: room)
-        guard !items.isEmpty else { return false }
         do {
             try await pool.submit(items)
         } catch {
@@ -182,7 +214,7 @@ public actor SettlementService {
             try await control.release(items.dropFirst(taken).compactMap(\.pendingKey))
             throw error
         }
-        return items.count == room && !stopSignal.hasFired
+        return items.count
     }
 
     private nonisolated func beat() async {

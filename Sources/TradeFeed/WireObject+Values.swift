@@ -54,9 +54,9 @@ extension WireObject {
     }
 
     private func market() throws(Rejection) -> MarketSymbol {
-        let text = scanner.text(of: self[.market])
-        if let market = MarketSymbol(text) { return market }
-        throw invalid(.market, "\(quoted(text)) is no market; one is written BASE/QUOTE")
+        let token = self[.market]
+        if let market = scanner.withText(of: token, { MarketSymbol(utf8: $0) }) { return market }
+        throw invalid(.market, "\(quoted(scanner.text(of: token))) is no market; one is written BASE/QUOTE")
     }
 
     private func asset() throws(Rejection) -> AssetSymbol {
@@ -84,10 +84,14 @@ extension WireObject {
     }
 
     private func time(_ field: WireField) throws(Rejection) -> Timestamp {
-        let text = scanner.text(of: self[field])
         // An offset can carry a time over either edge of what can be written again.
-        if let time = Timestamp(text), (0..<yearTenThousand).contains(time.microseconds) { return time }
-        throw invalid(field, "\(quoted(text)) is no time such as \"2026-01-02T03:04:05.678901Z\"")
+        if let time = scanner.withText(of: self[field], { Timestamp(utf8: $0) }),
+            (0..<yearTenThousand).contains(time.microseconds)
+        {
+            return time
+        }
+        throw invalid(
+            field, "\(quoted(scanner.text(of: self[field]))) is no time such as \"2026-01-02T03:04:05.678901Z\"")
     }
 
     private func sequence(_ field: WireField) throws(Rejection) -> Int64 {

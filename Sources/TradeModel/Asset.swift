@@ -45,13 +45,27 @@ public struct MarketSymbol: Hashable, Sendable, Comparable, CustomStringConverti
 
     /// Returns nil unless the text is two different symbols around one `/`, `-` or `_`.
     public init?(_ text: some StringProtocol) {
-        guard let separator = text.utf8.firstIndex(where: { !isSymbolCharacter($0) }),
-            [UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "_")].contains(text.utf8[separator]),
-            let base = AssetSymbol(text[..<separator]),
-            let quote = AssetSymbol(text[text.index(after: separator)...]),
-            base != quote
+        var text = String(text)
+        guard let symbol = text.withUTF8({ MarketSymbol(utf8: $0) }) else { return nil }
+        self = symbol
+    }
+
+    public init?(utf8 bytes: UnsafeBufferPointer<UInt8>) {
+        guard let separator = bytes.firstIndex(where: { !isSymbolCharacter($0) }) else { return nil }
+        let base = bytes[..<separator]
+        let quote = bytes[(separator + 1)...]
+        switch bytes[separator] {
+        case UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "_"): break
+        default: return nil
+        }
+        guard (1...16).contains(base.count), (1...16).contains(quote.count), quote.allSatisfy(isSymbolCharacter),
+            !base.elementsEqual(quote)
         else { return nil }
-        self.init(base: base, quote: quote)
+        text = String(unsafeUninitializedCapacity: bytes.count) { buffer in
+            _ = buffer.initialize(from: bytes)
+            buffer[separator] = UInt8(ascii: "/")
+            return bytes.count
+        }
     }
 
     public var base: AssetSymbol { AssetSymbol(text.prefix { $0 != "/" })! }

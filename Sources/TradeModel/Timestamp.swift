@@ -10,9 +10,15 @@ public struct Timestamp: Hashable, Sendable, Comparable {
 
     /// Reads RFC 3339, `2026-01-02T03:04:05.678901Z` or with an offset. Digits beyond the microsecond are dropped.
     public init?(_ text: String) {
-        var reader = DigitReader(bytes: Array(text.utf8))
+        var text = text
+        guard let parsed = text.withUTF8({ Timestamp(utf8: $0) }) else { return nil }
+        self = parsed
+    }
+
+    public init?(utf8 bytes: UnsafeBufferPointer<UInt8>) {
+        var reader = DigitReader(bytes: bytes)
         guard let year = reader.number(4), reader.skip("-"), let month = reader.number(2), reader.skip("-"),
-            let day = reader.number(2), reader.skip("T", "t", " "), let hour = reader.number(2), reader.skip(":"),
+            let day = reader.number(2), reader.skip("T", "t "), let hour = reader.number(2), reader.skip(":"),
             let minute = reader.number(2), reader.skip(":"), let second = reader.number(2),
             year >= 1970, (1...12).contains(month), (1...daysIn(month: month, year: year)).contains(day),
             hour < 24, minute < 60, second < 60
@@ -56,17 +62,20 @@ extension Timestamp: CustomStringConvertible {
 }
 
 private struct DigitReader {
-    let bytes: [UInt8]
+    let bytes: UnsafeBufferPointer<UInt8>
     var index = 0
 
-    init(bytes: [UInt8]) {
+    init(bytes: UnsafeBufferPointer<UInt8>) {
         self.bytes = bytes
     }
 
     var isAtEnd: Bool { index == bytes.count }
 
-    mutating func skip(_ accepted: Character...) -> Bool {
-        guard index < bytes.count, accepted.contains(where: { $0.asciiValue == bytes[index] }) else { return false }
+    /// Skips one character if it is the accepted one or one of its other spellings.
+    mutating func skip(_ accepted: Unicode.Scalar, _ others: StaticString = "") -> Bool {
+        guard index < bytes.count else { return false }
+        let byte = bytes[index]
+        guard UInt32(byte) == accepted.value || others.withUTF8Buffer({ $0.contains(byte) }) else { return false }
         index += 1
         return true
     }
@@ -74,7 +83,8 @@ private struct DigitReader {
     mutating func number(_ width: Int) -> Int64? {
         guard index + width <= bytes.count else { return nil }
         var value: Int64 = 0
-        for byte in bytes[index..<index + width] {
+        for place in index..<index + width {
+            let byte = bytes[place]
             guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
             value = value * 10 + Int64(byte - UInt8(ascii: "0"))
         }

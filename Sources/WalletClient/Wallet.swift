@@ -45,8 +45,12 @@ public actor Wallet {
     }
 
     /// Says what would become of a batch if it were settled now.
-    public func preview(_ batch: [SettlementItem]) throws(WalletError) -> [Outcome] {
-        try inSession { session throws(WalletError) in try session.preview(batch) }
+    ///
+    /// - Parameter lookingAtClaims: whether what was settled or parked before counts as a duplicate.
+    public func preview(_ batch: [SettlementItem], lookingAtClaims: Bool = true) throws(WalletError) -> [Outcome] {
+        try inSession { session throws(WalletError) in
+            try session.preview(batch, lookingAtClaims: lookingAtClaims)
+        }
     }
 
     /// Parks an item for a reason that does not lie in what it says.

@@ -73,9 +73,10 @@ final class WalletSession {
     }
 
     /// Says what would become of a batch now, and writes nothing.
-    func preview(_ batch: [SettlementItem]) throws(WalletError) -> [Outcome] {
+    func preview(_ batch: [SettlementItem], lookingAtClaims: Bool) throws(WalletError) -> [Outcome] {
         do {
-            try readWhatIsMissing(for: batch, lostBatch: nil, looksAtClaims: true)
+            try readWhatIsMissing(for: batch, lostBatch: nil, looksAtClaims: lookingAtClaims)
+            if !lookingAtClaims { books.trades.removeAll() }
             let opened = batch.compactMap(\.operation)
                 .filter { $0.kind == .deposit && books.accounts[$0.account] == nil }
                 .map(\.account)

@@ -1,0 +1,150 @@
+import CommandKit
+import Repository
+import TradeModel
+
+struct AddAsset: Command {
+    static let info = CommandInfo(
+        "add", summary: "Add an asset.", discussion: "Adding the same asset again changes nothing.",
+        examples: [Example("settle asset add BTC --decimals 8", "A coin with eight decimals.")])
+
+    @Argument("SYMBOL", help: "Its short name: letters, digits, points.") var symbol: AssetSymbol
+    @Option("--decimals", "N", help: "How many digits behind the point an amount may have: 0 to 18.") var decimals: Int
+    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+
+    func validate() throws {
+        guard (0...Asset.decimalsMax).contains(decimals) else {
+            throw UsageError("'--decimals' is a whole number from 0 to \(Asset.decimalsMax), not \(decimals)")
+        }
+    }
+
+    func run(_ context: Context) async throws {
+        let database = try Database(context)
+        defer { database.leave() }
+        let connection = try database.connect()
+        var isNew = false
+        if dryRun {
+            isNew = try CatalogStore.read(connection).assets[symbol] == nil
+        } else {
+            isNew = try connection.pipeline([CatalogStore.addAsset(symbol, decimals: decimals)])[0].affected == 1
+        }
+        if !isNew {
+            let existing = try CatalogStore.read(connection).assets[symbol]!
+            guard existing.decimals == decimals else {
+                throw CommandFailure("asset \(symbol) exists with \(existing.decimals) decimals, not \(decimals)")
+            }
+        }
+        try context.output.show([
+            "symbol": .string(symbol.text), "decimals": .integer(decimals), "added": .bool(isNew && !dryRun),
+        ]) {
+            try context.output.line(
+                isNew
+                    ? "\(dryRun ? "would add" : "added") asset \(symbol) with \(decimals) decimals"
+                    : "asset \(symbol) is there already")
+        }
+    }
+}
+
+struct ListAssets: Command {
+    static let info = CommandInfo("list", summary: "List all assets.", examples: [Example("settle asset list", "")])
+
+    func run(_ context: Context) async throws {
+        let database = try Database(context)
+        defer { database.leave() }
+        let assets = try CatalogStore.read(database.connect()).assets.values.sorted { $0.symbol < $1.symbol }
+        try context.output.list(
+            assets.map { ["symbol": .string($0.symbol.text), "decimals": .integer($0.decimals)] },
+            empty: "No assets yet. Add one with 'settle asset add BTC --decimals 8'."
+        ) {
+            var table = Table("ASSET", Table.Column("DECIMALS", .right))
+            for asset in assets { table.add("\(asset.symbol)", "\(asset.decimals)") }
+            return table
+        }
+    }
+}
+
+struct AddMarket: Command {
+    static let info = CommandInfo(
+        "add", summary: "Add a market.",
+        discussion: """
+            Fees by 'received': each side pays from what it receives. By 'quote': both pay in the quote asset, the buyer \
+            on top of the price. A negative fee is a rebate. Adding the same market again changes nothing.
+            """,
+        examples: [Example("settle market add BTC/USDT --tick 0.01", "Bitcoin, priced in cents of USDT.")])
+
+    @Argument("MARKET", help: "Base and quote asset.") var symbol: MarketSymbol
+    @Option("--tick", "AMOUNT", help: "The step between prices, for engines.") var tick: DecimalNumber?
+    @Option("--lot", "AMOUNT", help: "The step between quantities, for engines.") var lot: DecimalNumber?
+    @Option("--fees", help: "Which side pays its fee in what.", default: .received) var fees: FeeRule
+    @Option(
+        "--price-decimals", "N", help: "How many decimals a price may have; as many as the quote asset or the tick.")
+    var priceDecimals: Int?
+    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+
+    func validate() throws {
+        for (name, step) in [("--tick", tick), ("--lot", lot)] {
+            if let step, !step.isPositive { throw UsageError("'\(name)' must be positive, not \(step)") }
+        }
+        if let priceDecimals, !(0...Asset.decimalsMax).contains(priceDecimals) {
+            throw UsageError("'--price-decimals' is a whole number from 0 to \(Asset.decimalsMax)")
+        }
+    }
+
+    func run(_ context: Context) async throws {
+        let database = try Database(context)
+        defer { database.leave() }
+        let connection = try database.connect()
+        let catalog = try CatalogStore.read(connection)
+        for asset in [symbol.base, symbol.quote] where catalog.assets[asset] == nil {
+            throw CommandFailure(
+                "there is no asset \(asset). Add it with 'settle asset add \(asset) --decimals N'.", exit: .notFound)
+        }
+        let decimals = priceDecimals ?? max(catalog.assets[symbol.quote]!.decimals, tick?.scale ?? 0)
+        if let existing = catalog.markets[symbol] {
+            guard existing.feeRule == fees, existing.priceDecimals == decimals else {
+                throw CommandFailure(
+                    "market \(symbol) exists with fees '\(existing.feeRule.rawValue)' and \(existing.priceDecimals) "
+                        + "price decimals; terms of a market do not change")
+            }
+        } else if !dryRun {
+            _ = try connection.pipeline([
+                CatalogStore.addMarket(symbol, priceDecimals: decimals, tick: tick, lot: lot, fees: fees)
+            ])
+        }
+        let isNew = catalog.markets[symbol] == nil
+        try context.output.show([
+            "symbol": .string(symbol.text), "fees": .string(fees.rawValue), "price_decimals": .integer(decimals),
+            "tick": .string(tick?.description), "lot": .string(lot?.description), "added": .bool(isNew && !dryRun),
+        ]) {
+            try context.output.line(
+                isNew
+                    ? "\(dryRun ? "would add" : "added") market \(symbol), fees \(fees.rawValue)"
+                    : "market \(symbol) is there already")
+        }
+    }
+}
+
+struct ListMarkets: Command {
+    static let info = CommandInfo("list", summary: "List all markets.", examples: [Example("settle market list", "")])
+
+    func run(_ context: Context) async throws {
+        let database = try Database(context)
+        defer { database.leave() }
+        let markets = try CatalogStore.read(database.connect()).markets.values.sorted { $0.symbol < $1.symbol }
+        try context.output.list(
+            markets.map {
+                [
+                    "symbol": .string($0.symbol.text), "base": .string($0.base.symbol.text),
+                    "quote": .string($0.quote.symbol.text), "price_decimals": .integer($0.priceDecimals),
+                    "fees": .string($0.feeRule.rawValue),
+                ]
+            },
+            empty: "No markets yet. Add one with 'settle market add BTC/USDT'."
+        ) {
+            var table = Table("MARKET", Table.Column("PRICE DECIMALS", .right), "FEES")
+            for market in markets {
+                table.add("\(market.symbol)", "\(market.priceDecimals)", "\(market.feeRule.rawValue)")
+            }
+            return table
+        }
+    }
+}

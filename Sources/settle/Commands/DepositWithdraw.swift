@@ -1,0 +1,176 @@
+import CommandKit
+import Repository
+import TradeFeed
+import TradeModel
+import WalletClient
+
+/// What `deposit` and `withdraw` have in common: one operation from the arguments, or many from a file.
+struct OperationArguments: ParameterGroup {
+    @Option("--id", "KEY", help: "What makes it this one and no other; repeating it has no effect.")
+    var key: Identifier?
+    @Option("--file", "FILE", help: "Read many from NDJSON, a line each; '-' is standard input.") var file: String?
+    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+}
+
+private let operationFileHelp = """
+    A line of a file is {"id":"dep-1","account_id":1001,"asset":"USDT","amount":"250.00"}. The same id with the same \
+    content has effect once; with other content it is refused.
+    """
+
+struct Deposit: Command {
+    static let info = CommandInfo(
+        "deposit", summary: "Bring money in for an account; the first deposit opens it.",
+        discussion: operationFileHelp, usage: ["ACCOUNT AMOUNT ASSET --id KEY", "--file FILE"],
+        examples: [
+            Example("settle deposit 1001 250.00 USDT --id dep-1", "250 USDT for account 1001."),
+            Example("settle deposit --file deposits.ndjson", "Many at once."),
+        ])
+
+    @Argument("ACCOUNT", help: "Whose.") var account: Identifier?
+    @Argument("AMOUNT", help: "How much, in whole units.") var amount: DecimalNumber?
+    @Argument("ASSET", help: "Of what.") var asset: AssetSymbol?
+    @OptionGroup("Operation") var arguments: OperationArguments
+
+    func run(_ context: Context) async throws {
+        try await OperationRun(.deposit, arguments, context).carryOut(account, amount, asset)
+    }
+}
+
+struct Withdraw: Command {
+    static let info = CommandInfo(
+        "withdraw", summary: "Take money out of an account.",
+        discussion: operationFileHelp, usage: ["ACCOUNT AMOUNT ASSET --id KEY", "--file FILE"],
+        examples: [Example("settle withdraw 1001 50.00 USDT --id wd-1", "50 USDT from account 1001.")])
+
+    @Argument("ACCOUNT", help: "Whose.") var account: Identifier?
+    @Argument("AMOUNT", help: "How much, in whole units.") var amount: DecimalNumber?
+    @Argument("ASSET", help: "Of what.") var asset: AssetSymbol?
+    @OptionGroup("Operation") var arguments: OperationArguments
+
+    func run(_ context: Context) async throws {
+        try await OperationRun(.withdrawal, arguments, context).carryOut(account, amount, asset)
+    }
+}
+
+private struct OperationRun {
+    private let kind: Operation.Kind
+    private let arguments: OperationArguments
+    private let context: Context
+
+    init(_ kind: Operation.Kind, _ arguments: OperationArguments, _ context: Context) {
+        self.kind = kind
+        self.arguments = arguments
+        self.context = context
+    }
+
+    func carryOut(_ account: Identifier?, _ amount: DecimalNumber?, _ asset: AssetSymbol?) async throws {
+        switch (account, amount, asset, arguments.key, arguments.file) {
+        case (nil, nil, nil, nil, let file?):
+            try await carryOut(file: file)
+        case (let account?, let amount?, let asset?, let key?, nil):
+            guard amount.isPositive else { throw UsageError("AMOUNT must be positive, not \(amount)") }
+            try await carryOut(
+                Operation(key: key, kind: kind, account: account, asset: asset, amount: amount))
+        default:
+            throw UsageError("give ACCOUNT AMOUNT ASSET and '--id KEY', or '--file FILE' alone")
+        }
+    }
+
+    private func carryOut(_ operation: Operation) async throws {
+        let database = try Database(context)
+        defer { database.leave() }
+        let catalog = try CatalogStore.read(database.connect())
+        guard let asset = catalog.assets[operation.asset] else {
+            throw CommandFailure("there is no asset \(operation.asset)", exit: .notFound)
+        }
+        guard operation.amount.amount(decimals: asset.decimals) != nil else {
+            throw UsageError(
+                "AMOUNT \(operation.amount) does not fit \(asset.symbol), which has \(asset.decimals) decimals")
+        }
+        let item = SettlementItem(.operation(operation), origin: .message("command line"))
+        let wallet = DirectWallet(database)
+        let outcome = try await arguments.dryRun ? wallet.preview([item])[0] : wallet.settle([item])[0]
+        if case .rejected(let rejection) = outcome {
+            throw CommandFailure(
+                rejection.message.printable, exit: rejection.failureClass == .unknownAccount ? .notFound : .refused)
+        }
+        try context.output.show([
+            "id": .id(operation.key), "kind": .string(kind.rawValue), "account_id": .id(operation.account),
+            "asset": .string(asset.symbol.text), "amount": .string(operation.amount.description),
+            "outcome": .string(outcome == .duplicate ? "duplicate" : arguments.dryRun ? "would_apply" : "applied"),
+        ]) {
+            let what =
+                "\(kind.rawValue) \(operation.key.text.printable): \(operation.amount) \(asset.symbol), "
+                + "account \(operation.account.text.printable)"
+            try context.output.line(
+                outcome == .duplicate
+                    ? "\(what) (was there already; nothing moved)"
+                    : arguments.dryRun ? "\(what) (would be carried out)" : what)
+        }
+    }
+
+    // MARK: Files
+
+    private struct Tally {
+        var applied = 0
+        var duplicates = 0
+        var refused = 0
+        var count: Int { applied + duplicates + refused }
+    }
+
+    private func carryOut(file: String) async throws {
+        var reader = try LineReader(file)
+        let database = try Database(context)
+        defer { database.leave() }
+        let wallet = DirectWallet(database)
+        let progress = ProgressLine(context.output)
+        var tally = Tally()
+        var lineNumber = 0
+        var chunk: [(line: Int, item: SettlementItem)] = []
+        while true {
+            let line = try reader.next()
+            if let line {
+                lineNumber += 1
+                switch WireDecoder.decodeOperationLine(line, kind: kind) {
+                case .success(let operation):
+                    chunk.append((lineNumber, SettlementItem(.operation(operation), origin: .message(file))))
+                case .failure(let rejection):
+                    tally.refused += 1
+                    note(rejection, line: lineNumber)
+                case nil: break
+                }
+            }
+            if chunk.count == database.limits.batchSizeMax || line == nil, !chunk.isEmpty {
+                let items = chunk.map(\.item)
+                let outcomes = try await arguments.dryRun ? wallet.preview(items) : wallet.settle(items)
+                for ((line, _), outcome) in zip(chunk, outcomes) {
+                    switch outcome {
+                    case .settled: tally.applied += 1
+                    case .duplicate, .deferred: tally.duplicates += 1
+                    case .rejected(let rejection):
+                        tally.refused += 1
+                        note(rejection, line: line)
+                    }
+                }
+                chunk.removeAll(keepingCapacity: true)
+                progress.update(tally.count)
+            }
+            if line == nil { break }
+        }
+        progress.finish()
+        try context.output.show([
+            arguments.dryRun ? "would_apply" : "applied": .integer(tally.applied),
+            "duplicates": .integer(tally.duplicates), "refused": .integer(tally.refused),
+        ]) {
+            try context.output.line(
+                "\(tally.applied.grouped) \(kind.rawValue)s \(arguments.dryRun ? "would be " : "")carried out, "
+                    + "\(tally.duplicates.grouped) were there already, \(tally.refused.grouped) refused")
+        }
+        try context.output.flush()
+        if tally.refused > 0 { throw CommandFailure("\(tally.refused.grouped) lines were refused") }
+    }
+
+    private func note(_ rejection: Rejection, line: Int) {
+        context.output.note("line \(line): \(rejection.message)")
+    }
+}

@@ -1,0 +1,21 @@
+import CommandKit
+import Repository
+import TradeModel
+
+/// Which letters a command is about.
+struct LetterFilterOptions: ParameterGroup {
+    @Option("--class", help: "Only those parked for this kind of reason.") var failureClass: FailureClass?
+    @Option("--market", help: "Only this market's.") var market: MarketSymbol?
+    @Option("--account", "ACCOUNT", help: "Only those whose buyer or seller this is.") var account: Identifier?
+    @Option("--since", "TIME", help: "Only those parked from then on.") var since: Timestamp?
+    @Option("--until", "TIME", help: "Only those parked before then.") var until: Timestamp?
+
+    var isEmpty: Bool {
+        failureClass == nil && market == nil && account == nil && since == nil && until == nil
+    }
+
+    func filter(status: LetterStatus?) -> LetterFilter {
+        LetterFilter(
+            failureClass: failureClass, market: market, account: account, since: since, until: until, status: status)
+    }
+}

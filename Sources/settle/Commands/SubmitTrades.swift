@@ -1,0 +1,170 @@
+import CommandKit
+import Repository
+import TradeFeed
+import TradeModel
+import WalletClient
+
+struct SubmitTrades: Command {
+    static let info = CommandInfo(
+        "submit", summary: "Store trades to be settled; whatever worker runs settles them.",
+        discussion: """
+            FILE is NDJSON, one trade a line (see docs/wire.md); '-' is standard input. A trade that is accepted is \
+            stored as PENDING and will be settled or parked. One that was there before has no effect. What cannot be \
+            a trade is parked in the dead letters, byte for byte, and counted as refused; then the exit code is 1.
+            """,
+        examples: [
+            Example("settle trade submit trades.ndjson", "Store them and return."),
+            Example("settle trade submit trades.ndjson --wait", "Also wait until each is settled or parked."),
+        ])
+
+    @Argument("FILE", help: "Where the trades are.", default: "-") var file: String
+    @Flag("--wait", help: "Follow them to their outcome; exits 1 if any is parked.") var wait: Bool
+    @Flag("--dry-run", help: "Check the lines, and store nothing.") var dryRun: Bool
+
+    func run(_ context: Context) async throws {
+        let reader = try LineReader(file)
+        let database = try Database(context)
+        defer { database.leave() }
+        var submission = try Submission(database, context, file: file, dryRun: dryRun)
+        try await submission.run(reader)
+        let outcome = wait && !dryRun ? try await submission.follow() : nil
+        try submission.report(outcome)
+    }
+}
+
+/// Brings the lines of a file to the table of trades, in chunks.
+private struct Submission {
+    private static let chunkSize = 2_000
+
+    private let database: Database
+    private let connection: PostgresConnection
+    private let catalog: Catalog
+    private let wallet: DirectWallet
+    private let context: Context
+    private let source: String
+    private let dryRun: Bool
+    private var acceptedKeys: [TradeKey] = []
+    private var accepted = 0
+    private var duplicates = 0
+    private var refused = 0
+
+    struct Outcome {
+        var settled = 0
+        var parked = 0
+    }
+
+    init(_ database: Database, _ context: Context, file: String, dryRun: Bool) throws {
+        self.database = database
+        self.context = context
+        self.dryRun = dryRun
+        source = "submit \(file)"
+        connection = try database.connect()
+        catalog = try CatalogStore.read(connection)
+        wallet = DirectWallet(database)
+    }
+
+    mutating func run(_ lines: LineReader) async throws {
+        var lines = lines
+        let progress = ProgressLine(context.output)
+        var chunk: [(line: Int, item: SettlementItem)] = []
+        var lineNumber = 0
+        while let line = try lines.next() {
+            lineNumber += 1
+            guard let item = WireDecoder.decodeLine(line, source: source) else { continue }
+            chunk.append((lineNumber, item))
+            if chunk.count == Self.chunkSize {
+                try await take(chunk)
+                chunk.removeAll(keepingCapacity: true)
+                progress.update(accepted + duplicates + refused)
+            }
+        }
+        try await take(chunk)
+        progress.finish()
+    }
+
+    /// Stores what can wait for a worker. The rest is decided here and now: it exists, or it is no trade of ours.
+    private mutating func take(_ chunk: [(line: Int, item: SettlementItem)]) async throws {
+        var storable: [Trade] = []
+        for (_, item) in chunk {
+            if case .trade(let trade) = item.subject, isStorable(trade) { storable.append(trade) }
+        }
+        var new: Set<TradeKey> = []
+        if !storable.isEmpty, !dryRun {
+            new = Set(TradeStore.decodeKeys(try connection.pipeline([TradeStore.accept(storable)])[0]))
+        }
+        var rest: [(line: Int, item: SettlementItem)] = []
+        for (line, item) in chunk {
+            if case .trade(let trade) = item.subject, isStorable(trade), dryRun || new.remove(trade.key) != nil {
+                accepted += 1
+                if !dryRun { acceptedKeys.append(trade.key) }
+            } else {
+                rest.append((line, item))
+            }
+        }
+        guard !rest.isEmpty else { return }
+        let outcomes = try await dryRun ? wallet.preview(rest.map(\.item)) : wallet.settle(rest.map(\.item))
+        for ((line, _), outcome) in zip(rest, outcomes) {
+            if case .rejected(let rejection) = outcome {
+                refused += 1
+                context.output.note("line \(line): \(rejection.failureClass.rawValue): \(rejection.message)")
+            } else {
+                duplicates += 1
+            }
+        }
+    }
+
+    private func isStorable(_ trade: Trade) -> Bool {
+        guard let market = catalog.markets[trade.market] else { return false }
+        return (try? TradeTerms(trade, market: market)) != nil
+    }
+
+    /// Waits until nothing of what was accepted is PENDING any more.
+    func follow() async throws -> Outcome {
+        var outcome = Outcome()
+        var open = acceptedKeys[...]
+        let progress = ProgressLine(context.output, total: acceptedKeys.count)
+        var hasWarned = false
+        while !open.isEmpty {
+            let part = open.prefix(Self.chunkSize)
+            let rows = TradeStore.decode(try connection.pipeline([TradeStore.read(Array(part))])[0])
+            if rows.contains(where: { $0.status == .pending }) {
+                if !hasWarned, try connection.pipeline([WorkerStore.living(database.limits)])[0].int64(0, 0) == 0 {
+                    context.output.note("no worker is running; start one with 'settle worker'")
+                    hasWarned = true
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            } else {
+                outcome.settled += rows.count { $0.status == .settled }
+                outcome.parked += rows.count { $0.status == .failed }
+                open = open.dropFirst(part.count)
+            }
+            progress.update(outcome.settled + outcome.parked)
+        }
+        progress.finish()
+        return outcome
+    }
+
+    func report(_ outcome: Outcome?) throws {
+        let output = context.output
+        try output.show([
+            "accepted": .integer(accepted), "duplicates": .integer(duplicates), "refused": .integer(refused),
+            "settled": outcome.map { .integer($0.settled) } ?? .null,
+            "parked": outcome.map { .integer($0.parked) } ?? .null,
+        ]) {
+            try output.line(
+                "\(accepted.grouped) \(dryRun ? "would be " : "")accepted, \(duplicates.grouped) duplicates, "
+                    + "\(refused.grouped) refused")
+            if let outcome {
+                try output.line("\(outcome.settled.grouped) settled, \(outcome.parked.grouped) parked")
+            }
+        }
+        try output.flush()
+        if refused > 0 {
+            throw CommandFailure(
+                "\(refused.grouped) lines were refused" + (dryRun ? "" : "; 'settle dlq list' shows them"))
+        }
+        if let outcome, outcome.parked > 0 {
+            throw CommandFailure("\(outcome.parked.grouped) trades were parked; 'settle dlq list' shows them")
+        }
+    }
+}

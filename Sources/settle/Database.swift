@@ -1,0 +1,87 @@
+import CommandKit
+import EmbeddedPostgres
+import Foundation
+import Repository
+import ServiceKit
+import WalletClient
+
+/// The database of a command, and the lease on the private server where there is one.
+struct Database {
+    let connectionString: String
+    let limits: Limits
+    private let cluster: EmbeddedCluster?
+
+    /// Whether it is the private one in `.settle/`.
+    var isEmbedded: Bool { cluster != nil }
+
+    func connect() throws -> PostgresConnection {
+        try PostgresConnection(connectionString, limits: limits)
+    }
+
+    /// Leaves a private server; as its last user, waits until it has stopped.
+    func leave() {
+        _ = cluster?.releaseAndWaitForStop(timeout: .seconds(20))
+    }
+
+    /// Opens the database that the flags and the environment name.
+    ///
+    /// - Parameter migrated: whether the tables must be there. The private database is brought up to date by itself.
+    init(_ context: Context, migrated: Bool = true) throws {
+        limits = try Limits(environment: context.environment)
+        if let url = context.globals.databaseURL {
+            connectionString = url
+            cluster = nil
+        } else if EmbeddedCluster.isWanted(environment: context.environment) {
+            let cluster = try EmbeddedCluster.acquire { context.output.note($0) }
+            connectionString = cluster.connectionString
+            self.cluster = cluster
+        } else {
+            connectionString = ""
+            cluster = nil
+        }
+        guard migrated else { return }
+        let migrator = Migrator(try connect(), try MigrationFiles.find(environment: context.environment))
+        if isEmbedded {
+            try migrator.up()
+        } else if let missing = try migrator.pending().first {
+            throw CommandFailure(
+                "the database lacks migration \(missing.version) (\(missing.name)). Run 'settle migrate up'.")
+        }
+    }
+}
+
+extension Settle {
+    /// What an error of the parts below means to whoever typed the command.
+    static func explain(_ error: any Error) -> CommandFailure? {
+        switch error {
+        case let error as DatabaseError where error.sqlState == nil || error.isServerUnready:
+            CommandFailure("\(error.message). Is it running?", exit: .unavailable, detail: error.detail)
+        case let error as DatabaseError where error.isConnectionLoss:
+            CommandFailure("PostgreSQL ended the connection: \(error.message)", exit: .unavailable)
+        case let error as DatabaseError where error.sqlState == "42P01":
+            CommandFailure(
+                "the database does not have the tables of this version. Run 'settle migrate up'.",
+                detail: error.message)
+        case let error as DatabaseError:
+            CommandFailure(
+                "PostgreSQL refused: \(error.message)",
+                detail: "SQLSTATE \(error.sqlState ?? "-") \(error.detail ?? "")")
+        case let error as WalletError:
+            switch error {
+            case .unavailable(let fault):
+                CommandFailure("\(fault.message). Is it running?", exit: .unavailable)
+            default:
+                CommandFailure(
+                    error.fault?.message ?? "cancelled", exit: .refused, detail: error.fault?.description)
+            }
+        case let error as EmbeddedPostgresError:
+            CommandFailure("\(error)", exit: .unavailable)
+        case let error as InvalidLimit:
+            CommandFailure("\(error)", exit: .usage)
+        case let error as MigrationError:
+            CommandFailure("\(error)")
+        default:
+            nil
+        }
+    }
+}

@@ -1,0 +1,27 @@
+import ServiceKit
+import SettlementWorkers
+import TradeFeed
+import TradeModel
+
+/// Trades that engines push over ZeroMQ, decoded for the pool.
+struct IntakeSource: SettlementService.Source {
+    let socket: IntakeSocket
+    let log: Log
+    let shutdownTimeout: Duration
+
+    /// So many messages are taken in one go. A message may hold many trades; the pool takes them as it has room.
+    private static let messagesMax = 500
+
+    func next() async throws -> [SettlementItem]? {
+        let source = "zmq \(socket.endpoint)"
+        while let messages = try await socket.receive(upTo: Self.messagesMax, timeout: .seconds(1)) {
+            let items = messages.flatMap { WireDecoder.decodeMessage($0, source: source) }
+            if !items.isEmpty { return items }
+        }
+        return nil
+    }
+
+    func stop() async {
+        socket.stop(drainingFor: shutdownTimeout)
+    }
+}

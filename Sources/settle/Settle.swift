@@ -1,0 +1,54 @@
+import CommandKit
+import Glibc
+
+/// The program: its commands, and how the errors of its parts read to a person.
+@main
+enum Settle {
+    static let version = "0.1.0"
+
+    static let tree = CommandTree<Global>(
+        "settle", version: version,
+        summary: "Settles trades exactly once: balances, fees and a double-entry ledger in one transaction."
+    ) {
+        Section("Run") {
+            Up.self
+            RunWorker.self
+            Group<Global>("migrate", summary: "Bring the database to the version of this program.") {
+                MigrateUp.self
+                MigrateDown.self
+                MigrateStatus.self
+                MigrateSQL.self
+            }
+        }
+        Section("Markets and money") {
+            Group<Global>("asset", summary: "What can be owned.") {
+                AddAsset.self
+                ListAssets.self
+            }
+            Group<Global>("market", summary: "What is traded against what.") {
+                AddMarket.self
+                ListMarkets.self
+            }
+            Deposit.self
+            Withdraw.self
+            ShowBalance.self
+        }
+        Section("Trades") {
+            Group<Global>("trade", summary: "Store trades to be settled, and look at them.") {
+                SubmitTrades.self
+                ShowTrade.self
+                ListTrades.self
+            }
+            Group<Global>("dlq", summary: "Look after dead letters: trades that could not be settled.") {
+                ListLetters.self
+                ShowLetter.self
+                RetryLetters.self
+            }
+            Verify.self
+        }
+    }
+
+    static func main() async {
+        exit(await tree.main(explain: explain).rawValue)
+    }
+}

@@ -1,0 +1,144 @@
+import CommandKit
+import Repository
+import TradeModel
+
+// How the words of the domain are written on the command line and in JSON.
+
+extension Identifier: ArgumentValue {
+    public init(argument: String) throws {
+        guard let id = Identifier(argument) else {
+            throw InvalidValue("an id has 1 to 64 bytes and no control characters")
+        }
+        self = id
+    }
+
+    public var argumentText: String { text }
+    public static var valueName: String { "ID" }
+}
+
+extension AssetSymbol: ArgumentValue {
+    public init(argument: String) throws {
+        guard let symbol = AssetSymbol(argument) else {
+            throw InvalidValue("an asset is 1 to 16 letters, digits or points, such as BTC")
+        }
+        self = symbol
+    }
+
+    public var argumentText: String { text }
+    public static var valueName: String { "ASSET" }
+}
+
+extension MarketSymbol: ArgumentValue {
+    public init(argument: String) throws {
+        guard let symbol = MarketSymbol(argument) else {
+            throw InvalidValue("a market is two assets, such as BTC/USDT")
+        }
+        self = symbol
+    }
+
+    public var argumentText: String { text }
+    public static var valueName: String { "MARKET" }
+}
+
+extension DecimalNumber: ArgumentValue {
+    public init(argument: String) throws {
+        guard let number = DecimalNumber(argument) else {
+            throw InvalidValue("an amount is digits with at most one point, such as 250.00")
+        }
+        self = number
+    }
+
+    public var argumentText: String { description }
+    public static var valueName: String { "AMOUNT" }
+}
+
+extension Timestamp: ArgumentValue {
+    public init(argument: String) throws {
+        if let time = Timestamp(argument) ?? Timestamp(argument + "T00:00:00Z") {
+            self = time
+        } else if let ago = try? Duration(argument: argument) {
+            let (seconds, attoseconds) = ago.components
+            self = Timestamp(
+                microseconds: Timestamp.now.microseconds - seconds * 1_000_000 - attoseconds / 1_000_000_000_000)
+        } else {
+            throw InvalidValue("a time is like 2026-01-02T03:04:05Z, 2026-01-02, or 30m for so long ago")
+        }
+    }
+
+    public var argumentText: String { description }
+    public static var valueName: String { "TIME" }
+}
+
+extension FeeRule: ArgumentValue {}
+extension FailureClass: ArgumentValue {}
+extension LetterStatus: ArgumentValue {}
+
+extension TradeStatus: ArgumentValue {
+    public init(argument: String) throws {
+        guard let status = TradeStatus(rawValue: argument.uppercased()) else {
+            throw InvalidValue("expected \(Self.allCases.map { $0.rawValue }.joined(separator: ", "))")
+        }
+        self = status
+    }
+
+    public var argumentText: String { rawValue }
+}
+
+/// A trade named by its id, or by market and id: `9001`, `BTC/USDT:9001`.
+struct TradeName: ArgumentValue {
+    let market: MarketSymbol?
+    let id: Identifier
+
+    init(argument: String) throws {
+        if let colon = argument.firstIndex(of: ":"), let market = MarketSymbol(argument[..<colon]) {
+            self.market = market
+            id = try Identifier(argument: String(argument[argument.index(after: colon)...]))
+        } else {
+            market = nil
+            id = try Identifier(argument: argument)
+        }
+    }
+
+    var argumentText: String { (market.map { "\($0):" } ?? "") + id.text }
+    static var valueName: String { "TRADE" }
+    static var allowedValues: [String] { [] }
+}
+
+extension JSONValue {
+    static func id(_ id: Identifier?) -> JSONValue { .string(id?.text) }
+    static func time(_ time: Timestamp?) -> JSONValue { .string(time?.description) }
+    static func count(_ count: Int64) -> JSONValue { .integer(Int(count)) }
+}
+
+extension RecordedTrade {
+    var json: JSONValue {
+        [
+            "id": .id(key.id), "market": .string(key.market.text), "status": .string(status.rawValue),
+            "price": .string(trade?.price.description), "quantity": .string(trade?.quantity.description),
+            "buyer_id": .id(trade?.buyer), "seller_id": .id(trade?.seller),
+            "buy_order_id": .id(trade?.buyOrder), "sell_order_id": .id(trade?.sellOrder),
+            "taker": .string(trade?.taker?.rawValue),
+            "buyer_fee": .string(trade?.buyerFee.description), "seller_fee": .string(trade?.sellerFee.description),
+            "executed_at": .time(trade?.executedAt), "stream": .id(trade?.stream),
+            "seq": trade?.sequence.map { .count($0) } ?? .null,
+            "received_seq": .count(receivedSequence), "received_at": .time(receivedAt),
+            "settled_at": .time(settledAt), "attempts": .integer(attempts),
+            "batch": batch.map { .count($0) } ?? .null,
+        ]
+    }
+}
+
+extension DeadLetter {
+    var json: JSONValue {
+        [
+            "id": .count(number), "status": .string(status.rawValue), "class": .string(failureClass),
+            "message": .string(message), "market": .string(market), "trade_id": .string(tradeID),
+            "buyer_id": .string(buyer), "seller_id": .string(seller), "attempts": .integer(attempts),
+            "source": .string(source), "parked_at": .time(parkedAt), "changed_at": .time(changedAt),
+            "trade_status": .string(tradeStatus?.rawValue),
+        ]
+    }
+
+    /// What the trade is called, as far as it could be read.
+    var name: String { (market.map { "\($0):" } ?? "") + (tradeID ?? "-") }
+}
