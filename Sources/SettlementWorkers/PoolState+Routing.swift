@@ -91,7 +91,7 @@ extension PoolState {
         slots[Int(number)].place = .blocked
         appendBlocked(number, to: slots[Int(number)].first)
         appendBlocked(number, to: slots[Int(number)].second)
-        countBlocked(1)
+        blockedCount += 1
     }
 
     private mutating func appendBlocked(_ number: SlotNumber, to account: AccountTable.Number) {
@@ -137,7 +137,7 @@ extension PoolState {
     /// only by a release or by an older item going, so only the first in line is looked at, and only then.
     mutating func unblock() {
         var index = 0
-        var freed = released.count
+        let releasedCount = released.count
         while index < released.count {
             let account = released[index]
             index += 1
@@ -150,16 +150,13 @@ extension PoolState {
             else { continue }
             removeFirstBlocked(of: first)
             removeFirstBlocked(of: second)
-            countBlocked(-1)
+            blockedCount -= 1
             enqueue(number, in: lane)
             released.append(first)
             if second >= 0 { released.append(second) }
         }
-        while freed > 0 {
-            freed -= 1
-            let account = released[freed]
-            if accounts[account].isUnused { accounts.remove(account) }
-        }
+        // Each is in the first part once, and whoever was added behind has something in a lane now.
+        for account in released[..<releasedCount] where accounts[account].isUnused { accounts.remove(account) }
         released.removeAll(keepingCapacity: true)
     }
 

@@ -12,14 +12,6 @@ struct PoolState {
     typealias SlotNumber = Int32
     static let none: Int32 = -1
 
-    /// What a worker is to settle together.
-    struct Batch: Sendable {
-        let lane: Int
-        var items: [SettlementItem] = []
-        var slots: [SlotNumber] = []
-        var submittedAt: [Duration] = []
-    }
-
     enum Answer: Hashable {
         case taken
         case waiting
@@ -38,36 +30,6 @@ struct PoolState {
 
     enum Phase { case open, closing, stopped }
 
-    enum Place { case unused, waiting, blocked, inFlight }
-
-    struct Slot {
-        var item: SettlementItem?
-        var submittedAt: Duration = .zero
-        var sequence: UInt64 = 0
-        var first = AccountTable.none
-        var second = AccountTable.none
-        var place = Place.unused
-        /// The next item of the same lane while it waits; of the same account while it is set aside.
-        var next = PoolState.none
-        var nextOfSecond = PoolState.none
-    }
-
-    /// One worker and what waits for it.
-    struct Lane {
-        var head = PoolState.none
-        var tail = PoolState.none
-        var waiting = 0
-        var inFlight = 0
-        /// The worker has asked for work and has none.
-        var isReady = false
-        /// The worker was given a batch and has not asked again.
-        var isBusy = false
-        /// The worker pauses after a failure; who need not wait for it should not.
-        var isStalled = false
-
-        var isAwake: Bool { isBusy || waiting > 0 }
-    }
-
     private struct Submitter {
         let ticket: Ticket
         let items: [SettlementItem]
@@ -83,13 +45,15 @@ struct PoolState {
     private(set) var phase = Phase.open
     /// How many items wait, in lanes or set aside.
     private(set) var waitingCount = 0
+    /// Those of them that are set aside.
+    var blockedCount = 0
     private(set) var inFlightCount = 0
-    private(set) var blockedCount = 0
     private(set) var submittedCount = 0
 
     var slots: ContiguousArray<Slot> = []
     var lanes: [Lane]
     var accounts = AccountTable()
+    /// Accounts that no lane holds any more, until it is seen who waited for them.
     var released: [AccountTable.Number] = []
 
     private var unusedSlots: ContiguousArray<SlotNumber> = []
@@ -387,9 +351,5 @@ struct PoolState {
     private mutating func retire(_ number: SlotNumber) {
         slots[Int(number)].place = .unused
         unusedSlots.append(number)
-    }
-
-    mutating func countBlocked(_ change: Int) {
-        blockedCount += change
     }
 }

@@ -111,11 +111,3 @@ extension SettlementPool {
         }
     }
 }
-
-extension PoolState.Batch {
-    /// Some neighbours of the batch.
-    func part(_ range: Range<Int>) -> Self {
-        Self(
-            lane: lane, items: Array(items[range]), slots: Array(slots[range]), submittedAt: Array(submittedAt[range]))
-    }
-}

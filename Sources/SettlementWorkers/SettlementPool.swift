@@ -119,6 +119,8 @@ public actor SettlementPool {
 
     /// Closes the pool and lets it settle what it has; at the deadline, or when cancelled, stops it.
     ///
+    /// Writes that have begun are waited for, even past the deadline: the wallet's own timeouts bound them.
+    ///
     /// - Returns: what was not settled, in the order in which it came. Nothing of it was parked; a batch whose commit
     ///   was not answered is among it.
     public func drain(timeout: Duration) async -> [SettlementItem] {

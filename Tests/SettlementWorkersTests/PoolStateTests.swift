@@ -57,6 +57,17 @@ import TradeModel
         #expect(state.ready(0).started == [0: [2, 3, 4, 5], 1: [6]])
     }
 
+    @Test func `crumbs wait for one batch of the others, not for their whole queue`() {
+        var state = pool()
+        let first = submit(trade(1, 1, 2), to: &state).starts[0]
+        for number in 2...12 { submit(trade(number, 1, 100 + number), to: &state) }
+        #expect(submit(trade(13, 3, 4), to: &state).started.isEmpty)
+        _ = state.complete(first.slots, of: 0)
+        let next = state.ready(0)
+        #expect(next.started == [0: [2, 3, 4, 5], 1: [13]])
+        #expect(state.lanes[0].waiting == 7)
+    }
+
     @Test func `half a batch is no crumb`() {
         var state = pool()
         for number in 1...5 { submit(trade(number, 2 * number, 2 * number + 1), to: &state) }
