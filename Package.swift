@@ -44,6 +44,8 @@ let package = Package(
             path: "Tests/SettleTesting", swiftSettings: strict),
         tests("CommandKitTests", ["CommandKit"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
+        tests(
+            "EndToEndTests", ["EmbeddedPostgres", "Repository", "SettleTesting", "TradeFeed", "TradeModel", "settle"]),
         tests("SettlementWorkersTests", ["SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),
         tests("TradeModelTests", ["TradeModel"]),

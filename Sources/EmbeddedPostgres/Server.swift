@@ -147,7 +147,6 @@ struct Server: Sendable {
     }
 
     private func launch(held: [Int32]) throws(EmbeddedPostgresError) {
-        log("starting the private PostgreSQL in \(home.path)")
         let giveUp = ContinuousClock.now + .seconds(Self.orphanSecondsMax)
         unlink(home.databaseMark)
         removeStaleFiles()

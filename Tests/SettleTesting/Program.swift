@@ -1,0 +1,143 @@
+import Foundation
+import Synchronization
+
+/// The real binary, run as its users run it.
+public final class Program: Sendable {
+    /// What a finished run left behind.
+    public struct Result: Sendable {
+        public let exitCode: Int32
+        public let output: String
+        public let errors: String
+        /// Whether a signal ended it.
+        public let wasKilled: Bool
+
+        public var lines: [String] { output.split(separator: "\n").map(String.init) }
+    }
+
+    /// `settle`, where the build put it: beside the tests.
+    public static let path: String = {
+        let products =
+            Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL
+            ?? URL(fileURLWithPath: CommandLine.arguments[0])
+        return products.deletingLastPathComponent().appendingPathComponent("settle").path
+    }()
+
+    private let process = Process()
+    private let input = Pipe()
+    private let output: Capture
+    private let errors: Capture
+
+    /// Starts the program. The environment is this process's without any database in it, and with what is given.
+    public init(
+        _ arguments: [String], environment: [String: String] = [:], directory: String? = nil, input text: String? = nil
+    ) throws {
+        output = Capture()
+        errors = Capture()
+        process.executableURL = URL(fileURLWithPath: Self.path)
+        process.arguments = arguments
+        var inherited = ProcessInfo.processInfo.environment.filter { name, _ in
+            !name.hasPrefix("PG") && !name.hasPrefix("SETTLE_") && name != "DATABASE_URL"
+        }
+        inherited["SETTLE_MIGRATIONS"] = migrationsDirectory
+        process.environment = inherited.merging(environment) { $1 }
+        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
+        process.standardInput = input
+        process.standardOutput = output.pipe
+        process.standardError = errors.pipe
+        try process.run()
+        output.begin()
+        errors.begin()
+        if let text {
+            // From another thread, since a pipe holds only so much.
+            let handle = input.fileHandleForWriting
+            DispatchQueue.global().async {
+                try? handle.write(contentsOf: Data(text.utf8))
+                try? handle.close()
+            }
+        } else {
+            try input.fileHandleForWriting.close()
+        }
+    }
+
+    public var processID: Int32 { process.processIdentifier }
+    public var isRunning: Bool { process.isRunning }
+
+    public func signal(_ number: Int32) {
+        kill(processID, number)
+    }
+
+    /// Waits until the program has ended; kills it when it takes longer than the timeout.
+    @discardableResult
+    public func wait(timeout: Duration = .seconds(60)) async -> Result {
+        let deadline = ContinuousClock.now + timeout
+        while process.isRunning {
+            if ContinuousClock.now > deadline {
+                kill(processID, SIGKILL)
+                break
+            }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        process.waitUntilExit()
+        return Result(
+            exitCode: process.terminationStatus, output: output.finish(), errors: errors.finish(),
+            wasKilled: process.terminationReason == .uncaughtSignal)
+    }
+
+    /// Waits until the program has written a text to stderr (its log) or stdout; false when it ends or time is over.
+    public func waitFor(_ text: String, timeout: Duration = .seconds(30)) async -> Bool {
+        let deadline = ContinuousClock.now + timeout
+        while ContinuousClock.now < deadline {
+            if errors.text.contains(text) || output.text.contains(text) { return true }
+            if !process.isRunning { return errors.text.contains(text) || output.text.contains(text) }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return false
+    }
+
+    /// What was written to stderr so far.
+    public var errorsSoFar: String { errors.text }
+
+    /// Runs the program to its end.
+    public static func run(
+        _ arguments: String..., environment: [String: String] = [:], directory: String? = nil, input: String? = nil,
+        timeout: Duration = .seconds(60)
+    ) async throws -> Result {
+        try await Program(arguments, environment: environment, directory: directory, input: input)
+            .wait(timeout: timeout)
+    }
+
+    /// Runs the program on a database.
+    public static func run(
+        on database: TestDatabase, _ arguments: String..., environment: [String: String] = [:], input: String? = nil,
+        timeout: Duration = .seconds(60)
+    ) async throws -> Result {
+        try await Program(
+            arguments, environment: environment.merging(["DATABASE_URL": database.connectionString]) { $1 },
+            input: input
+        ).wait(timeout: timeout)
+    }
+}
+
+/// What a child writes, read as it comes.
+private final class Capture: Sendable {
+    let pipe = Pipe()
+    private let bytes = Mutex<[UInt8]>([])
+    private let ended = DispatchSemaphore(value: 0)
+
+    func begin() {
+        let handle = pipe.fileHandleForReading
+        Thread.detachNewThread { [self] in
+            while let chunk = try? handle.read(upToCount: 1 << 16), !chunk.isEmpty {
+                bytes.withLock { $0 += chunk }
+            }
+            ended.signal()
+        }
+    }
+
+    var text: String { bytes.withLock { String(decoding: $0, as: UTF8.self) } }
+
+    func finish() -> String {
+        _ = ended.wait(timeout: .now() + 5)
+        return text
+    }
+}
