@@ -4,18 +4,21 @@ public struct DatabaseError: Error, Sendable, Hashable, CustomStringConvertible 
     public var sqlState: String?
     public var message: String
     public var detail: String?
+    /// Whether the server ended the session with this error.
+    public var isFatal: Bool
 
-    public init(sqlState: String? = nil, message: String, detail: String? = nil) {
+    public init(sqlState: String? = nil, message: String, detail: String? = nil, isFatal: Bool = false) {
         self.sqlState = sqlState
         self.message = message
         self.detail = detail
+        self.isFatal = isFatal
     }
 
     public var description: String { message }
 
     /// Whether the connection is of no more use: lost, refused, or ended by the server.
     public var isConnectionLoss: Bool {
-        guard let sqlState else { return true }
+        guard let sqlState, !isFatal else { return true }
         // 08: connection exceptions. 57P0x: the server is going down, has crashed, or is starting.
         return sqlState.hasPrefix("08") || ["57P01", "57P02", "57P03", "57P05"].contains(sqlState)
     }

@@ -65,22 +65,24 @@ public enum TradeStore {
     }
 
     public static func decode(_ rows: Rows) -> [RecordedTrade] {
-        rows.indices.compactMap { row in decode(rows, row) }
+        rows.indices.map { row in
+            // Only symbols of markets have partitions; ids may have been written by anyone.
+            let key = TradeKey(
+                market: MarketSymbol(rows.string(row, 0))!, id: Identifier(stored: rows.string(row, 1)))
+            return decode(rows, row, key)
+        }
     }
 
-    private static func decode(_ rows: Rows, _ row: Int) -> RecordedTrade? {
-        guard let market = MarketSymbol(rows.string(row, 0)), let id = Identifier(rows.string(row, 1)) else {
-            return nil
-        }
-        return RecordedTrade(
-            key: TradeKey(market: market, id: id), trade: decodeTrade(rows, row, market: market, id: id),
+    private static func decode(_ rows: Rows, _ row: Int, _ key: TradeKey) -> RecordedTrade {
+        RecordedTrade(
+            key: key, trade: decodeTrade(rows, row, market: key.market, id: Identifier(key.id.text)),
             status: TradeStatus(rawValue: rows.string(row, 14))!, receivedSequence: rows.int64(row, 15),
             attempts: Int(rows.int32(row, 16)), batch: rows.optional(row, 17, rows.int64),
             receivedAt: rows.timestamp(row, 18), settledAt: rows.optional(row, 19, rows.timestamp))
     }
 
-    private static func decodeTrade(_ rows: Rows, _ row: Int, market: MarketSymbol, id: Identifier) -> Trade? {
-        guard let price = rows.decimal(row, 2), let quantity = rows.decimal(row, 3),
+    private static func decodeTrade(_ rows: Rows, _ row: Int, market: MarketSymbol, id: Identifier?) -> Trade? {
+        guard let id, let price = rows.decimal(row, 2), let quantity = rows.decimal(row, 3),
             let buyer = Identifier(rows.string(row, 4)), let seller = Identifier(rows.string(row, 5)),
             let buyerFee = rows.decimal(row, 6), let sellerFee = rows.decimal(row, 7)
         else { return nil }

@@ -211,7 +211,7 @@ public actor SettlementService {
                 case .full: 0
                 case .closed(let taken), .cancelled(let taken): taken
                 }
-            try await control.release(items.dropFirst(taken).compactMap(\.pendingKey))
+            try await control.release(items.dropFirst(taken).compactMap(\.tradeKey))
             throw error
         }
         return items.count
@@ -243,13 +243,6 @@ extension Limits {
     /// How many connections settle: as configured, or one for each core, and never more than workers.
     public var connections: Int {
         min(workerCount, connectionCount ?? max(1, processorCount))
-    }
-}
-
-extension SettlementItem {
-    fileprivate var pendingKey: TradeKey? {
-        guard case .pending = origin, case .trade(let trade) = subject else { return nil }
-        return trade.key
     }
 }
 

@@ -178,19 +178,6 @@ extension FailureClass {
 }
 
 extension SettlementItem {
-    /// The key of a trade, readable or not.
-    fileprivate var tradeKey: TradeKey? {
-        switch subject {
-        case .trade(let trade): return trade.key
-        case .operation: return nil
-        case .refused(let refused):
-            guard let market = refused.market.flatMap({ MarketSymbol($0) }),
-                let id = refused.tradeID.flatMap(Identifier.init)
-            else { return nil }
-            return TradeKey(market: market, id: id)
-        }
-    }
-
     fileprivate func letter(
         _ rejection: Rejection, sqlState: String?, attempts: Int, isStored: Bool, _ configuration: WalletConfiguration
     ) -> NewLetter {

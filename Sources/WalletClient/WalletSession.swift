@@ -123,7 +123,9 @@ final class WalletSession {
         } else {
             try readTrades(batch.compactMap(\.trade?.key).filter { recent.mayContain($0) })
         }
-        try readAccounts(batch.flatMap(\.accounts).filter { books.accounts[$0] == nil })
+        // An account may be frozen at any time, which stops withdrawals and holds: for those it is read again.
+        try readAccounts(
+            batch.flatMap(\.accounts).filter { books.accounts[$0] == nil } + batch.compactMap(\.operation?.account))
         try readHolds(of: batch)
         try readBalances(balanceKeys(of: batch).filter { books.balances[$0] == nil })
     }
