@@ -169,7 +169,7 @@ extension Books {
 
 extension FailureClass {
     /// Whether a message that is rejected so takes its id in `trades`, as FAILED.
-    fileprivate var claimsTradeID: Bool {
+    var claimsTradeID: Bool {
         switch self {
         case .unknownAccount, .insufficientFunds, .queueFull, .retriesExhausted: true
         case .invalid, .unknownMarket, .conflict, .undecodable: false

@@ -47,7 +47,11 @@ struct SettlementPlan {
     private var holdsNow: [OrderKey: Hold] = [:]
     private var decidedTrades: [TradeKey: Trade] = [:]
     private var decidedOperations: [Identifier: Operation] = [:]
-    private var deferredAccounts: Set<Identifier> = []
+    /// Accounts whose trades this batch makes wait, and the place in line of the first of these.
+    private var deferredAccounts: [Identifier: Int64] = [:]
+    /// What the batch holds after the item at hand, and who lacked money for that item.
+    private var later: ArraySlice<SettlementItem> = []
+    private var lacksMoney: Identifier?
     /// The slots that the item at hand has changed, as they were, to be put back if it is rejected after all.
     private var undo: [(index: Int, slot: Slot)] = []
     private var undoHolds: [(key: OrderKey, hold: Hold?)] = []
@@ -62,7 +66,8 @@ struct SettlementPlan {
         entries.reserveCapacity(batch.count * 6)
         slots.reserveCapacity(batch.count * 4)
         slotOfKey.reserveCapacity(batch.count * 4)
-        for item in batch {
+        for (place, item) in batch.enumerated() {
+            later = batch[(place + 1)...]
             outcomes.append(decide(item, books))
         }
     }
@@ -115,21 +120,35 @@ struct SettlementPlan {
             case .pending where isClaimedRow: break
             case _ where isClaimedRow || recorded.trade?.hasSameContent(as: trade) == true:
                 guard let batch = recorded.batch, batch == books.lostBatch else { return .duplicate }
+                decidedTrades[trade.key] = trade
                 return recorded.status == .settled
                     ? .settled : .rejected(Rejection(.invalid, "parked; its dead letter says why"))
             default:
                 return .rejected(conflict(trade, with: recorded.trade))
             }
         }
+        let outcome = decideNew(trade, origin, books)
+        // What takes no id in the books stands in nobody's way, in the batch as little as after it.
+        if case .rejected(let rejection) = outcome, !isClaimedRow, !rejection.failureClass.claimsTradeID {
+            return outcome
+        }
         decidedTrades[trade.key] = trade
+        return outcome
+    }
+
+    private mutating func decideNew(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Outcome {
         if let parking { return .rejected(parking) }
         do {
             try settle(trade, books)
             return .settled
         } catch {
             takeBack()
-            if error.failureClass == .insufficientFunds, mustWait(trade, origin, books) {
-                deferredAccounts.formUnion([trade.buyer, trade.seller])
+            // A message has no place yet; it comes after all that have one, and after the messages before it.
+            let place = if case .pending(let sequence, _) = origin { sequence } else { Int64.max }
+            if error.failureClass == .insufficientFunds, let lacksMoney, mustWait(for: lacksMoney, place, books) {
+                for account in [trade.buyer, trade.seller] {
+                    deferredAccounts[account] = min(deferredAccounts[account] ?? .max - 1, place)
+                }
                 return .deferred
             }
             return .rejected(error)
@@ -141,14 +160,12 @@ struct SettlementPlan {
         return Rejection(.conflict, "trade \(trade.key) exists with other content: \(trade.differences(from: other))")
     }
 
-    /// Whether an older trade of an account that lacks money is still waiting, and may bring it.
-    private func mustWait(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Bool {
-        let place =
-            if case .pending(let sequence, _) = origin { sequence } else { Int64.max }
-        return [trade.buyer, trade.seller].contains { account in
-            shortOfFunds.contains(account)
-                && (deferredAccounts.contains(account) || (books.oldestWaiting[account] ?? .max) < place)
-        }
+    /// Whether an older trade of the account that lacks money is still waiting, and may bring it.
+    private func mustWait(for account: Identifier, _ place: Int64, _ books: Books) -> Bool {
+        (deferredAccounts[account] ?? .max) < place || (books.oldestWaiting[account] ?? .max) < place
+            || later.contains { item in
+                item.receivedSequence.map { $0 < place } == true && item.accounts.contains(account)
+            }
     }
 
     // MARK: Trades
@@ -240,6 +257,7 @@ struct SettlementPlan {
     ) throws(Rejection) {
         guard let missing = shortfall(amount, in: index, books) else { return }
         shortOfFunds.insert(gift.account.id)
+        lacksMoney = gift.account.id
         let heldText = held > .zero ? " and \(gift.asset.text(held)) held for its order" : ""
         throw Rejection(
             .insufficientFunds,
@@ -250,11 +268,6 @@ struct SettlementPlan {
     // MARK: Operations
 
     private mutating func decide(_ operation: Operation, _ books: Books) -> Outcome {
-        if let earlier = decidedOperations[operation.key] {
-            return earlier == operation
-                ? .duplicate
-                : .rejected(Rejection(.conflict, "key \(operation.key) was used for another operation"))
-        }
         guard let asset = books.catalog.assets[operation.asset] else {
             return .rejected(Rejection(.invalid, "there is no asset \(operation.asset)"))
         }
@@ -266,6 +279,11 @@ struct SettlementPlan {
                         ? "amount \(operation.amount) does not fit \(asset.symbol), which has \(asset.decimals) decimals"
                         : "amount \(operation.amount) is not positive"))
         }
+        if let earlier = decidedOperations[operation.key] {
+            return earlier == operation
+                ? .duplicate
+                : .rejected(Rejection(.conflict, "key \(operation.key) was used for another operation"))
+        }
         if let recorded = books.operations[operation.key] {
             guard
                 recorded.kind == operation.kind, recorded.account == operation.account,
@@ -273,7 +291,9 @@ struct SettlementPlan {
             else {
                 return .rejected(Rejection(.conflict, "key \(operation.key) was used for another operation"))
             }
-            return recorded.batch == books.lostBatch ? .settled : .duplicate
+            guard recorded.batch == books.lostBatch else { return .duplicate }
+            decidedOperations[operation.key] = operation
+            return .settled
         }
         if let parking { return .rejected(parking) }
         do {
@@ -373,6 +393,7 @@ struct SettlementPlan {
     // MARK: Running balances
 
     private mutating func begin() {
+        lacksMoney = nil
         undo.removeAll(keepingCapacity: true)
         undoHolds.removeAll(keepingCapacity: true)
         entriesBefore = entries.count
@@ -410,7 +431,9 @@ struct SettlementPlan {
         let missing = difference(amount, free)
         // Rejected because the balance before the batch was what it was, or less; one unit more of what was missing
         // would have changed that.
-        let ceiling = difference(sum(slots[index].start.available, missing), Amount(integerLiteral: 1))
+        // What no balance can reach sets no bound.
+        let enough = try? slots[index].start.available.adding(missing)
+        let ceiling = enough.map { difference($0, Amount(integerLiteral: 1)) } ?? .maximum
         slots[index].ceiling = min(slots[index].ceiling ?? ceiling, ceiling)
         if !books.fresh.contains(slots[index].key) { stale.insert(slots[index].key) }
         return missing
