@@ -24,6 +24,7 @@ struct SettlementPlan {
     struct Slot {
         let key: BalanceKey
         let start: Balance
+        let isFresh: Bool
         var availableSum = Amount.zero
         var frozenSum = Amount.zero
         var availableLowest = Amount.zero
@@ -38,6 +39,8 @@ struct SettlementPlan {
     private(set) var operations: [NewOperation] = []
     /// Balances on which something was rejected and that were not read for this plan.
     private(set) var stale: Set<BalanceKey> = []
+    /// Accounts because of whose status something was rejected and that were not read for this plan.
+    private(set) var staleAccounts: Set<Identifier> = []
     /// Accounts that lack money and may have older trades waiting.
     private(set) var shortOfFunds: Set<Identifier> = []
     /// Accounts that were missing.
@@ -104,10 +107,16 @@ struct SettlementPlan {
     private mutating func decide(_ item: SettlementItem, _ books: Books) -> Outcome {
         begin()
         return switch item.subject {
-        case .refused(let refused): .rejected(refused.rejection)
+        case .refused(let refused): isGone(item, books) ? .duplicate : .rejected(refused.rejection)
         case .trade(let trade): decide(trade, item.origin, books)
         case .operation(let operation): decide(operation, books)
         }
+    }
+
+    /// Whether a claimed row waits no longer: somebody else decided it, or took it away.
+    private func isGone(_ item: SettlementItem, _ books: Books) -> Bool {
+        guard item.receivedSequence != nil, let key = item.tradeKey, books.claimsAreKnown else { return false }
+        return books.trades[key]?.status != .pending
     }
 
     private mutating func decide(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Outcome {
@@ -126,6 +135,8 @@ struct SettlementPlan {
             default:
                 return .rejected(conflict(trade, with: recorded.trade))
             }
+        } else if isClaimedRow, books.claimsAreKnown {
+            return .duplicate
         }
         let outcome = decideNew(trade, origin, books)
         // What takes no id in the books stands in nobody's way, in the batch as little as after it.
@@ -216,9 +227,15 @@ struct SettlementPlan {
             throw Rejection(.unknownAccount, "there is no account \(id) (the \(role)); a first deposit opens it")
         }
         guard account.status != .closed else {
+            judge(account, books)
             throw Rejection(.unknownAccount, "account \(id) (the \(role)) is closed")
         }
         return account
+    }
+
+    /// Something is rejected because of the account's status.
+    private mutating func judge(_ account: Account, _ books: Books) {
+        if !books.freshAccounts.contains(account.id) { staleAccounts.insert(account.id) }
     }
 
     /// What one side pays.
@@ -314,9 +331,11 @@ struct SettlementPlan {
             throw Rejection(.unknownAccount, "there is no account \(operation.account); a first deposit opens it")
         }
         guard account.status != .closed else {
+            judge(account, books)
             throw Rejection(.unknownAccount, "account \(account.id) is closed")
         }
         if account.status == .frozen, operation.kind == .withdrawal || operation.kind == .reserve {
+            judge(account, books)
             throw Rejection(.invalid, "account \(account.id) is frozen")
         }
         let index = slot(BalanceKey(account: account.number, asset: asset.number), books)
@@ -414,7 +433,7 @@ struct SettlementPlan {
         if let index = slotOfKey[key] { return index }
         let isUnbounded = key.account == books.house || key.account == books.world
         let start = books.balances[key] ?? Balance(lowest: isUnbounded ? nil : .zero)
-        slots.append(Slot(key: key, start: start))
+        slots.append(Slot(key: key, start: start, isFresh: books.fresh.contains(key)))
         slotOfKey[key] = slots.count - 1
         return slots.count - 1
     }
@@ -435,7 +454,7 @@ struct SettlementPlan {
         let enough = try? slots[index].start.available.adding(missing)
         let ceiling = enough.map { difference($0, Amount(integerLiteral: 1)) } ?? .maximum
         slots[index].ceiling = min(slots[index].ceiling ?? ceiling, ceiling)
-        if !books.fresh.contains(slots[index].key) { stale.insert(slots[index].key) }
+        if !slots[index].isFresh { stale.insert(slots[index].key) }
         return missing
     }
 
@@ -457,8 +476,13 @@ struct SettlementPlan {
         let availableSum = try slots[index].availableSum.adding(available)
         let frozenSum = try slots[index].frozenSum.adding(frozen)
         // The balance itself must stay within bounds as well, not only what the batch adds to it.
-        _ = try slots[index].start.available.adding(availableSum)
-        _ = try slots[index].start.frozen.adding(frozenSum)
+        do {
+            _ = try slots[index].start.available.adding(availableSum)
+            _ = try slots[index].start.frozen.adding(frozenSum)
+        } catch {
+            if !slots[index].isFresh { stale.insert(slots[index].key) }
+            throw error
+        }
         slots[index].availableSum = availableSum
         slots[index].frozenSum = frozenSum
         slots[index].availableLowest = min(slots[index].availableLowest, availableSum)

@@ -249,6 +249,7 @@ extension Books {
         for account in Scenario.customers.map(Names.account) + [Names.account("nobody"), -1, -2] {
             for asset in assets { fresh.insert(BalanceKey(account: account, asset: asset.number)) }
         }
+        freshAccounts = Set(accounts.keys)
         for (key, held) in reference.holds {
             holds[key] = Hold(
                 account: names.key(held.purse).account, asset: names.key(held.purse).asset,
