@@ -19,6 +19,19 @@ public struct RecordedTrade: Sendable {
     public let settledAt: Timestamp?
 }
 
+/// A trade that had no row yet, and what became of it.
+public struct DecidedTrade: Sendable {
+    public let trade: Trade
+    public let status: TradeStatus
+    public let attempts: Int
+
+    public init(_ trade: Trade, _ status: TradeStatus, attempts: Int) {
+        self.trade = trade
+        self.status = status
+        self.attempts = attempts
+    }
+}
+
 /// Table `trades`.
 public enum TradeStore {
     static let columns = """
@@ -120,42 +133,25 @@ public enum TradeStore {
         ]
     }
 
-    static let insertSettledStatement = Statement(
-        "trades_insert_settled",
+    static let insertStatement = Statement(
+        "trades_insert",
         """
-        insert into trades (\(contentColumns), status, attempts, batch_no, settled_at)
-        select \(contentValues), 'SETTLED', 1, $15, now()
+        insert into trades (\(contentColumns), status, attempts, batch_no, settled_at, not_before)
+        select c.*, case c.status when 'PENDING' then null else $17 end, case c.status when 'SETTLED' then now() end,
+               case c.status when 'PENDING' then clock_timestamp() + $18 * interval '1 millisecond' end
+          from (select \(contentValues), unnest($15)::trade_status as status, unnest($16)) c
         """)
 
-    /// Claims the ids of trades that are settled in this transaction. An id that exists fails the statement.
-    public static func insertSettled(_ trades: [Trade], batch: BatchNumber) -> Request {
-        Request(insertSettledStatement, content(trades) + [.int8(batch)])
-    }
-
-    static let insertFailedStatement = Statement(
-        "trades_insert_failed",
-        """
-        insert into trades (\(contentColumns), status, attempts, batch_no)
-        select \(contentValues), 'FAILED', unnest($15), $16
-        """)
-
-    /// Claims the ids of trades that are parked in this transaction.
-    public static func insertFailed(_ trades: [(trade: Trade, attempts: Int)], batch: BatchNumber) -> Request {
+    /// Claims the ids of trades that are decided in this transaction, in the order given, whatever the decision: two
+    /// batches that decide the same trades differently must not wait for each other. An id that exists fails the
+    /// statement.
+    public static func insert(_ decided: [DecidedTrade], batch: BatchNumber, delayMilliseconds: Int) -> Request {
         Request(
-            insertFailedStatement,
-            content(trades.map(\.trade)) + [.int4s(trades) { Int32($0.attempts) }, .int8(batch)])
-    }
-
-    static let insertWaitingStatement = Statement(
-        "trades_insert_waiting",
-        """
-        insert into trades (\(contentColumns), status, not_before)
-        select \(contentValues), 'PENDING', clock_timestamp() + $15 * interval '1 millisecond'
-        """)
-
-    /// Stores trades that wait for older ones.
-    public static func insertWaiting(_ trades: [Trade], delayMilliseconds: Int) -> Request {
-        Request(insertWaitingStatement, content(trades) + [.int8(Int64(delayMilliseconds))])
+            insertStatement,
+            content(decided.map(\.trade)) + [
+                .texts(decided) { $0.status.rawValue }, .int4s(decided) { Int32($0.attempts) }, .int8(batch),
+                .int8(Int64(delayMilliseconds)),
+            ])
     }
 
     static let acceptStatement = Statement(

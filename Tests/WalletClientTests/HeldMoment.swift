@@ -1,0 +1,51 @@
+import Repository
+import SettleTesting
+import Testing
+import TradeModel
+
+@testable import WalletClient
+
+extension TestDatabase {
+    /// Returns when so many connections of this database wait for a lock.
+    func untilWaitingForLocks(_ count: Int) async throws {
+        try await until(
+            "select count(*) = \(count) from pg_stat_activity "
+                + "where datname = current_database() and wait_event_type = 'Lock'")
+    }
+
+    /// Returns when a query says true. The database is the signal; it is asked again at once.
+    func until(_ condition: String) async throws {
+        let connection = try connect()
+        let clock = ContinuousClock()
+        let end = clock.now.advanced(by: .seconds(20))
+        while clock.now < end {
+            if try connection.query(Statement("until", condition)).bool(0, 0) { return }
+            await Task.yield()
+        }
+        Issue.record("it did not come to: \(condition)")
+    }
+
+    /// A connection in a transaction that holds a customer's balance.
+    func holding(_ account: String, _ asset: String) throws -> PostgresConnection {
+        let connection = try connect()
+        try connection.script(
+            """
+            begin; select from balances join accounts using (account_no) join assets using (asset_no)
+             where accounts.id = '\(account)' and symbol = '\(asset)' for update of balances
+            """)
+        return connection
+    }
+
+    /// Stores trades as PENDING and returns them as a process gets them that has claimed them.
+    func pending(_ items: SettlementItem...) throws -> [SettlementItem] {
+        _ = try connect().pipeline([TradeStore.accept(items.compactMap(\.trade))])
+        return try items.map { item in
+            let place = try value("select received_seq from trades where trade_id = '\(item.trade!.id)'")
+            return SettlementItem(item.subject, origin: .pending(receivedSequence: Int64(place)!, attempts: 0))
+        }
+    }
+}
+
+extension Outcome {
+    var failureClass: FailureClass? { if case .rejected(let rejection) = self { rejection.failureClass } else { nil } }
+}
