@@ -173,10 +173,13 @@ struct SettlementPlan {
 
     /// Whether an older trade of the account that lacks money is still waiting, and may bring it.
     private func mustWait(for account: Identifier, _ place: Int64, _ books: Books) -> Bool {
-        (deferredAccounts[account] ?? .max) < place || (books.oldestWaiting[account] ?? .max) < place
-            || later.contains { item in
-                item.receivedSequence.map { $0 < place } == true && item.accounts.contains(account)
-            }
+        if (deferredAccounts[account] ?? .max) < place || (books.oldestWaiting[account] ?? .max) < place {
+            return true
+        }
+        for item in later {
+            if let sequence = item.receivedSequence, sequence < place, item.accounts.contains(account) { return true }
+        }
+        return false
     }
 
     // MARK: Trades
