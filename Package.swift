@@ -46,6 +46,7 @@ let package = Package(
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
         tests(
             "EndToEndTests", ["EmbeddedPostgres", "Repository", "SettleTesting", "TradeFeed", "TradeModel", "settle"]),
+        tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("SettlementWorkersTests", ["SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),
         tests("TradeModelTests", ["TradeModel"]),
