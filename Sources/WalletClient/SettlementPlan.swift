@@ -75,6 +75,9 @@ struct SettlementPlan {
         }
     }
 
+    /// Whether a trade or an operation is rejected.
+    var hasRejections: Bool { outcomes.contains { if case .rejected = $0 { true } else { false } } }
+
     /// The changes of the balances, in the order of their keys.
     var balanceChanges: [BalanceChange] {
         slots.lazy
