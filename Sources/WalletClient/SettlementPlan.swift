@@ -434,8 +434,7 @@ struct SettlementPlan {
 
     private mutating func slot(_ key: BalanceKey, _ books: Books) -> Int {
         if let index = slotOfKey[key] { return index }
-        let isUnbounded = key.account == books.house || key.account == books.world
-        let start = books.balances[key] ?? Balance(lowest: isUnbounded ? nil : .zero)
+        let start = books.balances[key] ?? books.noBalance(key)
         slots.append(Slot(key: key, start: start, isFresh: books.fresh.contains(key)))
         slotOfKey[key] = slots.count - 1
         return slots.count - 1

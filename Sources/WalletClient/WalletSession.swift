@@ -264,7 +264,8 @@ final class WalletSession {
     }
 
     private func take(_ rows: Rows, for keys: some Collection<BalanceKey>) {
-        for key in keys { books.balances[key] = nil }
+        // That there is none is worth remembering too: the house has no balance where no fee was ever paid.
+        for key in keys { books.balances[key] = books.noBalance(key) }
         for (key, balance) in BalanceStore.decode(rows) { books.balances[key] = balance }
     }
 
