@@ -136,15 +136,20 @@ public enum TradeStore {
     static let insertStatement = Statement(
         "trades_insert",
         """
-        insert into trades (\(contentColumns), status, attempts, batch_no, settled_at, not_before)
-        select c.*, case c.status when 'PENDING' then null else $17 end, case c.status when 'SETTLED' then now() end,
-               case c.status when 'PENDING' then clock_timestamp() + $18 * interval '1 millisecond' end
-          from (select \(contentValues), unnest($15)::trade_status as status, unnest($16)) c
+        insert into trades (\(contentColumns), status, attempts, batch_no, received_seq, settled_at, not_before)
+        select \(contentColumns), status, attempts, case status when 'PENDING' then null else $17 end, received_seq,
+               case status when 'SETTLED' then now() end,
+               case status when 'PENDING' then clock_timestamp() + $18 * interval '1 millisecond' end
+          from (select arrived.*, nextval('received_numbers') as received_seq
+                  from (select \(contentValues), unnest($15)::trade_status, unnest($16))
+                    as arrived (\(contentColumns), status, attempts)) numbered
+         order by market collate "C", trade_id collate "C"
         """)
 
-    /// Claims the ids of trades that are decided in this transaction, in the order given, whatever the decision: two
-    /// batches that decide the same trades differently must not wait for each other. An id that exists fails the
-    /// statement.
+    /// Claims the ids of trades that are decided in this transaction. An id that exists fails the statement.
+    ///
+    /// Places in line are given in the order of arrival. Ids are claimed in the order of their keys, whatever was
+    /// decided: two batches that decide the same trades differently must not wait for each other.
     public static func insert(_ decided: [DecidedTrade], batch: BatchNumber, delayMilliseconds: Int) -> Request {
         Request(
             insertStatement,

@@ -116,7 +116,8 @@ struct BatchWrite {
     }
 }
 
-/// A batch's items by what is to be written of them, each list in the order of its keys.
+/// A batch's items by what is to be written of them: new trades in the order of their arrival, which gives them their
+/// place in line, the others in the order of their keys.
 private struct SortedItems {
     var decided: [DecidedTrade] = []
     var finished: [(key: TradeKey, status: TradeStatus, attempts: Int)] = []
@@ -163,7 +164,6 @@ private struct SortedItems {
                 rejection, sqlState: parking?.sqlState, attempts: attempts, isStored: isStored, configuration)
             if contents.insert(letter.content).inserted { letters.append(letter) }
         }
-        decided.sort { $0.trade.key < $1.trade.key }
         finished.sort { $0.key < $1.key }
         putBack.sort()
     }

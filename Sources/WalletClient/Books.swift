@@ -26,4 +26,8 @@ struct Books {
         self.house = house
         self.world = world
     }
+    /// A balance without a row. Customers have no credit before somebody gives it to them.
+    func noBalance(_ key: BalanceKey) -> Balance {
+        Balance(lowest: key.account == house || key.account == world ? nil : .zero)
+    }
 }

@@ -75,6 +75,9 @@ struct SettlementPlan {
         }
     }
 
+    /// Whether a trade or an operation is rejected.
+    var hasRejections: Bool { outcomes.contains { if case .rejected = $0 { true } else { false } } }
+
     /// The changes of the balances, in the order of their keys.
     var balanceChanges: [BalanceChange] {
         slots.lazy
@@ -434,8 +437,7 @@ struct SettlementPlan {
 
     private mutating func slot(_ key: BalanceKey, _ books: Books) -> Int {
         if let index = slotOfKey[key] { return index }
-        let isUnbounded = key.account == books.house || key.account == books.world
-        let start = books.balances[key] ?? Balance(lowest: isUnbounded ? nil : .zero)
+        let start = books.balances[key] ?? books.noBalance(key)
         slots.append(Slot(key: key, start: start, isFresh: books.fresh.contains(key)))
         slotOfKey[key] = slots.count - 1
         return slots.count - 1

@@ -133,11 +133,18 @@ final class WalletSession {
         books.oldestWaiting.removeAll(keepingCapacity: true)
         while true {
             let plan = SettlementPlan(batch, on: books, parking: parking?.rejection)
-            if plan.stale.isEmpty, plan.staleAccounts.isEmpty { return plan }
+            let isFresh = plan.stale.isEmpty && plan.staleAccounts.isEmpty
+            if isFresh, books.claimsAreKnown || !plan.hasRejections { return plan }
+            if isFresh {
+                // What is rejected may have been carried out long ago, and lack the money just for that.
+                try readClaims(of: batch)
+                continue
+            }
             try readAccounts(Array(plan.staleAccounts))
             books.freshAccounts.formUnion(plan.staleAccounts)
             // Older trades first, balances after: whatever has stopped waiting by then shows in the balances. Holds
-            // last: money that goes into one meanwhile is counted twice, which the write's conditions find out.
+            // then: money that goes into one meanwhile is counted twice, which the write's conditions find out. Claims
+            // last: whoever took the money away has claimed before.
             let waiting = TradeStore.oldestWaiting(
                 of: plan.shortOfFunds, except: batch.compactMap(\.receivedSequence))
             let answers = try connection.pipeline([waiting, BalanceStore.read(plan.stale)])
@@ -145,6 +152,7 @@ final class WalletSession {
             take(answers[1], for: plan.stale)
             books.fresh.formUnion(plan.stale)
             try readHolds(of: batch)
+            try readClaims(of: batch)
         }
     }
 
@@ -285,7 +293,8 @@ final class WalletSession {
     }
 
     private func take(_ rows: Rows, for keys: some Collection<BalanceKey>) {
-        for key in keys { books.balances[key] = nil }
+        // That there is none is worth remembering too: the house has no balance where no fee was ever paid.
+        for key in keys { books.balances[key] = books.noBalance(key) }
         for (key, balance) in BalanceStore.decode(rows) { books.balances[key] = balance }
     }
 

@@ -49,3 +49,28 @@ extension TestDatabase {
 extension Outcome {
     var failureClass: FailureClass? { if case .rejected(let rejection) = self { rejection.failureClass } else { nil } }
 }
+
+/// How something failed that must fail.
+func failure<Value>(_ body: () async throws -> Value) async throws -> WalletError? {
+    do {
+        Issue.record("it came to \(try await body())")
+        return nil
+    } catch let error as WalletError {
+        return error
+    }
+}
+
+extension WalletError {
+    /// What to do next, by name.
+    var kind: String {
+        switch self {
+        case .retry: "retry"
+        case .reject: "reject"
+        case .findOut: "findOut"
+        case .unavailable: "unavailable"
+        case .cancelled: "cancelled"
+        }
+    }
+
+    var lostBatch: BatchNumber? { if case .findOut(let number, _) = self { number } else { nil } }
+}

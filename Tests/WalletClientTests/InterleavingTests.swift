@@ -103,6 +103,7 @@ import TradeModel
         try await fund()
         let message = trade("t1", price: "160", quantity: "1", buyer: "alice", seller: "bob")
         #expect(try await first.settle([message])[0].failureClass == .insufficientFunds)
+        _ = try await second.settle([deposit("d9", "alice", "60", "USDT")])
         let letter = Int64(try database.value("select letter_no from dead_letters"))!
         let operator_ = try database.connect()
         try operator_.script("begin")
@@ -117,7 +118,6 @@ import TradeModel
         #expect(try database.violations() == [])
 
         if isCommitted {
-            _ = try await second.settle([deposit("d9", "alice", "60", "USDT")])
             #expect(try await first.settle(database.pending(message)) == [.settled])
             #expect(try await second.settle([message]) == [.duplicate])
             #expect(try database.available("alice", "USDT") == "0.000000")
