@@ -45,7 +45,8 @@ let package = Package(
         tests("CommandKitTests", ["CommandKit"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
         tests(
-            "EndToEndTests", ["EmbeddedPostgres", "Repository", "SettleTesting", "TradeFeed", "TradeModel", "settle"]),
+            "EndToEndTests",
+            ["EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed", "TradeModel", "settle"]),
         tests("SettlementWorkersTests", ["SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),
         tests("TradeModelTests", ["TradeModel"]),
