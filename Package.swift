@@ -27,7 +27,7 @@ let package = Package(
         module("EmbeddedPostgres"),
         module("Repository", ["CPostgres", "CXXHash", "ServiceKit", "TradeModel"]),
         module("TradeFeed", ["CZeroMQ", "ServiceKit", "TradeModel"]),
-        module("WalletClient", ["CXXHash", "Repository", "ServiceKit", "TradeModel"]),
+        module("WalletClient", ["Repository", "ServiceKit", "TradeModel"]),
         module("SettlementWorkers", ["Repository", "ServiceKit", "TradeModel", "WalletClient"]),
         .executableTarget(
             name: "settle",
@@ -45,7 +45,8 @@ let package = Package(
         tests("CommandKitTests", ["CommandKit"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
         tests(
-            "EndToEndTests", ["EmbeddedPostgres", "Repository", "SettleTesting", "TradeFeed", "TradeModel", "settle"]),
+            "EndToEndTests",
+            ["EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed", "TradeModel", "settle"]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("SettlementWorkersTests", ["SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),

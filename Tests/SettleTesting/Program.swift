@@ -127,7 +127,10 @@ private final class Capture: Sendable {
     func begin() {
         let handle = pipe.fileHandleForReading
         Thread.detachNewThread { [self] in
-            while let chunk = try? handle.read(upToCount: 1 << 16), !chunk.isEmpty {
+            // Not `read(upToCount:)`, which waits until it has so many.
+            while true {
+                let chunk = handle.availableData
+                guard !chunk.isEmpty else { break }
                 bytes.withLock { $0 += chunk }
             }
             ended.signal()

@@ -19,6 +19,12 @@ public final class TestDatabase: Sendable {
         connectionString = server.cluster.connectionString(database: name)
     }
 
+    /// A database that is there already, with its tables.
+    public init(name: String, connectionString: String) {
+        self.name = name
+        self.connectionString = connectionString
+    }
+
     public func connect(_ limits: Limits = Limits()) throws -> PostgresConnection {
         try PostgresConnection(connectionString, limits: limits)
     }

@@ -1,0 +1,79 @@
+import EmbeddedPostgres
+import Foundation
+import Repository
+import ServiceKit
+import SettleTesting
+import Testing
+import TradeFeed
+import TradeModel
+
+/// Many processes, kills and crashes over a load, one after the other so that they do not starve each other.
+@Suite(.serialized, .timeLimit(.minutes(3))) struct ChaosTests {
+    static let workerCount = 8
+    static let tradeCount = 10_000
+
+    @Test func `eight processes sweep the same trades, and each settles once`() async throws {
+        let seed = UInt64.random(in: 1...999_999)
+        print("seed \(seed)")
+        let database = try TestDatabase()
+        let load = TradeLoad(Self.tradeCount, seed: seed)
+        try await load.prepare(database)
+        try load.store(load.trades, in: database)
+
+        let workers = try await startWorkers(on: database) { _ in nil }
+        try await eventually("nothing is PENDING") { try database.trades(.pending) == 0 }
+        for worker in workers { #expect(await worker.stop().exitCode == 0) }
+
+        try expectSettledOnce(load, in: database)
+        let settlers = try database.count("(select distinct worker_no from batches where trades > 0) b")
+        #expect(settlers > 1, "only \(settlers) of the workers settled anything")
+    }
+
+    @Test func `eight processes are each sent the same trades, and each settles once`() async throws {
+        let seed = UInt64.random(in: 1...999_999)
+        print("seed \(seed)")
+        let database = try TestDatabase()
+        let load = TradeLoad(Self.tradeCount, seed: seed)
+        try await load.prepare(database)
+
+        let endpoints = (0..<Self.workerCount).map { _ in Endpoint() }
+        let workers = try await startWorkers(on: database) { endpoints[$0].name }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, endpoint) in endpoints.enumerated() {
+                // Each in an order of its own, some as single messages and some as arrays.
+                var generator = SeededGenerator(seed: seed &+ UInt64(index))
+                let trades = index == 0 ? load.trades : load.trades.shuffled(using: &generator)
+                group.addTask { try await endpoint.push(trades, inMessagesOf: index.isMultiple(of: 2) ? 1 : 100) }
+            }
+            try await group.waitForAll()
+        }
+        try await eventually("all is settled") { try database.trades(.settled) == Self.tradeCount }
+        for worker in workers { #expect(await worker.stop().exitCode == 0) }
+
+        try expectSettledOnce(load, in: database)
+    }
+
+    private func startWorkers(
+        on database: TestDatabase, intake: @escaping @Sendable (Int) -> String?
+    ) async throws -> [Program] {
+        try await withThrowingTaskGroup(of: Program.self) { group in
+            for index in 0..<Self.workerCount {
+                group.addTask { try await Program.worker(on: database, intake: intake(index)) }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+}
+
+/// Every trade of a load is settled, no letter was written, the balances are exact and the books right.
+func expectSettledOnce(
+    _ load: TradeLoad, in database: TestDatabase, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    #expect(try database.trades(.settled) == load.trades.count, sourceLocation: sourceLocation)
+    #expect(try database.count("trades") == load.trades.count, sourceLocation: sourceLocation)
+    let letters = try database.value("select string_agg(class || ' ' || message, '; ') from dead_letters")
+    #expect(letters == "", sourceLocation: sourceLocation)
+    #expect(try load.wrongBalances(in: database) == [], sourceLocation: sourceLocation)
+    #expect(try database.deadlocks() == 0, sourceLocation: sourceLocation)
+    #expect(try database.violations() == [], sourceLocation: sourceLocation)
+}

@@ -1,0 +1,35 @@
+import Foundation
+import SettleTesting
+import TradeFeed
+import TradeModel
+
+/// A place for one worker to listen at, and a sender to it.
+struct Endpoint {
+    let name = "ipc:///tmp/settle-test-\(UUID().uuidString.prefix(13)).sock"
+
+    /// Pushes messages and waits until libzmq has handed them to the receiver's machine.
+    func push(_ messages: [[UInt8]]) async throws {
+        let socket = try PushSocket(endpoint: name)
+        let count = try await socket.send(messages, timeout: .seconds(60))
+        try await socket.close(linger: .seconds(60))
+        guard count == messages.count else { throw WaitedInVain(description: "only \(count) messages were taken") }
+    }
+
+    func push(_ trades: some Collection<Trade>, inMessagesOf size: Int = 1) async throws {
+        try await push(messages(of: trades, size))
+    }
+
+    func push(_ text: String) async throws {
+        try await push([Array(text.utf8)])
+    }
+}
+
+/// The trades in messages of some size: alone, or as arrays.
+func messages(of trades: some Collection<Trade>, _ size: Int) -> [[UInt8]] {
+    let encoded = trades.map { WireEncoder.encode($0) }
+    if size == 1 { return encoded }
+    return stride(from: 0, to: encoded.count, by: size).map { start in
+        let part = encoded[start..<min(start + size, encoded.count)]
+        return Array("[".utf8) + Array(part.joined(separator: Array(",".utf8))) + Array("]".utf8)
+    }
+}
