@@ -57,8 +57,7 @@ private struct DatabaseRun {
         // The reference has one account for the outside world, which amounts of 38 digits can fill; two wallets have two.
         let size = seed % 2 == 0 ? Scenario.Size.tight : .extreme
         wallets = (0..<(size == .tight ? 2 : 1)).map { [database] _ in database.wallet(limits) }
-        worker = try connection.pipeline([WorkerStore.register(host: "here", processID: 1, version: "1")])[0].int64(
-            0, 0)
+        worker = try WorkerIdentity.register(on: connection, version: "1").number
         scenario = Scenario(seed: seed, size: size)
         reference = scenario.emptyBooks()
     }
