@@ -201,12 +201,15 @@ public enum TradeStore {
             claimStatement, [.int8(worker), .int8(Int64(limit)), .int8(Int64(heartbeatTimeoutMilliseconds))])
     }
 
+    // Status is compared as text below, so that no statistics make PostgreSQL walk the index of all rows that wait
+    // instead of looking up each key: before the first ANALYZE that index is believed to be empty.
+
     static let releaseClaimsStatement = Statement(
         "trades_release_claims",
         """
         update trades t set claimed_by = null
           from (select unnest($1) as market, unnest($2) as trade_id) r
-         where t.market = r.market and t.trade_id = r.trade_id and t.status = 'PENDING' and t.claimed_by = $3
+         where t.market = r.market and t.trade_id = r.trade_id and t.status::text = 'PENDING' and t.claimed_by = $3
         """)
 
     public static func releaseClaims(_ keys: [TradeKey], worker: Int64) -> Request {
@@ -223,7 +226,7 @@ public enum TradeStore {
                attempts = t.attempts + c.attempts, settled_at = case c.status when 'SETTLED' then now() end
           from (select unnest($1) as market, unnest($2) as trade_id, unnest($3) as status,
                        unnest($4) as attempts) c
-         where t.market = c.market and t.trade_id = c.trade_id and t.status = 'PENDING'
+         where t.market = c.market and t.trade_id = c.trade_id and t.status::text = 'PENDING'
         """)
 
     /// Settles or fails rows that waited; a row that no longer waits is not counted, and the caller rolls back.
@@ -244,7 +247,7 @@ public enum TradeStore {
         update trades t
            set claimed_by = null, not_before = clock_timestamp() + $3 * interval '1 millisecond'
           from (select unnest($1) as market, unnest($2) as trade_id) c
-         where t.market = c.market and t.trade_id = c.trade_id and t.status = 'PENDING'
+         where t.market = c.market and t.trade_id = c.trade_id and t.status::text = 'PENDING'
         """)
 
     /// Puts claimed rows back, to be looked at again a little later.

@@ -13,16 +13,17 @@ final class WalletSession {
     private var looksFirst = false
     private var nextBatch: BatchNumber?
 
+    /// Rows are locked in the order of their keys. Only a nested loop over sorted input keeps that order.
+    static let settings = """
+        set enable_hashjoin = off; set enable_mergejoin = off; set enable_bitmapscan = off;
+        set enable_seqscan = off; set plan_cache_mode = force_generic_plan;
+        """
+
     init(_ configuration: WalletConfiguration) throws(DatabaseError) {
         self.configuration = configuration
         connection = try PostgresConnection(
             configuration.connectionString, limits: configuration.limits, applicationName: "settle wallet")
-        // Rows are locked in the order of their keys. Only a nested loop over sorted input keeps that order.
-        try connection.script(
-            """
-            set enable_hashjoin = off; set enable_mergejoin = off; set enable_bitmapscan = off;
-            set enable_seqscan = off; set plan_cache_mode = force_generic_plan;
-            """)
+        try connection.script(Self.settings)
         let stripe = try Self.leaseStripe(connection)
         let opened = try connection.pipeline([
             AccountStore.openStripe(.house, stripe), AccountStore.openStripe(.world, stripe),

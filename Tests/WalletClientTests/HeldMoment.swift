@@ -13,14 +13,14 @@ extension TestDatabase {
                 + "where datname = current_database() and wait_event_type = 'Lock'")
     }
 
-    /// Returns when a query says true. The database is the signal; it is asked again at once.
+    /// Returns when a query says true. The database is the signal, and has to be asked for it.
     func until(_ condition: String) async throws {
         let connection = try connect()
         let clock = ContinuousClock()
         let end = clock.now.advanced(by: .seconds(20))
         while clock.now < end {
             if try connection.query(Statement("until", condition)).bool(0, 0) { return }
-            await Task.yield()
+            try await Task.sleep(for: .milliseconds(2))
         }
         Issue.record("it did not come to: \(condition)")
     }
