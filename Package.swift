@@ -46,7 +46,10 @@ let package = Package(
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
         tests(
             "EndToEndTests",
-            ["EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed", "TradeModel", "settle"]),
+            [
+                "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed", "TradeModel",
+                "WalletClient", "settle",
+            ]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("SettlementWorkersTests", ["SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),

@@ -91,6 +91,20 @@ public final class EmbeddedCluster: Sendable {
         return true
     }
 
+    /// Ends the lease. If it was the last one, waits until the server has stopped; others are not waited for.
+    public func leave(stopTimeout: Duration) {
+        let wasLast = lease.withLock { lock in
+            guard lock != nil else { return false }
+            try? server.keeper.ensure()
+            // The last one can lock everybody out; or nobody in at all, when the keeper has been quicker.
+            let isAlone = (try? lock?.tryLock(.exclusive)) ?? true
+            let isShared = !isAlone && ((try? lock?.tryLock(.shared)) ?? false)
+            lock = nil
+            return !isShared
+        }
+        if wasLast { _ = releaseAndWaitForStop(timeout: stopTimeout) }
+    }
+
     /// Ends the lease of a throw-away cluster and waits until it is removed. Any other keeps its data and is only
     /// released.
     public func destroy() {

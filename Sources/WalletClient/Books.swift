@@ -13,6 +13,8 @@ struct Books {
     var trades: [TradeKey: RecordedTrade] = [:]
     /// Whether `trades` holds all of the batch's trades that exist.
     var claimsAreKnown = false
+    /// Whether what was decided before is left out of account, to predict what a retry would bring.
+    var ignoresClaims = false
     var operations: [Identifier: RecordedOperation] = [:]
     /// The place in line of the oldest PENDING trade of an account, outside the batch at hand.
     var oldestWaiting: [Identifier: Int64] = [:]

@@ -75,9 +75,10 @@ final class WalletSession {
 
     /// Says what would become of a batch now, and writes nothing.
     func preview(_ batch: [SettlementItem], lookingAtClaims: Bool) throws(WalletError) -> [Outcome] {
+        books.ignoresClaims = !lookingAtClaims
+        defer { books.ignoresClaims = false }
         do {
-            try readWhatIsMissing(for: batch, lostBatch: nil, looksAtClaims: lookingAtClaims)
-            if !lookingAtClaims { books.trades.removeAll() }
+            try readWhatIsMissing(for: batch, lostBatch: nil, looksAtClaims: true)
             let opened = batch.compactMap(\.operation)
                 .filter { $0.kind == .deposit && books.accounts[$0.account] == nil }
                 .map(\.account)
@@ -237,6 +238,10 @@ final class WalletSession {
 
     private func readClaims(of batch: [SettlementItem]) throws {
         books.trades.removeAll(keepingCapacity: true)
+        guard !books.ignoresClaims else {
+            books.claimsAreKnown = true
+            return
+        }
         try readTrades(batch.compactMap(\.tradeKey))
         books.claimsAreKnown = true
         let operations = batch.compactMap(\.operation?.key)

@@ -20,7 +20,7 @@ struct Database {
 
     /// Leaves a private server; as its last user, waits until it has stopped.
     func leave() {
-        _ = cluster?.releaseAndWaitForStop(timeout: .seconds(20))
+        cluster?.leave(stopTimeout: .seconds(20))
     }
 
     /// Opens the database that the flags and the environment name.
