@@ -58,10 +58,10 @@ public actor SettlementService {
         wallets = WalletPool(
             WalletConfiguration(
                 connectionString: configuration.connectionString, limits: configuration.limits, worker: worker,
-                actor: "worker \(worker)", render: configuration.render),
+                actor: "worker \(worker)", log: log, render: configuration.render),
             connectionCount: configuration.limits.connections)
-        pool = SettlementPool(wallet: wallets, limits: configuration.limits) { completions in
-            log.record(completions)
+        pool = SettlementPool(wallet: wallets, limits: configuration.limits) { [worker] completions in
+            log.record(completions, worker: worker)
             observe(completions)
         }
     }
@@ -247,25 +247,25 @@ extension Limits {
 }
 
 extension Log {
-    fileprivate func record(_ completions: [Completion]) {
+    fileprivate func record(_ completions: [Completion], worker: Int64) {
         for completion in completions {
             switch completion.outcome {
-            case .settled where writes(.debug), .duplicate where writes(.debug), .deferred where writes(.debug):
-                debug(
-                    "\(completion.outcome)",
-                    [
-                        "trade": completion.item.name, "attempt": "\(completion.attempts)",
-                        "duration": "\(completion.elapsed)",
-                    ])
             case .rejected(let rejection):
                 warning(
                     "parked",
                     [
                         "trade": completion.item.name, "class": rejection.failureClass.rawValue,
-                        "reason": rejection.message, "attempt": "\(completion.attempts)",
-                        "duration": "\(completion.elapsed)",
+                        "reason": rejection.message, "worker": "\(worker)", "attempt": "\(completion.attempts)",
+                        "duration_ms": completion.elapsed.milliseconds,
                     ])
-            default: break
+            case .settled, .duplicate, .deferred:
+                guard writes(.debug) else { continue }
+                debug(
+                    "\(completion.outcome)",
+                    [
+                        "trade": completion.item.name, "worker": "\(worker)", "attempt": "\(completion.attempts)",
+                        "duration_ms": completion.elapsed.milliseconds,
+                    ])
             }
         }
     }

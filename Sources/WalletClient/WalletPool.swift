@@ -9,12 +9,14 @@ public actor WalletPool: SettlementWallet {
     private var waiting: [CheckedContinuation<Wallet, Never>] = []
     private var breaker: CircuitBreaker
     private let clock = ContinuousClock()
+    private let log: Log
 
     /// - Parameter connectionCount: how many connections settle; at least one.
     public init(_ configuration: WalletConfiguration, connectionCount: Int) {
         all = (0..<max(1, connectionCount)).map { _ in Wallet(configuration) }
         idle = all
         breaker = CircuitBreaker(configuration.limits)
+        log = configuration.log
     }
 
     public func settle(
@@ -43,9 +45,9 @@ public actor WalletPool: SettlementWallet {
                 let wallet = await lease()
                 do throws(WalletError) {
                     try await wallet.probe()
-                    breaker.succeeded()
+                    succeeded()
                 } catch {
-                    breaker.failed(at: clock.now)
+                    failed(error)
                 }
                 giveBack(wallet)
             case .wait(let pause):
@@ -71,16 +73,31 @@ public actor WalletPool: SettlementWallet {
         defer { giveBack(wallet) }
         do {
             let value = try await body(wallet)
-            breaker.succeeded()
+            succeeded()
             return value
         } catch {
             switch error {
-            case .unavailable, .findOut: breaker.failed(at: clock.now)
-            case .retry, .reject: breaker.succeeded()
+            case .unavailable, .findOut: failed(error)
+            case .retry, .reject:
+                log.warning("batch failed", ["reason": error.fault?.description ?? ""])
+                succeeded()
             case .cancelled: break
             }
             throw error
         }
+    }
+
+    private func succeeded() {
+        if !breaker.isClosed { log.info("database is back") }
+        breaker.succeeded()
+    }
+
+    private func failed(_ error: WalletError) {
+        let wasClosed = breaker.isClosed
+        breaker.failed(at: clock.now)
+        log.warning(
+            wasClosed && !breaker.isClosed ? "database is away, breaker opens" : "database is away",
+            ["reason": error.fault?.description ?? ""])
     }
 
     private func lease() async -> Wallet {

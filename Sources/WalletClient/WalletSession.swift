@@ -47,6 +47,13 @@ final class WalletSession {
         try connection.script("select 1")
     }
 
+    func balances(of account: Identifier) throws(DatabaseError) -> [AccountBalance]? {
+        let answers = try connection.pipeline([
+            AccountStore.find([account]), BalanceStore.ofAccount(account, kind: .customer),
+        ])
+        return answers[0].count == 0 ? nil : BalanceStore.decodeOfAccount(answers[1])
+    }
+
     // MARK: Settling
 
     func settle(
