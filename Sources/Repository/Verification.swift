@@ -90,6 +90,23 @@ public struct Verification: Sendable {
                  order by 1 limit $1
                 """)),
         Check(
+            invariant: 2,
+            statement: Statement(
+                "verify_2_entries",
+                """
+                with running as (
+                    select account_no, asset_no, version, available_after, frozen_after,
+                           sum(available_delta) over earlier as available, sum(frozen_delta) over earlier as frozen
+                      from ledger_entries
+                    window earlier as (partition by account_no, asset_no order by version rows unbounded preceding))
+                select 'balance of ' || a.kind || ' ' || a.id || ' in ' || s.symbol,
+                       format('entry %s says %s and %s after it, the entries up to it come to %s and %s', r.version,
+                           r.available_after, r.frozen_after, r.available, r.frozen)
+                  from running r join accounts a using (account_no) join assets s using (asset_no)
+                 where (r.available_after, r.frozen_after) is distinct from (r.available, r.frozen)
+                 order by 1, r.version limit $1
+                """)),
+        Check(
             invariant: 3,
             statement: Statement(
                 "verify_3_trades",

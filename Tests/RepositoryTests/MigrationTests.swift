@@ -1,0 +1,91 @@
+import Foundation
+import SettleTesting
+import Testing
+
+@testable import Repository
+
+/// Trap 35: nothing makes tables but the migrations.
+@Suite struct MigrationTests {
+    private let database: TestDatabase
+
+    init() throws {
+        database = try TestDatabase()
+    }
+
+    private func migrator(_ files: MigrationFiles? = nil) throws -> Migrator {
+        Migrator(try database.connect(), try files ?? MigrationFiles(directory: migrationsDirectory))
+    }
+
+    private func objects() throws -> String {
+        try database.value(
+            """
+            select (select count(*) from pg_class where relnamespace = 'public'::regnamespace)
+                 + (select count(*) from pg_proc where pronamespace = 'public'::regnamespace)
+                 + (select count(*) from pg_type where typnamespace = 'public'::regnamespace)
+            """)
+    }
+
+    /// A copy of the project's migrations with one more.
+    private func files(adding up: String, editing edited: (String) -> String = { $0 }) throws -> MigrationFiles {
+        let directory = FileManager.default.temporaryDirectory.path + "/migrations-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        for name in try FileManager.default.contentsOfDirectory(atPath: migrationsDirectory) {
+            let text = try String(contentsOfFile: "\(migrationsDirectory)/\(name)", encoding: .utf8)
+            try edited(text).write(toFile: "\(directory)/\(name)", atomically: true, encoding: .utf8)
+        }
+        let number = try MigrationFiles(directory: directory).migrations.count
+        let stem = "\(directory)/\(number < 10 ? "00" : "0")\(number)_more"
+        try up.write(toFile: stem + ".up.sql", atomically: true, encoding: .utf8)
+        try "drop table more;".write(toFile: stem + ".down.sql", atomically: true, encoding: .utf8)
+        return try MigrationFiles(directory: directory)
+    }
+
+    @Test func `down leaves nothing behind and up makes all of it again`() throws {
+        let before = try objects()
+        try database.addMarket()
+        #expect(try !migrator().down(to: -1).isEmpty)
+        #expect(try objects() == "0")
+        #expect(try migrator().applied().isEmpty)
+        #expect(try migrator().up().count == migrator().applied().count)
+        #expect(try migrator().pending().isEmpty)
+        #expect(try objects() == before)
+        #expect(try migrator().up().isEmpty)
+    }
+
+    @Test func `two starters at once apply each migration once`() async throws {
+        try migrator().down(to: -1)
+        let counts = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<2 { group.addTask { try migrator().up().count } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(try counts.sorted() == [0, migrator().applied().count])
+    }
+
+    @Test func `an edited migration and one from a newer program are refused`() throws {
+        let edited = try files(adding: "create table more ();") { $0 + "-- edited" }
+        #expect {
+            try migrator(edited).up()
+        } throws: {
+            "\($0)".contains("was edited after it was applied")
+        }
+        try migrator(files(adding: "create table more ();")).up()
+        #expect {
+            try migrator().up()
+        } throws: {
+            "\($0)".contains("which this program does not know")
+        }
+    }
+
+    @Test func `a migration that fails leaves nothing of itself, and those before it stay`() throws {
+        let before = try objects()
+        let failing = try migrator(files(adding: "create table more (); select 1 / 0;"))
+        #expect {
+            try failing.up()
+        } throws: {
+            "\($0)".contains("(more) failed: division by zero")
+        }
+        #expect(try objects() == before)
+        #expect(try failing.pending().map(\.name) == ["more"])
+    }
+}

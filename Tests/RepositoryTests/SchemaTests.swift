@@ -1,0 +1,99 @@
+import Repository
+import ServiceKit
+import SettleTesting
+import Testing
+import TradeModel
+import WalletClient
+
+/// What the tables themselves refuse and make, whoever asks.
+@Suite struct SchemaTests {
+    private let database: TestDatabase
+    private let wallet: Wallet
+
+    init() async throws {
+        database = try TestDatabase()
+        try database.addMarket()
+        wallet = database.wallet()
+        _ = try await wallet.settle([
+            operation("d1", .deposit, "alice", "1000", "USDT"), operation("d2", .deposit, "bob", "2", "BTC"),
+            trade("t1", quantity: "0.5"),
+        ])
+    }
+
+    // Trap 22: terminal states are immutable.
+    @Test(arguments: [
+        "update trades set price = 1", "update trades set status = 'PENDING'", "delete from trades",
+        "update ledger_entries set version = 7", "delete from ledger_entries",
+        "insert into balances values (1, 1, 0, 0, -1)", "update balances set available = -1 where lowest = 0",
+        """
+        insert into ledger_entries select batch_no, account_no, version, place + 9, asset_no, market_no, kind, cause_id,
+               available_delta, frozen_delta, available_after, frozen_after from ledger_entries where place = 0
+        """,
+        "insert into trades (market, trade_id, price, quantity, buyer_id, seller_id) values ('BTC/USDT', '', 1, 1, 'a', 'b')",
+        "insert into trades (market, trade_id, price, quantity, buyer_id, seller_id) values ('A/B', 'x', 1, 1, 'a', 'b')",
+    ])
+    func `what is final or would not balance is refused`(sql: String) throws {
+        #expect(throws: DatabaseError.self) { try database.execute(sql) }
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a market is added while others trade`() async throws {
+        // An open transaction that has inserted into trades, as a settlement has.
+        let other = try database.connect()
+        try other.script(
+            """
+            begin; insert into trades (market, trade_id, price, quantity, buyer_id, seller_id)
+            values ('BTC/USDT', 'held', 1, 1, 'alice', 'bob')
+            """)
+        try database.execute("set lock_timeout = 2000; insert into assets (symbol, decimals) values ('ETH', 18)")
+        var limits = Limits()
+        limits.lockTimeoutMilliseconds = 2_000
+        _ = try database.connect(limits).pipeline([
+            CatalogStore.addMarket(
+                MarketSymbol("ETH/USDT")!, priceDecimals: 2, tick: nil, lot: nil, fees: .quote)
+        ])
+        try other.script("rollback")
+        _ = try await wallet.settle([operation("d3", .deposit, "bob", "1", "ETH")])
+        var inNewMarket = trade("e1", quantity: "0.5")
+        if case .trade(var trade) = inNewMarket.subject {
+            trade.market = MarketSymbol("ETH/USDT")!
+            inNewMarket.subject = .trade(trade)
+        }
+        #expect(try await wallet.settle([inNewMarket]) == [.settled])
+        // The new partition refuses what the others refuse.
+        #expect(throws: DatabaseError.self) {
+            try database.execute("update trades set price = 1 where trade_id = 'e1'")
+        }
+        #expect(try database.violations() == [])
+    }
+
+    // Trap 36: partitions make themselves.
+    @Test func `the ledger goes on over the end of a range`() async throws {
+        try database.execute("select setval('batch_numbers', (1 << 20) * 3 - 3)")
+        let ranges = "select count(*) from pg_inherits where inhparent = 'ledger_entries'::regclass"
+        let before = Int(try database.value(ranges))!
+        let second = database.wallet()
+        for number in 0..<6 {
+            let next = number % 2 == 0 ? wallet : second
+            #expect(try await next.settle([operation("x\(number)", .deposit, "alice", "1", "USDT")]) == [.settled])
+        }
+        #expect(Int(try database.value(ranges))! >= before + 2)
+        #expect(try database.value("select count(distinct tableoid) from ledger_entries") == "3")
+        _ = try database.connect().pipeline([BatchStore.maintain])
+        #expect(Int(try database.value(ranges))! >= before + 3)
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `the ids of accounts and trades are what their bytes are`() async throws {
+        let composed = "caf\u{e9}"
+        let decomposed = "cafe\u{301}"
+        _ = try await wallet.settle([
+            operation("k1", .deposit, composed, "1", "USDT"), operation("k2", .deposit, decomposed, "2", "USDT"),
+            operation("k3", .deposit, "'; drop table trades; --\\\"", "3", "USDT"),
+        ])
+        #expect(try database.available(composed, "USDT") == "1.000000")
+        #expect(try database.available(decomposed, "USDT") == "2.000000")
+        #expect(try database.value("select count(*) from accounts where kind = 'customer'") == "5")
+        #expect(try database.violations() == [])
+    }
+}
