@@ -59,7 +59,10 @@ public actor SettlementService {
             WalletConfiguration(
                 connectionString: configuration.connectionString, limits: configuration.limits, worker: worker,
                 actor: "worker \(worker)", render: configuration.render),
-            connectionCount: configuration.limits.connections)
+            connectionCount: configuration.limits.connections
+        ) { isAvailable in
+            if isAvailable { log.info("database back") } else { log.warning("database away") }
+        }
         pool = SettlementPool(wallet: wallets, limits: configuration.limits) { completions in
             log.record(completions)
             observe(completions)

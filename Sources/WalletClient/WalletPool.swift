@@ -7,11 +7,20 @@ public actor WalletPool: SettlementWallet {
     private let all: [Wallet]
     private var idle: [Wallet]
     private var waiting: [CheckedContinuation<Wallet, Never>] = []
-    private var breaker: CircuitBreaker
+    private var breaker: CircuitBreaker {
+        didSet { if breaker.isClosed != oldValue.isClosed { onAvailability(breaker.isClosed) } }
+    }
+    private let onAvailability: @Sendable (Bool) -> Void
     private let clock = ContinuousClock()
 
-    /// - Parameter connectionCount: how many connections settle; at least one.
-    public init(_ configuration: WalletConfiguration, connectionCount: Int) {
+    /// - Parameters:
+    ///   - connectionCount: how many connections settle; at least one.
+    ///   - onAvailability: is told when the breaker opens (false) and when it closes again (true).
+    public init(
+        _ configuration: WalletConfiguration, connectionCount: Int,
+        onAvailability: @escaping @Sendable (Bool) -> Void = { _ in }
+    ) {
+        self.onAvailability = onAvailability
         all = (0..<max(1, connectionCount)).map { _ in Wallet(configuration) }
         idle = all
         breaker = CircuitBreaker(configuration.limits)
