@@ -27,7 +27,7 @@ let package = Package(
         module("EmbeddedPostgres"),
         module("Repository", ["CPostgres", "CXXHash", "ServiceKit", "TradeModel"]),
         module("TradeFeed", ["CZeroMQ", "ServiceKit", "TradeModel"]),
-        module("WalletClient", ["CXXHash", "Repository", "ServiceKit", "TradeModel"]),
+        module("WalletClient", ["Repository", "ServiceKit", "TradeModel"]),
         module("SettlementWorkers", ["Repository", "ServiceKit", "TradeModel", "WalletClient"]),
         .executableTarget(
             name: "settle",
@@ -50,6 +50,7 @@ let package = Package(
                 "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed", "TradeModel",
                 "WalletClient", "settle",
             ]),
+        tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("SettlementWorkersTests", ["SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),
         tests("TradeModelTests", ["TradeModel"]),

@@ -38,6 +38,8 @@ create table accounts (
     unique (id, kind)
 );
 
+create index accounts_inactive on accounts (account_no) where status <> 'active';
+
 create table workers (
     worker_no    bigint generated always as identity primary key,
     host         text not null,

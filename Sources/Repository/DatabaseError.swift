@@ -4,20 +4,25 @@ public struct DatabaseError: Error, Sendable, Hashable, CustomStringConvertible 
     public var sqlState: String?
     public var message: String
     public var detail: String?
+    /// Whether the server ended the session with this error.
+    public var isFatal: Bool
 
-    public init(sqlState: String? = nil, message: String, detail: String? = nil) {
+    public init(sqlState: String? = nil, message: String, detail: String? = nil, isFatal: Bool = false) {
         self.sqlState = sqlState
         self.message = message
         self.detail = detail
+        self.isFatal = isFatal
     }
 
     public var description: String { message }
 
     /// Whether the connection is of no more use: lost, refused, or ended by the server.
     public var isConnectionLoss: Bool {
-        guard let sqlState else { return true }
-        // 08: connection exceptions. 57P0x: the server is going down, has crashed, or is starting.
-        return sqlState.hasPrefix("08") || ["57P01", "57P02", "57P03", "57P05"].contains(sqlState)
+        guard let sqlState, !isFatal else { return true }
+        // 08: connection exceptions. 57P0x: the server is going down, has crashed, or is starting; or the database is
+        // gone. 25P03: it ended a session that was silent within a transaction.
+        return sqlState.hasPrefix("08")
+            || ["57P01", "57P02", "57P03", "57P04", "57P05", "25P03"].contains(sqlState)
     }
 
     /// Whether the server had no room or is not ready: 53300 too many connections, 53xxx resources, 25006 read-only.

@@ -97,7 +97,8 @@ public struct LetterFilter: Sendable {
 
 /// Tables `dead_letters` and `dead_letter_attempts`.
 public enum DeadLetterStore {
-    /// A letter that an operator retried and that fails again is opened again; any other is parked only once.
+    /// A letter that an operator retried and that fails again is opened again, and so is one whose trade could not be
+    /// stored before and is now, as FAILED; any other is parked only once.
     static let parkStatement = Statement(
         "dead_letters_park",
         """
@@ -114,7 +115,7 @@ public enum DeadLetterStore {
                set status = 'open', class = excluded.class, message = excluded.message,
                    attempts = l.attempts + excluded.attempts, stored = excluded.stored,
                    batch_no = excluded.batch_no, changed_at = now()
-             where l.status = 'retried'
+             where l.status = 'retried' or (excluded.stored and not l.stored)
             returning letter_no, fingerprint, class, message)
         insert into dead_letter_attempts (letter_no, number, action, actor, class, message, sqlstate)
         select p.letter_no,

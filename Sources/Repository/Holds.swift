@@ -74,17 +74,20 @@ public enum HoldStore {
         "holds_update",
         """
         update holds h set reserved = c.reserved, remaining = c.remaining
-          from (select unnest($1) as stream, unnest($2) as order_id, unnest($3) as expected,
-                       unnest($4) as reserved, unnest($5) as remaining) c
-         where h.stream = c.stream and h.order_id = c.order_id and h.remaining = c.expected
+          from (select unnest($1) as stream, unnest($2) as order_id, unnest($3) as reserved_before,
+                       unnest($4) as remaining_before, unnest($5) as reserved, unnest($6) as remaining) c
+         where h.stream = c.stream and h.order_id = c.order_id
+           and h.reserved = c.reserved_before and h.remaining = c.remaining_before
         """)
 
+    /// A hold that is not as it was before is not counted, and the caller rolls back.
     public static func update(_ changes: [HoldChange]) -> Request {
         Request(
             updateStatement,
             [
                 .texts(changes) { $0.key.storedStream }, .texts(changes) { $0.key.order.text },
-                .amounts(changes) { $0.before?.remaining }, .amounts(changes) { $0.after.reserved },
+                .amounts(changes) { $0.before?.reserved }, .amounts(changes) { $0.before?.remaining },
+                .amounts(changes) { $0.after.reserved },
                 .amounts(changes) { $0.after.remaining },
             ])
     }

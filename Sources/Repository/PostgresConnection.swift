@@ -255,7 +255,9 @@ public final class PostgresConnection {
         return DatabaseError(
             sqlState: field("C"),
             message: field("M") ?? oneLine(String(cString: PQresultErrorMessage(result))),
-            detail: field("D"))
+            detail: field("D"),
+            // "V" is the severity untranslated.
+            isFatal: ["FATAL", "PANIC"].contains(field("V")))
     }
 }
 

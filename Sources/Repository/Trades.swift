@@ -19,6 +19,19 @@ public struct RecordedTrade: Sendable {
     public let settledAt: Timestamp?
 }
 
+/// A trade that had no row yet, and what became of it.
+public struct DecidedTrade: Sendable {
+    public let trade: Trade
+    public let status: TradeStatus
+    public let attempts: Int
+
+    public init(_ trade: Trade, _ status: TradeStatus, attempts: Int) {
+        self.trade = trade
+        self.status = status
+        self.attempts = attempts
+    }
+}
+
 /// Table `trades`.
 public enum TradeStore {
     static let columns = """
@@ -65,22 +78,24 @@ public enum TradeStore {
     }
 
     public static func decode(_ rows: Rows) -> [RecordedTrade] {
-        rows.indices.compactMap { row in decode(rows, row) }
+        rows.indices.map { row in
+            // Only symbols of markets have partitions; ids may have been written by anyone.
+            let key = TradeKey(
+                market: MarketSymbol(rows.string(row, 0))!, id: Identifier(stored: rows.string(row, 1)))
+            return decode(rows, row, key)
+        }
     }
 
-    private static func decode(_ rows: Rows, _ row: Int) -> RecordedTrade? {
-        guard let market = MarketSymbol(rows.string(row, 0)), let id = Identifier(rows.string(row, 1)) else {
-            return nil
-        }
-        return RecordedTrade(
-            key: TradeKey(market: market, id: id), trade: decodeTrade(rows, row, market: market, id: id),
+    private static func decode(_ rows: Rows, _ row: Int, _ key: TradeKey) -> RecordedTrade {
+        RecordedTrade(
+            key: key, trade: decodeTrade(rows, row, market: key.market, id: Identifier(key.id.text)),
             status: TradeStatus(rawValue: rows.string(row, 14))!, receivedSequence: rows.int64(row, 15),
             attempts: Int(rows.int32(row, 16)), batch: rows.optional(row, 17, rows.int64),
             receivedAt: rows.timestamp(row, 18), settledAt: rows.optional(row, 19, rows.timestamp))
     }
 
-    private static func decodeTrade(_ rows: Rows, _ row: Int, market: MarketSymbol, id: Identifier) -> Trade? {
-        guard let price = rows.decimal(row, 2), let quantity = rows.decimal(row, 3),
+    private static func decodeTrade(_ rows: Rows, _ row: Int, market: MarketSymbol, id: Identifier?) -> Trade? {
+        guard let id, let price = rows.decimal(row, 2), let quantity = rows.decimal(row, 3),
             let buyer = Identifier(rows.string(row, 4)), let seller = Identifier(rows.string(row, 5)),
             let buyerFee = rows.decimal(row, 6), let sellerFee = rows.decimal(row, 7)
         else { return nil }
@@ -118,42 +133,30 @@ public enum TradeStore {
         ]
     }
 
-    static let insertSettledStatement = Statement(
-        "trades_insert_settled",
+    static let insertStatement = Statement(
+        "trades_insert",
         """
-        insert into trades (\(contentColumns), status, attempts, batch_no, settled_at)
-        select \(contentValues), 'SETTLED', 1, $15, now()
+        insert into trades (\(contentColumns), status, attempts, batch_no, received_seq, settled_at, not_before)
+        select \(contentColumns), status, attempts, case status when 'PENDING' then null else $17 end, received_seq,
+               case status when 'SETTLED' then now() end,
+               case status when 'PENDING' then clock_timestamp() + $18 * interval '1 millisecond' end
+          from (select arrived.*, nextval('received_numbers') as received_seq
+                  from (select \(contentValues), unnest($15)::trade_status, unnest($16))
+                    as arrived (\(contentColumns), status, attempts)) numbered
+         order by market collate "C", trade_id collate "C"
         """)
 
-    /// Claims the ids of trades that are settled in this transaction. An id that exists fails the statement.
-    public static func insertSettled(_ trades: [Trade], batch: BatchNumber) -> Request {
-        Request(insertSettledStatement, content(trades) + [.int8(batch)])
-    }
-
-    static let insertFailedStatement = Statement(
-        "trades_insert_failed",
-        """
-        insert into trades (\(contentColumns), status, attempts, batch_no)
-        select \(contentValues), 'FAILED', unnest($15), $16
-        """)
-
-    /// Claims the ids of trades that are parked in this transaction.
-    public static func insertFailed(_ trades: [(trade: Trade, attempts: Int)], batch: BatchNumber) -> Request {
+    /// Claims the ids of trades that are decided in this transaction. An id that exists fails the statement.
+    ///
+    /// Places in line are given in the order of arrival. Ids are claimed in the order of their keys, whatever was
+    /// decided: two batches that decide the same trades differently must not wait for each other.
+    public static func insert(_ decided: [DecidedTrade], batch: BatchNumber, delayMilliseconds: Int) -> Request {
         Request(
-            insertFailedStatement,
-            content(trades.map(\.trade)) + [.int4s(trades) { Int32($0.attempts) }, .int8(batch)])
-    }
-
-    static let insertWaitingStatement = Statement(
-        "trades_insert_waiting",
-        """
-        insert into trades (\(contentColumns), status, not_before)
-        select \(contentValues), 'PENDING', clock_timestamp() + $15 * interval '1 millisecond'
-        """)
-
-    /// Stores trades that wait for older ones.
-    public static func insertWaiting(_ trades: [Trade], delayMilliseconds: Int) -> Request {
-        Request(insertWaitingStatement, content(trades) + [.int8(Int64(delayMilliseconds))])
+            insertStatement,
+            content(decided.map(\.trade)) + [
+                .texts(decided) { $0.status.rawValue }, .int4s(decided) { Int32($0.attempts) }, .int8(batch),
+                .int8(Int64(delayMilliseconds)),
+            ])
     }
 
     static let acceptStatement = Statement(
@@ -198,12 +201,15 @@ public enum TradeStore {
             claimStatement, [.int8(worker), .int8(Int64(limit)), .int8(Int64(heartbeatTimeoutMilliseconds))])
     }
 
+    // Status is compared as text below, so that no statistics make PostgreSQL walk the index of all rows that wait
+    // instead of looking up each key: before the first ANALYZE that index is believed to be empty.
+
     static let releaseClaimsStatement = Statement(
         "trades_release_claims",
         """
         update trades t set claimed_by = null
           from (select unnest($1) as market, unnest($2) as trade_id) r
-         where t.market = r.market and t.trade_id = r.trade_id and t.status = 'PENDING' and t.claimed_by = $3
+         where t.market = r.market and t.trade_id = r.trade_id and t.status::text = 'PENDING' and t.claimed_by = $3
         """)
 
     public static func releaseClaims(_ keys: [TradeKey], worker: Int64) -> Request {
@@ -220,7 +226,7 @@ public enum TradeStore {
                attempts = t.attempts + c.attempts, settled_at = case c.status when 'SETTLED' then now() end
           from (select unnest($1) as market, unnest($2) as trade_id, unnest($3) as status,
                        unnest($4) as attempts) c
-         where t.market = c.market and t.trade_id = c.trade_id and t.status = 'PENDING'
+         where t.market = c.market and t.trade_id = c.trade_id and t.status::text = 'PENDING'
         """)
 
     /// Settles or fails rows that waited; a row that no longer waits is not counted, and the caller rolls back.
@@ -241,7 +247,7 @@ public enum TradeStore {
         update trades t
            set claimed_by = null, not_before = clock_timestamp() + $3 * interval '1 millisecond'
           from (select unnest($1) as market, unnest($2) as trade_id) c
-         where t.market = c.market and t.trade_id = c.trade_id and t.status = 'PENDING'
+         where t.market = c.market and t.trade_id = c.trade_id and t.status::text = 'PENDING'
         """)
 
     /// Puts claimed rows back, to be looked at again a little later.

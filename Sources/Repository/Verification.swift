@@ -191,7 +191,8 @@ public struct Verification: Sendable {
                 "verify_4_states",
                 """
                 with letters as (
-                    select market, trade_id, count(*) filter (where status = 'open') as open, count(*) as letters
+                    select market, trade_id, count(*) filter (where status = 'open') as open,
+                           count(*) filter (where status <> 'retried') as standing, count(*) as letters
                       from dead_letters where stored group by market, trade_id)
                 select 'trade ' || market || ':' || trade_id,
                        format('is %s with %s dead letters, %s of them open', coalesce(t.status::text, 'missing'),
@@ -199,7 +200,7 @@ public struct Verification: Sendable {
                   from (select * from trades where status <> 'SETTLED' or batch_no is null or settled_at is null) t
                   full join letters l using (market, trade_id)
                  where (t.status = 'SETTLED')
-                    or (t.status = 'FAILED' and coalesce(l.letters, 0) = 0)
+                    or (t.status = 'FAILED' and coalesce(l.standing, 0) = 0)
                     or (t.status = 'PENDING' and l.open > 0)
                     or (t.status is null and (l.open > 0 or not exists (
                         select from trades s where s.market = l.market and s.trade_id = l.trade_id)))

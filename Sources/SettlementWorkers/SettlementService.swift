@@ -58,13 +58,10 @@ public actor SettlementService {
         wallets = WalletPool(
             WalletConfiguration(
                 connectionString: configuration.connectionString, limits: configuration.limits, worker: worker,
-                actor: "worker \(worker)", render: configuration.render),
-            connectionCount: configuration.limits.connections
-        ) { isAvailable in
-            if isAvailable { log.info("database back") } else { log.warning("database away") }
-        }
-        pool = SettlementPool(wallet: wallets, limits: configuration.limits) { completions in
-            log.record(completions)
+                actor: "worker \(worker)", log: log, render: configuration.render),
+            connectionCount: configuration.limits.connections)
+        pool = SettlementPool(wallet: wallets, limits: configuration.limits) { [worker] completions in
+            log.record(completions, worker: worker)
             observe(completions)
         }
     }
@@ -214,7 +211,7 @@ public actor SettlementService {
                 case .full: 0
                 case .closed(let taken), .cancelled(let taken): taken
                 }
-            try await control.release(items.dropFirst(taken).compactMap(\.pendingKey))
+            try await control.release(items.dropFirst(taken).compactMap(\.tradeKey))
             throw error
         }
         return items.count
@@ -249,33 +246,26 @@ extension Limits {
     }
 }
 
-extension SettlementItem {
-    fileprivate var pendingKey: TradeKey? {
-        guard case .pending = origin, case .trade(let trade) = subject else { return nil }
-        return trade.key
-    }
-}
-
 extension Log {
-    fileprivate func record(_ completions: [Completion]) {
+    fileprivate func record(_ completions: [Completion], worker: Int64) {
         for completion in completions {
             switch completion.outcome {
-            case .settled where writes(.debug), .duplicate where writes(.debug), .deferred where writes(.debug):
-                debug(
-                    "\(completion.outcome)",
-                    [
-                        "trade": completion.item.name, "attempt": "\(completion.attempts)",
-                        "duration": "\(completion.elapsed)",
-                    ])
             case .rejected(let rejection):
                 warning(
                     "parked",
                     [
                         "trade": completion.item.name, "class": rejection.failureClass.rawValue,
-                        "reason": rejection.message, "attempt": "\(completion.attempts)",
-                        "duration": "\(completion.elapsed)",
+                        "reason": rejection.message, "worker": "\(worker)", "attempt": "\(completion.attempts)",
+                        "duration_ms": completion.elapsed.milliseconds,
                     ])
-            default: break
+            case .settled, .duplicate, .deferred:
+                guard writes(.debug) else { continue }
+                debug(
+                    "\(completion.outcome)",
+                    [
+                        "trade": completion.item.name, "worker": "\(worker)", "attempt": "\(completion.attempts)",
+                        "duration_ms": completion.elapsed.milliseconds,
+                    ])
             }
         }
     }

@@ -17,6 +17,11 @@ public struct Identifier: Sendable {
         self.text = text
     }
 
+    /// An id as a table has it, where somebody may have put what no message could say. It is only good for naming it.
+    public init(stored text: String) {
+        self.text = text
+    }
+
     public init(_ number: UInt64) {
         text = String(number)
     }

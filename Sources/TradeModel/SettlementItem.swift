@@ -26,6 +26,21 @@ public struct SettlementItem: Sendable {
     }
 }
 
+extension SettlementItem {
+    /// The key of the trade, of a refused one as far as it could be read.
+    public var tradeKey: TradeKey? {
+        switch subject {
+        case .trade(let trade): return trade.key
+        case .operation: return nil
+        case .refused(let refused):
+            guard let market = refused.market.flatMap({ MarketSymbol($0) }), let id = refused.tradeID else {
+                return nil
+            }
+            return TradeKey(market: market, id: Identifier(stored: id))
+        }
+    }
+}
+
 /// A message that cannot become a trade, with as much of its name as could be read.
 public struct RefusedMessage: Hashable, Sendable {
     public var rejection: Rejection

@@ -12,6 +12,9 @@ struct BatchWrite {
     private let expectedRows: [(request: Int, count: Int)]
     private let applyRequest: Int?
     private let absenceRequest: Int?
+    private let statusRequest: Int?
+    /// The accounts that were frozen or closed when the batch was planned.
+    private let inactiveAccounts: Set<AccountNumber>
 
     var isEmpty: Bool { requests.isEmpty }
 
@@ -22,17 +25,16 @@ struct BatchWrite {
         self.plan = plan
         let sorted = SortedItems(batch, plan.outcomes, books, parking, configuration)
         letters = sorted.letters
-        settledCount = sorted.settled.count + sorted.finished.filter { $0.status == .settled }.count
+        settledCount =
+            sorted.decided.count { $0.status == .settled } + sorted.finished.count { $0.status == .settled }
 
         var requests: [Request] = []
         var expectedRows: [(request: Int, count: Int)] = []
         func expect(_ count: Int) { expectedRows.append((requests.count - 1, count)) }
         let delay = configuration.limits.deferralMilliseconds
 
-        if !sorted.settled.isEmpty { requests.append(TradeStore.insertSettled(sorted.settled, batch: number)) }
-        if !sorted.failed.isEmpty { requests.append(TradeStore.insertFailed(sorted.failed, batch: number)) }
-        if !sorted.waiting.isEmpty {
-            requests.append(TradeStore.insertWaiting(sorted.waiting, delayMilliseconds: delay))
+        if !sorted.decided.isEmpty {
+            requests.append(TradeStore.insert(sorted.decided, batch: number, delayMilliseconds: delay))
         }
         if !sorted.finished.isEmpty {
             requests.append(TradeStore.finishWaiting(sorted.finished, batch: number))
@@ -65,6 +67,10 @@ struct BatchWrite {
         }
         absenceRequest = plan.unknownAccounts.isEmpty || requests.isEmpty ? nil : requests.count
         if absenceRequest != nil { requests.append(AccountStore.find(plan.unknownAccounts)) }
+        let accounts = Set(batch.flatMap(\.accounts).compactMap { books.accounts[$0] })
+        inactiveAccounts = Set(accounts.lazy.filter { $0.status != .active }.map(\.number))
+        statusRequest = accounts.isEmpty || requests.isEmpty ? nil : requests.count
+        if statusRequest != nil { requests.append(AccountStore.findInactive(accounts.map(\.number))) }
         self.requests = requests
         self.expectedRows = expectedRows
     }
@@ -72,40 +78,48 @@ struct BatchWrite {
     /// The balances after the write, or nil when something was not as planned and all must be undone.
     ///
     /// - Parameter answers: those to BEGIN and then to `requests`.
-    func balances(from answers: [Rows], expected changes: [BalanceChange]) -> [BalanceKey: Balance]? {
+    func balances(from answers: [Rows]) -> [BalanceKey: Balance]? {
         for (request, count) in expectedRows where answers[request + 1].affected != count { return nil }
         if let absenceRequest, answers[absenceRequest + 1].count > 0 { return nil }
+        if let statusRequest {
+            let rows = answers[statusRequest + 1]
+            guard Set(rows.indices.map { rows.int64($0, 0) }) == inactiveAccounts else { return nil }
+        }
         guard let applyRequest else { return [:] }
         var balances: [BalanceKey: Balance] = [:]
-        balances.reserveCapacity(changes.count)
+        balances.reserveCapacity(answers[applyRequest + 1].count)
         for (key, balance) in BalanceStore.decode(answers[applyRequest + 1]) { balances[key] = balance }
         return balances
     }
 
     /// The ledger's rows: each entry's version and balance follow from what the update returned and what came after
-    /// the entry in the batch.
-    func entries(_ balances: [BalanceKey: Balance]) -> [LedgerEntry] {
+    /// the entry in the batch. Returns nil when a balance had more than 38 digits in between, which a plan on the
+    /// balances as they are would have seen.
+    func entries(_ balances: [BalanceKey: Balance]) -> [LedgerEntry]? {
         let after = plan.slots.map { balances[$0.key] }
-        return plan.entries.map { entry in
+        var entries: [LedgerEntry] = []
+        entries.reserveCapacity(plan.entries.count)
+        for entry in plan.entries {
             let slot = plan.slots[entry.slot]
-            guard let last = after[entry.slot],
-                let available = Amount(
-                    units: last.available.units - slot.availableSum.units + entry.availableSum.units),
-                let frozen = Amount(units: last.frozen.units - slot.frozenSum.units + entry.frozenSum.units)
-            else { preconditionFailure("every entry's balance was written, and stayed within bounds") }
-            return LedgerEntry(
-                key: slot.key, version: last.version - slot.entryCount + entry.ordinal, kind: entry.kind,
-                market: entry.market, cause: entry.cause, availableDelta: entry.availableDelta,
-                frozenDelta: entry.frozenDelta, availableAfter: available, frozenAfter: frozen)
+            guard let last = after[entry.slot] else { preconditionFailure("every entry's balance was written") }
+            guard
+                let available = try? last.available.subtracting(slot.availableSum).adding(entry.availableSum),
+                let frozen = try? last.frozen.subtracting(slot.frozenSum).adding(entry.frozenSum)
+            else { return nil }
+            entries.append(
+                LedgerEntry(
+                    key: slot.key, version: last.version - slot.entryCount + entry.ordinal, kind: entry.kind,
+                    market: entry.market, cause: entry.cause, availableDelta: entry.availableDelta,
+                    frozenDelta: entry.frozenDelta, availableAfter: available, frozenAfter: frozen))
         }
+        return entries
     }
 }
 
-/// A batch's items by what is to be written of them, each list in the order of its keys.
+/// A batch's items by what is to be written of them: new trades in the order of their arrival, which gives them their
+/// place in line, the others in the order of their keys.
 private struct SortedItems {
-    var settled: [Trade] = []
-    var failed: [(trade: Trade, attempts: Int)] = []
-    var waiting: [Trade] = []
+    var decided: [DecidedTrade] = []
     var finished: [(key: TradeKey, status: TradeStatus, attempts: Int)] = []
     var putBack: [TradeKey] = []
     var letters: [NewLetter] = []
@@ -114,7 +128,7 @@ private struct SortedItems {
         _ batch: [SettlementItem], _ outcomes: [Outcome], _ books: Books, _ parking: Parking?,
         _ configuration: WalletConfiguration
     ) {
-        settled.reserveCapacity(batch.count)
+        decided.reserveCapacity(batch.count)
         let attempts = parking?.attempts ?? 1
         var contents: Set<[UInt8]> = []
         for (item, outcome) in zip(batch, outcomes) {
@@ -125,9 +139,9 @@ private struct SortedItems {
             case (.operation, _, _):
                 continue
             case (.trade(let trade), .message, .settled):
-                settled.append(trade)
+                decided.append(DecidedTrade(trade, .settled, attempts: 1))
             case (.trade(let trade), .message, .deferred):
-                waiting.append(trade)
+                decided.append(DecidedTrade(trade, .pending, attempts: 0))
             case (.trade(let trade), .pending, .settled):
                 finished.append((trade.key, .settled, attempts))
             case (.trade(let trade), .pending, .deferred):
@@ -136,7 +150,7 @@ private struct SortedItems {
                 isStored =
                     rejection.failureClass.claimsTradeID && books.catalog.markets[trade.market] != nil
                     && parking?.isStored != false
-                if isStored { failed.append((trade, attempts)) }
+                if isStored { decided.append(DecidedTrade(trade, .failed, attempts: attempts)) }
             case (_, .pending, _):
                 isStored = true
                 if let key = item.tradeKey { finished.append((key, .failed, attempts)) }
@@ -150,9 +164,6 @@ private struct SortedItems {
                 rejection, sqlState: parking?.sqlState, attempts: attempts, isStored: isStored, configuration)
             if contents.insert(letter.content).inserted { letters.append(letter) }
         }
-        settled.sort { $0.key < $1.key }
-        failed.sort { $0.trade.key < $1.trade.key }
-        waiting.sort { $0.key < $1.key }
         finished.sort { $0.key < $1.key }
         putBack.sort()
     }
@@ -169,7 +180,7 @@ extension Books {
 
 extension FailureClass {
     /// Whether a message that is rejected so takes its id in `trades`, as FAILED.
-    fileprivate var claimsTradeID: Bool {
+    var claimsTradeID: Bool {
         switch self {
         case .unknownAccount, .insufficientFunds, .queueFull, .retriesExhausted: true
         case .invalid, .unknownMarket, .conflict, .undecodable: false
@@ -178,19 +189,6 @@ extension FailureClass {
 }
 
 extension SettlementItem {
-    /// The key of a trade, readable or not.
-    fileprivate var tradeKey: TradeKey? {
-        switch subject {
-        case .trade(let trade): return trade.key
-        case .operation: return nil
-        case .refused(let refused):
-            guard let market = refused.market.flatMap({ MarketSymbol($0) }),
-                let id = refused.tradeID.flatMap(Identifier.init)
-            else { return nil }
-            return TradeKey(market: market, id: id)
-        }
-    }
-
     fileprivate func letter(
         _ rejection: Rejection, sqlState: String?, attempts: Int, isStored: Bool, _ configuration: WalletConfiguration
     ) -> NewLetter {
@@ -205,11 +203,17 @@ extension SettlementItem {
         case .refused(let refused):
             let name = [refused.market, refused.tradeID].map { $0 ?? "" }.joined(separator: "\u{1f}")
             return NewLetter(
-                content: payload.isEmpty ? Array("unreadable\u{1f}\(name)".utf8) : payload, rejection: rejection,
-                sqlState: sqlState, attempts: attempts, isStored: isStored, market: refused.market,
-                tradeID: refused.tradeID, source: source, payload: payload)
+                content: payload.isEmpty ? Array("unreadable\u{1f}\(name)".utf8) : payload,
+                rejection: Rejection(rejection.failureClass, storable(rejection.message)), sqlState: sqlState,
+                attempts: attempts, isStored: isStored, market: refused.market.map { storable($0) },
+                tradeID: refused.tradeID.map { storable($0) }, source: source, payload: payload)
         case .operation:
             preconditionFailure("operations are refused to whoever asked, not parked")
         }
     }
+}
+
+/// A text that somebody sent, as a column and its index can hold it: without NUL, and not long.
+private func storable(_ text: String) -> String {
+    String(text.prefix(200).map { $0 == "\0" ? "\u{fffd}" : $0 })
 }

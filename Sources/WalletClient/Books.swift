@@ -1,15 +1,20 @@
 import Repository
 import TradeModel
 
-/// What is known of the database when a batch is planned. Balances may be remembered from earlier batches;
-/// those named in `fresh` were read for this plan.
+/// What is known of the database when a batch is planned. Balances and accounts may be remembered from earlier
+/// batches; those named in `fresh` and `freshAccounts` were read for this plan.
 struct Books {
     var catalog = Catalog()
     var accounts: [Identifier: Account] = [:]
     var balances: [BalanceKey: Balance] = [:]
     var fresh: Set<BalanceKey> = []
+    var freshAccounts: Set<Identifier> = []
     var holds: [OrderKey: Hold] = [:]
     var trades: [TradeKey: RecordedTrade] = [:]
+    /// Whether `trades` holds all of the batch's trades that exist.
+    var claimsAreKnown = false
+    /// Whether what was decided before is left out of account, to predict what a retry would bring.
+    var ignoresClaims = false
     var operations: [Identifier: RecordedOperation] = [:]
     /// The place in line of the oldest PENDING trade of an account, outside the batch at hand.
     var oldestWaiting: [Identifier: Int64] = [:]
@@ -22,5 +27,9 @@ struct Books {
     init(house: AccountNumber, world: AccountNumber) {
         self.house = house
         self.world = world
+    }
+    /// A balance without a row. Customers have no credit before somebody gives it to them.
+    func noBalance(_ key: BalanceKey) -> Balance {
+        Balance(lowest: key.account == house || key.account == world ? nil : .zero)
     }
 }

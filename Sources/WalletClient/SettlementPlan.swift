@@ -24,6 +24,7 @@ struct SettlementPlan {
     struct Slot {
         let key: BalanceKey
         let start: Balance
+        let isFresh: Bool
         var availableSum = Amount.zero
         var frozenSum = Amount.zero
         var availableLowest = Amount.zero
@@ -38,6 +39,8 @@ struct SettlementPlan {
     private(set) var operations: [NewOperation] = []
     /// Balances on which something was rejected and that were not read for this plan.
     private(set) var stale: Set<BalanceKey> = []
+    /// Accounts because of whose status something was rejected and that were not read for this plan.
+    private(set) var staleAccounts: Set<Identifier> = []
     /// Accounts that lack money and may have older trades waiting.
     private(set) var shortOfFunds: Set<Identifier> = []
     /// Accounts that were missing.
@@ -47,7 +50,11 @@ struct SettlementPlan {
     private var holdsNow: [OrderKey: Hold] = [:]
     private var decidedTrades: [TradeKey: Trade] = [:]
     private var decidedOperations: [Identifier: Operation] = [:]
-    private var deferredAccounts: Set<Identifier> = []
+    /// Accounts whose trades this batch makes wait, and the place in line of the first of these.
+    private var deferredAccounts: [Identifier: Int64] = [:]
+    /// What the batch holds after the item at hand, and who lacked money for that item.
+    private var later: ArraySlice<SettlementItem> = []
+    private var lacksMoney: Identifier?
     /// The slots that the item at hand has changed, as they were, to be put back if it is rejected after all.
     private var undo: [(index: Int, slot: Slot)] = []
     private var undoHolds: [(key: OrderKey, hold: Hold?)] = []
@@ -62,10 +69,14 @@ struct SettlementPlan {
         entries.reserveCapacity(batch.count * 6)
         slots.reserveCapacity(batch.count * 4)
         slotOfKey.reserveCapacity(batch.count * 4)
-        for item in batch {
+        for (place, item) in batch.enumerated() {
+            later = batch[(place + 1)...]
             outcomes.append(decide(item, books))
         }
     }
+
+    /// Whether a trade or an operation is rejected.
+    var hasRejections: Bool { outcomes.contains { if case .rejected = $0 { true } else { false } } }
 
     /// The changes of the balances, in the order of their keys.
     var balanceChanges: [BalanceChange] {
@@ -99,10 +110,16 @@ struct SettlementPlan {
     private mutating func decide(_ item: SettlementItem, _ books: Books) -> Outcome {
         begin()
         return switch item.subject {
-        case .refused(let refused): .rejected(refused.rejection)
+        case .refused(let refused): isGone(item, books) ? .duplicate : .rejected(refused.rejection)
         case .trade(let trade): decide(trade, item.origin, books)
         case .operation(let operation): decide(operation, books)
         }
+    }
+
+    /// Whether a claimed row waits no longer: somebody else decided it, or took it away.
+    private func isGone(_ item: SettlementItem, _ books: Books) -> Bool {
+        guard item.receivedSequence != nil, let key = item.tradeKey, books.claimsAreKnown else { return false }
+        return books.trades[key]?.status != .pending
     }
 
     private mutating func decide(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Outcome {
@@ -115,21 +132,37 @@ struct SettlementPlan {
             case .pending where isClaimedRow: break
             case _ where isClaimedRow || recorded.trade?.hasSameContent(as: trade) == true:
                 guard let batch = recorded.batch, batch == books.lostBatch else { return .duplicate }
+                decidedTrades[trade.key] = trade
                 return recorded.status == .settled
                     ? .settled : .rejected(Rejection(.invalid, "parked; its dead letter says why"))
             default:
                 return .rejected(conflict(trade, with: recorded.trade))
             }
+        } else if isClaimedRow, books.claimsAreKnown {
+            return .duplicate
+        }
+        let outcome = decideNew(trade, origin, books)
+        // What takes no id in the books stands in nobody's way, in the batch as little as after it.
+        if case .rejected(let rejection) = outcome, !isClaimedRow, !rejection.failureClass.claimsTradeID {
+            return outcome
         }
         decidedTrades[trade.key] = trade
+        return outcome
+    }
+
+    private mutating func decideNew(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Outcome {
         if let parking { return .rejected(parking) }
         do {
             try settle(trade, books)
             return .settled
         } catch {
             takeBack()
-            if error.failureClass == .insufficientFunds, mustWait(trade, origin, books) {
-                deferredAccounts.formUnion([trade.buyer, trade.seller])
+            // A message has no place yet; it comes after all that have one, and after the messages before it.
+            let place = if case .pending(let sequence, _) = origin { sequence } else { Int64.max }
+            if error.failureClass == .insufficientFunds, let lacksMoney, mustWait(for: lacksMoney, place, books) {
+                for account in [trade.buyer, trade.seller] {
+                    deferredAccounts[account] = min(deferredAccounts[account] ?? .max - 1, place)
+                }
                 return .deferred
             }
             return .rejected(error)
@@ -141,14 +174,15 @@ struct SettlementPlan {
         return Rejection(.conflict, "trade \(trade.key) exists with other content: \(trade.differences(from: other))")
     }
 
-    /// Whether an older trade of an account that lacks money is still waiting, and may bring it.
-    private func mustWait(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Bool {
-        let place =
-            if case .pending(let sequence, _) = origin { sequence } else { Int64.max }
-        return [trade.buyer, trade.seller].contains { account in
-            shortOfFunds.contains(account)
-                && (deferredAccounts.contains(account) || (books.oldestWaiting[account] ?? .max) < place)
+    /// Whether an older trade of the account that lacks money is still waiting, and may bring it.
+    private func mustWait(for account: Identifier, _ place: Int64, _ books: Books) -> Bool {
+        if (deferredAccounts[account] ?? .max) < place || (books.oldestWaiting[account] ?? .max) < place {
+            return true
         }
+        for item in later {
+            if let sequence = item.receivedSequence, sequence < place, item.accounts.contains(account) { return true }
+        }
+        return false
     }
 
     // MARK: Trades
@@ -199,9 +233,15 @@ struct SettlementPlan {
             throw Rejection(.unknownAccount, "there is no account \(id) (the \(role)); a first deposit opens it")
         }
         guard account.status != .closed else {
+            judge(account, books)
             throw Rejection(.unknownAccount, "account \(id) (the \(role)) is closed")
         }
         return account
+    }
+
+    /// Something is rejected because of the account's status.
+    private mutating func judge(_ account: Account, _ books: Books) {
+        if !books.freshAccounts.contains(account.id) { staleAccounts.insert(account.id) }
     }
 
     /// What one side pays.
@@ -240,6 +280,7 @@ struct SettlementPlan {
     ) throws(Rejection) {
         guard let missing = shortfall(amount, in: index, books) else { return }
         shortOfFunds.insert(gift.account.id)
+        lacksMoney = gift.account.id
         let heldText = held > .zero ? " and \(gift.asset.text(held)) held for its order" : ""
         throw Rejection(
             .insufficientFunds,
@@ -250,11 +291,6 @@ struct SettlementPlan {
     // MARK: Operations
 
     private mutating func decide(_ operation: Operation, _ books: Books) -> Outcome {
-        if let earlier = decidedOperations[operation.key] {
-            return earlier == operation
-                ? .duplicate
-                : .rejected(Rejection(.conflict, "key \(operation.key) was used for another operation"))
-        }
         guard let asset = books.catalog.assets[operation.asset] else {
             return .rejected(Rejection(.invalid, "there is no asset \(operation.asset)"))
         }
@@ -266,6 +302,11 @@ struct SettlementPlan {
                         ? "amount \(operation.amount) does not fit \(asset.symbol), which has \(asset.decimals) decimals"
                         : "amount \(operation.amount) is not positive"))
         }
+        if let earlier = decidedOperations[operation.key] {
+            return earlier == operation
+                ? .duplicate
+                : .rejected(Rejection(.conflict, "key \(operation.key) was used for another operation"))
+        }
         if let recorded = books.operations[operation.key] {
             guard
                 recorded.kind == operation.kind, recorded.account == operation.account,
@@ -273,7 +314,9 @@ struct SettlementPlan {
             else {
                 return .rejected(Rejection(.conflict, "key \(operation.key) was used for another operation"))
             }
-            return recorded.batch == books.lostBatch ? .settled : .duplicate
+            guard recorded.batch == books.lostBatch else { return .duplicate }
+            decidedOperations[operation.key] = operation
+            return .settled
         }
         if let parking { return .rejected(parking) }
         do {
@@ -294,9 +337,11 @@ struct SettlementPlan {
             throw Rejection(.unknownAccount, "there is no account \(operation.account); a first deposit opens it")
         }
         guard account.status != .closed else {
+            judge(account, books)
             throw Rejection(.unknownAccount, "account \(account.id) is closed")
         }
         if account.status == .frozen, operation.kind == .withdrawal || operation.kind == .reserve {
+            judge(account, books)
             throw Rejection(.invalid, "account \(account.id) is frozen")
         }
         let index = slot(BalanceKey(account: account.number, asset: asset.number), books)
@@ -373,6 +418,7 @@ struct SettlementPlan {
     // MARK: Running balances
 
     private mutating func begin() {
+        lacksMoney = nil
         undo.removeAll(keepingCapacity: true)
         undoHolds.removeAll(keepingCapacity: true)
         entriesBefore = entries.count
@@ -391,9 +437,8 @@ struct SettlementPlan {
 
     private mutating func slot(_ key: BalanceKey, _ books: Books) -> Int {
         if let index = slotOfKey[key] { return index }
-        let isUnbounded = key.account == books.house || key.account == books.world
-        let start = books.balances[key] ?? Balance(lowest: isUnbounded ? nil : .zero)
-        slots.append(Slot(key: key, start: start))
+        let start = books.balances[key] ?? books.noBalance(key)
+        slots.append(Slot(key: key, start: start, isFresh: books.fresh.contains(key)))
         slotOfKey[key] = slots.count - 1
         return slots.count - 1
     }
@@ -410,9 +455,11 @@ struct SettlementPlan {
         let missing = difference(amount, free)
         // Rejected because the balance before the batch was what it was, or less; one unit more of what was missing
         // would have changed that.
-        let ceiling = difference(sum(slots[index].start.available, missing), Amount(integerLiteral: 1))
+        // What no balance can reach sets no bound.
+        let enough = try? slots[index].start.available.adding(missing)
+        let ceiling = enough.map { difference($0, Amount(integerLiteral: 1)) } ?? .maximum
         slots[index].ceiling = min(slots[index].ceiling ?? ceiling, ceiling)
-        if !books.fresh.contains(slots[index].key) { stale.insert(slots[index].key) }
+        if !slots[index].isFresh { stale.insert(slots[index].key) }
         return missing
     }
 
@@ -434,8 +481,13 @@ struct SettlementPlan {
         let availableSum = try slots[index].availableSum.adding(available)
         let frozenSum = try slots[index].frozenSum.adding(frozen)
         // The balance itself must stay within bounds as well, not only what the batch adds to it.
-        _ = try slots[index].start.available.adding(availableSum)
-        _ = try slots[index].start.frozen.adding(frozenSum)
+        do {
+            _ = try slots[index].start.available.adding(availableSum)
+            _ = try slots[index].start.frozen.adding(frozenSum)
+        } catch {
+            if !slots[index].isFresh { stale.insert(slots[index].key) }
+            throw error
+        }
         slots[index].availableSum = availableSum
         slots[index].frozenSum = frozenSum
         slots[index].availableLowest = min(slots[index].availableLowest, availableSum)

@@ -10,17 +10,19 @@ public struct WalletConfiguration: Sendable {
     public var worker: Int64?
     /// Who parks a trade, for the history of its letter.
     public var actor: String
+    public var log: Log
     /// Writes a trade as it would have been received, for the letter of one that came from a table.
     public var render: @Sendable (Trade) -> [UInt8]
 
     public init(
-        connectionString: String, limits: Limits = Limits(), worker: Int64? = nil, actor: String,
+        connectionString: String, limits: Limits = Limits(), worker: Int64? = nil, actor: String, log: Log = .silent,
         render: @escaping @Sendable (Trade) -> [UInt8]
     ) {
         self.connectionString = connectionString
         self.limits = limits
         self.worker = worker
         self.actor = actor
+        self.log = log
         self.render = render
     }
 }
@@ -71,6 +73,13 @@ public actor Wallet {
     private func park(_ item: SettlementItem, _ parking: Parking) throws(WalletError) -> Outcome {
         try inSession { session throws(WalletError) in
             try session.settle([item], resolving: nil, parking: parking)[0]
+        }
+    }
+
+    /// What a customer has, in each asset in which it ever had anything; nil when there is no such account.
+    public func balances(of account: Identifier) throws(WalletError) -> [AccountBalance]? {
+        try inSession { session throws(WalletError) in
+            do throws(DatabaseError) { return try session.balances(of: account) } catch { throw WalletError(error) }
         }
     }
 

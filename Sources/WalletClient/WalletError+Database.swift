@@ -12,8 +12,9 @@ extension WalletError {
         case DatabaseError.serializationFailure, DatabaseError.deadlockDetected, DatabaseError.lockNotAvailable,
             DatabaseError.queryCanceled:
             self = .retry(fault)
-        case let state where state.hasPrefix("42") || state.hasPrefix("58") || state.hasPrefix("28"):
-            // Missing tables, missing rights, a failing disk: for an operator to mend, and no trade's fault.
+        case let state where ["25", "28", "42", "58"].contains(state.prefix(2)):
+            // A session in the wrong state, missing rights or tables, a failing disk: no trade's fault. The connection is
+            // given up, and what stays broken is for an operator to mend.
             self = .unavailable(fault)
         default:
             self = .reject(fault)

@@ -7,23 +7,16 @@ public actor WalletPool: SettlementWallet {
     private let all: [Wallet]
     private var idle: [Wallet]
     private var waiting: [CheckedContinuation<Wallet, Never>] = []
-    private var breaker: CircuitBreaker {
-        didSet { if breaker.isClosed != oldValue.isClosed { onAvailability(breaker.isClosed) } }
-    }
-    private let onAvailability: @Sendable (Bool) -> Void
+    private var breaker: CircuitBreaker
     private let clock = ContinuousClock()
+    private let log: Log
 
-    /// - Parameters:
-    ///   - connectionCount: how many connections settle; at least one.
-    ///   - onAvailability: is told when the breaker opens (false) and when it closes again (true).
-    public init(
-        _ configuration: WalletConfiguration, connectionCount: Int,
-        onAvailability: @escaping @Sendable (Bool) -> Void = { _ in }
-    ) {
-        self.onAvailability = onAvailability
+    /// - Parameter connectionCount: how many connections settle; at least one.
+    public init(_ configuration: WalletConfiguration, connectionCount: Int) {
         all = (0..<max(1, connectionCount)).map { _ in Wallet(configuration) }
         idle = all
         breaker = CircuitBreaker(configuration.limits)
+        log = configuration.log
     }
 
     public func settle(
@@ -52,9 +45,9 @@ public actor WalletPool: SettlementWallet {
                 let wallet = await lease()
                 do throws(WalletError) {
                     try await wallet.probe()
-                    breaker.succeeded()
+                    succeeded()
                 } catch {
-                    breaker.failed(at: clock.now)
+                    failed(error)
                 }
                 giveBack(wallet)
             case .wait(let pause):
@@ -80,16 +73,31 @@ public actor WalletPool: SettlementWallet {
         defer { giveBack(wallet) }
         do {
             let value = try await body(wallet)
-            breaker.succeeded()
+            succeeded()
             return value
         } catch {
             switch error {
-            case .unavailable, .findOut: breaker.failed(at: clock.now)
-            case .retry, .reject: breaker.succeeded()
+            case .unavailable, .findOut: failed(error)
+            case .retry, .reject:
+                log.warning("batch failed", ["reason": error.fault?.description ?? ""])
+                succeeded()
             case .cancelled: break
             }
             throw error
         }
+    }
+
+    private func succeeded() {
+        if !breaker.isClosed { log.info("database is back") }
+        breaker.succeeded()
+    }
+
+    private func failed(_ error: WalletError) {
+        let wasClosed = breaker.isClosed
+        breaker.failed(at: clock.now)
+        log.warning(
+            wasClosed && !breaker.isClosed ? "database is away, breaker opens" : "database is away",
+            ["reason": error.fault?.description ?? ""])
     }
 
     private func lease() async -> Wallet {

@@ -13,16 +13,17 @@ final class WalletSession {
     private var looksFirst = false
     private var nextBatch: BatchNumber?
 
+    /// Rows are locked in the order of their keys. Only a nested loop over sorted input keeps that order.
+    static let settings = """
+        set enable_hashjoin = off; set enable_mergejoin = off; set enable_bitmapscan = off;
+        set enable_seqscan = off; set plan_cache_mode = force_generic_plan;
+        """
+
     init(_ configuration: WalletConfiguration) throws(DatabaseError) {
         self.configuration = configuration
         connection = try PostgresConnection(
             configuration.connectionString, limits: configuration.limits, applicationName: "settle wallet")
-        // Rows are locked in the order of their keys. Only a nested loop over sorted input keeps that order.
-        try connection.script(
-            """
-            set enable_hashjoin = off; set enable_mergejoin = off; set enable_bitmapscan = off;
-            set enable_seqscan = off; set plan_cache_mode = force_generic_plan;
-            """)
+        try connection.script(Self.settings)
         let stripe = try Self.leaseStripe(connection)
         let opened = try connection.pipeline([
             AccountStore.openStripe(.house, stripe), AccountStore.openStripe(.world, stripe),
@@ -44,6 +45,13 @@ final class WalletSession {
 
     func probe() throws(DatabaseError) {
         try connection.script("select 1")
+    }
+
+    func balances(of account: Identifier) throws(DatabaseError) -> [AccountBalance]? {
+        let answers = try connection.pipeline([
+            AccountStore.find([account]), BalanceStore.ofAccount(account, kind: .customer),
+        ])
+        return answers[0].count == 0 ? nil : BalanceStore.decodeOfAccount(answers[1])
     }
 
     // MARK: Settling
@@ -74,9 +82,10 @@ final class WalletSession {
 
     /// Says what would become of a batch now, and writes nothing.
     func preview(_ batch: [SettlementItem], lookingAtClaims: Bool) throws(WalletError) -> [Outcome] {
+        books.ignoresClaims = !lookingAtClaims
+        defer { books.ignoresClaims = false }
         do {
-            try readWhatIsMissing(for: batch, lostBatch: nil, looksAtClaims: lookingAtClaims)
-            if !lookingAtClaims { books.trades.removeAll() }
+            try readWhatIsMissing(for: batch, lostBatch: nil, looksAtClaims: true)
             let opened = batch.compactMap(\.operation)
                 .filter { $0.kind == .deposit && books.accounts[$0.account] == nil }
                 .map(\.account)
@@ -97,18 +106,16 @@ final class WalletSession {
         try openAccounts(of: batch)
         try readWhatIsMissing(
             for: batch, lostBatch: lostBatch, looksAtClaims: lostBatch != nil || looksFirst || parking != nil)
-        if nextBatch == nil { nextBatch = try connection.pipeline([BatchStore.nextNumber])[0].int64(0, 0) }
     }
 
     /// Reads what the batch needs and is not known yet.
     private func readWhatIsMissing(
         for batch: [SettlementItem], lostBatch: BatchNumber?, looksAtClaims: Bool
     ) throws {
-        books.fresh.removeAll(keepingCapacity: true)
+        books.claimsAreKnown = false
         books.trades.removeAll(keepingCapacity: true)
         books.operations.removeAll(keepingCapacity: true)
         books.holds.removeAll(keepingCapacity: true)
-        books.oldestWaiting.removeAll(keepingCapacity: true)
         books.lostBatch = lostBatch
         if books.balances.count > configuration.limits.cachedBalancesMax {
             books.balances.removeAll(keepingCapacity: true)
@@ -130,22 +137,46 @@ final class WalletSession {
 
     /// Plans until nothing is rejected for a reason that was only remembered.
     private func planOnFreshGrounds(_ batch: [SettlementItem], _ parking: Parking?) throws -> SettlementPlan {
+        books.fresh.removeAll(keepingCapacity: true)
+        books.freshAccounts.removeAll(keepingCapacity: true)
+        books.oldestWaiting.removeAll(keepingCapacity: true)
         while true {
             let plan = SettlementPlan(batch, on: books, parking: parking?.rejection)
-            if plan.stale.isEmpty { return plan }
-            // Older trades first, balances after: whatever has stopped waiting by then shows in the balances.
+            let isFresh = plan.stale.isEmpty && plan.staleAccounts.isEmpty
+            if isFresh, books.claimsAreKnown || !plan.hasRejections { return plan }
+            if isFresh {
+                // What is rejected may have been carried out long ago, and lack the money just for that.
+                try readClaims(of: batch)
+                continue
+            }
+            try readAccounts(Array(plan.staleAccounts))
+            books.freshAccounts.formUnion(plan.staleAccounts)
+            // Older trades first, balances after: whatever has stopped waiting by then shows in the balances. Holds
+            // then: money that goes into one meanwhile is counted twice, which the write's conditions find out. Claims
+            // last: whoever took the money away has claimed before.
             let waiting = TradeStore.oldestWaiting(
                 of: plan.shortOfFunds, except: batch.compactMap(\.receivedSequence))
             let answers = try connection.pipeline([waiting, BalanceStore.read(plan.stale)])
             books.oldestWaiting.merge(TradeStore.decodeOldestWaiting(answers[0])) { _, new in new }
             take(answers[1], for: plan.stale)
+            books.fresh.formUnion(plan.stale)
+            try readHolds(of: batch)
+            try readClaims(of: batch)
         }
+    }
+
+    /// The number of the batch at hand; one that was not used yet is used again.
+    private func batchNumber() throws -> BatchNumber {
+        if let nextBatch { return nextBatch }
+        let number = try connection.pipeline([BatchStore.nextNumber])[0].int64(0, 0)
+        nextBatch = number
+        return number
     }
 
     /// Writes the plan in one transaction of two round trips. Returns nil, with nothing written and the books read
     /// anew, when something was not as planned.
     private func write(_ plan: SettlementPlan, _ batch: [SettlementItem], _ parking: Parking?) throws -> [Outcome]? {
-        let number = nextBatch!
+        let number = try batchNumber()
         let changes = plan.balanceChanges
         let write = BatchWrite(
             batch, plan, books, number: number, parking: parking, configuration: configuration, changes: changes)
@@ -153,12 +184,12 @@ final class WalletSession {
 
         do {
             let answers = try connection.pipeline([Request(.begin)] + write.requests)
-            guard let balances = write.balances(from: answers, expected: changes) else {
+            guard let balances = write.balances(from: answers), let entries = write.entries(balances) else {
                 connection.rollBack()
                 try readAnew(plan, batch)
                 return nil
             }
-            try commit(write, plan, balances, number)
+            try commit(write, plan, entries, number)
             for (key, balance) in balances { books.balances[key] = balance }
             return plan.outcomes
         } catch let error as DatabaseError where error.sqlState == DatabaseError.uniqueViolation {
@@ -170,9 +201,8 @@ final class WalletSession {
     }
 
     private func commit(
-        _ write: BatchWrite, _ plan: SettlementPlan, _ balances: [BalanceKey: Balance], _ number: BatchNumber
+        _ write: BatchWrite, _ plan: SettlementPlan, _ entries: [LedgerEntry], _ number: BatchNumber
     ) throws {
-        let entries = write.entries(balances)
         var requests = [
             BatchStore.insert(
                 number, worker: configuration.worker, trades: write.settledCount, operations: plan.operations.count,
@@ -188,7 +218,8 @@ final class WalletSession {
                 throw WalletError.retry(DatabaseFault(message: "the transaction was rolled back"))
             }
             nextBatch = answers[requests.count - 1].int64(0, 0)
-        } catch let error as DatabaseError where error.isConnectionLoss {
+        } catch let error as DatabaseError where error.isConnectionLoss || !connection.isInTransaction {
+            // Either nobody said what became of the commit, or it was carried out and what came behind it failed.
             throw WalletError.findOut(number, DatabaseFault(error))
         }
     }
@@ -213,7 +244,13 @@ final class WalletSession {
     }
 
     private func readClaims(of batch: [SettlementItem]) throws {
-        try readTrades(batch.compactMap(\.trade?.key))
+        books.trades.removeAll(keepingCapacity: true)
+        guard !books.ignoresClaims else {
+            books.claimsAreKnown = true
+            return
+        }
+        try readTrades(batch.compactMap(\.tradeKey))
+        books.claimsAreKnown = true
         let operations = batch.compactMap(\.operation?.key)
         if !operations.isEmpty {
             for found in OperationStore.decode(try connection.pipeline([OperationStore.read(operations)])[0]) {
@@ -232,6 +269,7 @@ final class WalletSession {
     private func readAccounts(_ ids: [Identifier]) throws {
         guard !ids.isEmpty else { return }
         let wanted = Set(ids)
+        for id in wanted { books.accounts[id] = nil }
         for account in AccountStore.decode(try connection.pipeline([AccountStore.find(wanted)])[0]) {
             books.accounts[account.id] = account
         }
@@ -268,10 +306,8 @@ final class WalletSession {
     }
 
     private func take(_ rows: Rows, for keys: some Collection<BalanceKey>) {
-        for key in keys {
-            books.balances[key] = nil
-            books.fresh.insert(key)
-        }
+        // That there is none is worth remembering too: the house has no balance where no fee was ever paid.
+        for key in keys { books.balances[key] = books.noBalance(key) }
         for (key, balance) in BalanceStore.decode(rows) { books.balances[key] = balance }
     }
 

@@ -168,17 +168,11 @@ private final class Meter: Sendable {
         state.withLock { state in
             let second = Second(
                 settledInAll: state.settled, settled: state.settledThisSecond, parkedInAll: state.parked,
-                p50: state.latencies.quantile(perMille: 500).map(milliseconds) ?? "-",
-                p99: state.latencies.quantile(perMille: 990).map(milliseconds) ?? "-")
+                p50: state.latencies.quantile(perMille: 500).map(\.milliseconds) ?? "-",
+                p99: state.latencies.quantile(perMille: 990).map(\.milliseconds) ?? "-")
             state.settledThisSecond = 0
             state.latencies = LatencyHistogram()
             return second
         }
     }
-}
-
-/// Milliseconds with one decimal.
-private func milliseconds(_ duration: Duration) -> String {
-    let tenths = Int(duration / .microseconds(100))
-    return "\(tenths / 10).\(tenths % 10)"
 }

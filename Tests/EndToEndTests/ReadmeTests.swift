@@ -1,0 +1,79 @@
+import Foundation
+import SettleTesting
+import Testing
+
+/// The README's tour, typed as it stands, in an empty folder with a private database.
+@Suite struct ReadmeTests {
+    @Test func `the tour of the README does what it says`() async throws {
+        let steps = try Tour.steps(of: "README.md")
+        #expect(steps.count > 10)
+        let folder = NSTemporaryDirectory() + "settle-tour-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { Tour.remove(folder) }
+        for step in steps {
+            let output = try await Tour.type(step.command, in: folder)
+            #expect(Tour.matches(output, step.output), "$ \(step.command)\n\(output)\ninstead of\n\(step.output)")
+        }
+    }
+}
+
+private enum Tour {
+    struct Step {
+        let command: String
+        var output = ""
+    }
+
+    /// The commands of the blocks marked `console`, each with what it prints.
+    static func steps(of file: String) throws -> [Step] {
+        let root = URL(fileURLWithPath: migrationsDirectory).deletingLastPathComponent()
+        let text = try String(contentsOf: root.appendingPathComponent(file), encoding: .utf8)
+        var steps: [Step] = []
+        var isInBlock = false
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            if line.hasPrefix("```") {
+                isInBlock = line == "```console"
+            } else if isInBlock, line.hasPrefix("$ ") {
+                steps.append(Step(command: String(line.dropFirst(2))))
+            } else if isInBlock {
+                steps[steps.count - 1].output += line + "\n"
+            }
+        }
+        return steps
+    }
+
+    /// Runs a line in a shell that finds `settle` on its path, and returns what it writes to stdout.
+    static func type(_ command: String, in folder: String) async throws -> String {
+        let program = URL(fileURLWithPath: Program.path).deletingLastPathComponent().path
+        let shell = Process()
+        shell.executableURL = URL(fileURLWithPath: "/bin/bash")
+        shell.arguments = ["-c", command]
+        shell.currentDirectoryURL = URL(fileURLWithPath: folder)
+        shell.environment = ["PATH": "\(program):/usr/local/bin:/usr/bin:/bin", "HOME": folder]
+        let output = Pipe()
+        shell.standardOutput = output
+        try shell.run()
+        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+        shell.waitUntilExit()
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Removes the folder, and the data of its private database, which lie elsewhere when root runs the tests.
+    static func remove(_ folder: String) {
+        if let home = try? String(contentsOfFile: folder + "/.settle/postgres.location", encoding: .utf8) {
+            try? FileManager.default.removeItem(atPath: home.trimmingCharacters(in: .whitespacesAndNewlines))
+        }
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    /// `…` in what is expected stands for anything on its line.
+    static func matches(_ output: String, _ expected: String) -> Bool {
+        let lines = output.split(separator: "\n")
+        let patterns = expected.split(separator: "\n")
+        return lines.count == patterns.count
+            && zip(lines, patterns).allSatisfy { line, pattern in
+                let parts = pattern.split(separator: "…", omittingEmptySubsequences: false)
+                return parts.count == 1
+                    ? line == pattern : line.hasPrefix(parts.first!) && line.hasSuffix(parts.last!)
+            }
+    }
+}

@@ -1,0 +1,24 @@
+import Testing
+
+@testable import ServiceKit
+
+@Suite struct LogTests {
+    @Test func `an event is one line, whatever its values hold`() {
+        let lines = Guarded<[String]>([])
+        let log = Log(level: .info) { line in lines.withLock { $0.append(line) } }
+        log.warning("parked", ["trade": "a b", "reason": "line\nbreak \"quoted\" \u{1b}[2J", "class": "invalid"])
+        log.debug("not written")
+        let written = lines.withLock { $0 }
+        #expect(written.count == 1)
+        #expect(
+            written[0].hasSuffix(
+                #" level=warning event=parked trade="a b" reason="line\nbreak \"quoted\" \u{1b}[2J" class=invalid"#
+                    + "\n"))
+        #expect(written[0].filter(\.isNewline).count == 1)
+    }
+
+    @Test(arguments: [("", "\"\""), ("plain", "plain"), ("a=b", "\"a=b\""), ("ü", "\"ü\""), ("\\", "\\")])
+    func `a plain word stands bare`(value: String, written: String) {
+        #expect(Log.quoted(value) == written)
+    }
+}
