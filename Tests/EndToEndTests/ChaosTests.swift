@@ -115,10 +115,12 @@ import TradeModel
         for crash in 1...3 {
             let target = try database.trades(.settled) + 500
             try await eventually("it settles before crash \(crash)") { try database.trades(.settled) >= target }
+            let opened = worker.occurrences(of: "breaker opens")
             try crashing.cluster.stopImmediately()
-            #expect(await worker.waitFor("event=\"database away\"", times: crash))
+            #expect(await worker.waitFor("breaker opens", times: opened + 1))
+            let closed = worker.occurrences(of: "database is back")
             try crashing.cluster.start()
-            #expect(await worker.waitFor("event=\"database back\"", times: crash))
+            #expect(await worker.waitFor("database is back", times: closed + 1))
         }
         try await sender.value
         try await eventually("all is settled") {

@@ -86,9 +86,7 @@ public final class Program: Sendable {
     /// Waits until the program has written a text to stderr (its log) or stdout, or that many times; false when it
     /// ends or time is over.
     public func waitFor(_ text: String, times: Int = 1, timeout: Duration = .seconds(30)) async -> Bool {
-        func isThere() -> Bool {
-            errors.text.ranges(of: text).count >= times || output.text.ranges(of: text).count >= times
-        }
+        func isThere() -> Bool { occurrences(of: text) >= times }
         let deadline = ContinuousClock.now + timeout
         while ContinuousClock.now < deadline {
             if isThere() { return true }
@@ -96,6 +94,11 @@ public final class Program: Sendable {
             try? await Task.sleep(for: .milliseconds(5))
         }
         return false
+    }
+
+    /// How often the program has written a text so far.
+    public func occurrences(of text: String) -> Int {
+        errors.text.ranges(of: text).count + output.text.ranges(of: text).count
     }
 
     /// What was written to stderr so far.
