@@ -43,6 +43,9 @@ public final class PostgresConnection {
         PQfinish(handle)
     }
 
+    /// What stops a statement that this connection waits for.
+    public func interrupter() -> StatementInterrupter { StatementInterrupter(handle) }
+
     public var serverVersion: Int { Int(PQserverVersion(handle)) }
     public var descriptor: Int32 { PQsocket(handle) }
     public var isInTransaction: Bool { PQtransactionStatus(handle) != PQTRANS_IDLE }
@@ -258,6 +261,27 @@ public final class PostgresConnection {
             detail: field("D"),
             // "V" is the severity untranslated.
             isFatal: ["FATAL", "PANIC"].contains(field("V")))
+    }
+}
+
+/// Asks the server, over a connection of its own, to stop what another connection waits for. Works from any thread.
+///
+/// Unchecked, since libpq says of this handle, as of no other, that threads may share it.
+public final class StatementInterrupter: @unchecked Sendable {
+    private let handle: OpaquePointer?
+
+    fileprivate init(_ connection: OpaquePointer) {
+        handle = PQgetCancel(connection)
+    }
+
+    deinit {
+        PQfreeCancel(handle)
+    }
+
+    /// The statement, if there is one, fails as cancelled. Blocks until the server has been told.
+    public func interrupt() {
+        var reason = [CChar](repeating: 0, count: 256)
+        if let handle { PQcancel(handle, &reason, Int32(reason.count)) }
     }
 }
 

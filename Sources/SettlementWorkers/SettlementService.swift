@@ -44,7 +44,9 @@ public actor SettlementService {
     private nonisolated let configuration: Configuration
     private nonisolated let control: ControlConnection
     private let stopSignal = OneShot()
+    private static let interruptIntervalMilliseconds = 50
     private var isAborted = false
+    private var unqueued: [SettlementItem] = []
     private var intake: Task<Void, Never>?
     private var draining: Task<[SettlementItem], Never>?
 
@@ -81,15 +83,17 @@ public actor SettlementService {
             let intake = Task {
                 await withTaskGroup(of: Void.self) { group in
                     for source in sources { group.addTask { await self.read(source) } }
-                    group.addTask { await self.sweep() }
                 }
             }
+            let sweeping = Task { await self.sweep() }
             self.intake = intake
             group.addTask { await self.beat() }
 
             await stopSignal.wait()
             configuration.log.info("worker stops", ["worker": "\(worker)"])
             let deadline = ContinuousClock.now + .seconds(configuration.limits.shutdownTimeoutSeconds)
+            // Rows that wait for room stay in the table; what sources have received exists nowhere else.
+            sweeping.cancel()
             for source in sources { await source.stop() }
             let intakeDeadline = Task {
                 try await Task.sleep(until: deadline, clock: .continuous)
@@ -97,7 +101,8 @@ public actor SettlementService {
             }
             await intake.value
             intakeDeadline.cancel()
-            let leftovers = await drain(until: deadline)
+            await sweeping.value
+            let leftovers = await drain(until: deadline) + unqueued
             group.cancelAll()
             await group.waitForAll()
             await leave(leftovers)
@@ -111,22 +116,15 @@ public actor SettlementService {
         try await withThrowingTaskGroup(of: Void.self, returning: [SettlementItem].self) { group in
             group.addTask { await self.pool.run() }
             group.addTask { await self.beat() }
-            // A trade that waited for an older one is put back for a moment: it takes two looks to see that none is left.
-            var emptyLooks = 0
-            var failure: (any Error)?
-            while emptyLooks < 2, !stopSignal.hasFired {
-                do {
-                    let claimed = try await claimAndSubmit()
-                    await pool.untilIdle()
-                    emptyLooks = claimed == 0 ? emptyLooks + 1 : 0
-                } catch {
-                    failure = error
-                    break
-                }
-                if emptyLooks > 0 {
-                    try? await Task.sleep(for: .milliseconds(configuration.limits.deferralMilliseconds + 10))
-                }
+            let looking = Task { try await self.settleWhatWaits() }
+            let stopping = Task {
+                await stopSignal.wait()
+                looking.cancel()
             }
+            var failure: (any Error)?
+            do { try await looking.value } catch { failure = stopSignal.hasFired ? nil : error }
+            stopSignal.fire()
+            await stopping.value
             let leftovers = await drain(
                 until: .now + .seconds(configuration.limits.shutdownTimeoutSeconds))
             group.cancelAll()
@@ -136,12 +134,26 @@ public actor SettlementService {
         }
     }
 
+    /// Brings what is PENDING to the pool until nothing is left to claim.
+    private nonisolated func settleWhatWaits() async throws {
+        // A trade that waited for an older one is put back for a moment: it takes two looks to see that none is left.
+        var emptyLooks = 0
+        while emptyLooks < 2, !stopSignal.hasFired {
+            let claimed = try await claimAndSubmit()
+            await pool.untilIdle()
+            emptyLooks = claimed == 0 ? emptyLooks + 1 : 0
+            if emptyLooks > 0 {
+                try await Task.sleep(for: .milliseconds(configuration.limits.deferralMilliseconds + 10))
+            }
+        }
+    }
+
     /// Ends the run in order: nothing more is taken in, what is queued is settled. May be called at any time.
     public nonisolated func stop() {
         stopSignal.fire()
     }
 
-    /// Ends the run at once: what is being written is finished, the rest is left.
+    /// Ends the run at once: what is being written is rolled back, and left with the rest.
     public func abort() {
         isAborted = true
         stopSignal.fire()
@@ -153,7 +165,17 @@ public actor SettlementService {
         let timeout = isAborted ? .zero : max(.zero, ContinuousClock.now.duration(to: deadline))
         let draining = Task { await pool.drain(timeout: timeout) }
         self.draining = draining
+        let interrupting = Task { await interruptWhenOverdue(deadline) }
+        defer { interrupting.cancel() }
         return await draining.value
+    }
+
+    /// A write that waits for a lock would outlast the deadline. Again and again, since one may begin just after.
+    private func interruptWhenOverdue(_ deadline: ContinuousClock.Instant) async {
+        while !Task.isCancelled {
+            if isAborted || ContinuousClock.now >= deadline { await wallets.interrupt() }
+            try? await Task.sleep(for: .milliseconds(Self.interruptIntervalMilliseconds))
+        }
     }
 
     // MARK: What runs beside the pool
@@ -161,14 +183,26 @@ public actor SettlementService {
     private nonisolated func read(_ source: any Source) async {
         do {
             while let items = try await source.next() {
-                try await pool.submit(items)
+                do {
+                    try await pool.submit(items)
+                } catch {
+                    await keep(items.dropFirst(error.taken))
+                    throw error
+                }
             }
         } catch let error as PoolError {
             configuration.log.warning("intake ended", ["reason": "\(error)"])
+        } catch is CancellationError {
+            configuration.log.warning("intake ended", ["reason": "cancelled"])
         } catch {
             configuration.log.error("intake failed", ["reason": "\(error)"])
             stop()
         }
+    }
+
+    /// Remembers what was received and found no place in the queue, so that it can be named.
+    private func keep(_ items: some Sequence<SettlementItem>) {
+        unqueued += items
     }
 
     /// Brings PENDING rows to the pool: at the start, when told of new ones, and on a timer in case nobody tells.
@@ -206,12 +240,7 @@ public actor SettlementService {
         do {
             try await pool.submit(items)
         } catch {
-            let taken =
-                switch error {
-                case .full: 0
-                case .closed(let taken), .cancelled(let taken): taken
-                }
-            try await control.release(items.dropFirst(taken).compactMap(\.tradeKey))
+            try await control.release(items.dropFirst(error.taken).compactMap(\.tradeKey))
             throw error
         }
         return items.count

@@ -32,7 +32,11 @@ public struct WalletConfiguration: Sendable {
 public actor Wallet {
     private let executor = BlockingExecutor(label: "settle.wallet")
     private let configuration: WalletConfiguration
-    private var session: WalletSession?
+    private var session: WalletSession? {
+        didSet { interrupter.withLock { $0 = session?.interrupter() } }
+    }
+    /// Outside the actor, which is busy when it is to be interrupted.
+    private let interrupter = Guarded<StatementInterrupter?>(nil)
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -88,6 +92,11 @@ public actor Wallet {
         try inSession { session throws(WalletError) in
             do throws(DatabaseError) { try session.probe() } catch { throw WalletError(error) }
         }
+    }
+
+    /// Stops the statement that the database is at, if any: its transaction is rolled back. Blocks for a moment.
+    nonisolated func interrupt() {
+        interrupter.withLock { $0 }?.interrupt()
     }
 
     /// Leaves the database.

@@ -1,3 +1,4 @@
+import Dispatch
 import Repository
 import ServiceKit
 import TradeModel
@@ -64,6 +65,16 @@ public actor WalletPool: SettlementWallet {
     /// Leaves the database, after the batches in work.
     public func close() async {
         for wallet in all { await wallet.close() }
+    }
+
+    /// Stops what the database is at for us; what was not committed is rolled back and may be tried again.
+    public nonisolated func interrupt() async {
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { [all] in
+                for wallet in all { wallet.interrupt() }
+                continuation.resume()
+            }
+        }
     }
 
     private func onWallet<Value: Sendable>(

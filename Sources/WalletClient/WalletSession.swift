@@ -43,6 +43,8 @@ final class WalletSession {
         return Int.random(in: 0..<stripeCount)
     }
 
+    func interrupter() -> StatementInterrupter { connection.interrupter() }
+
     func probe() throws(DatabaseError) {
         try connection.script("select 1")
     }

@@ -53,6 +53,84 @@ import TradeModel
         try expectSettledOnce(load, in: database)
     }
 
+    @Test func `a worker killed twenty times over a load loses nothing and doubles nothing`() async throws {
+        let seed = UInt64.random(in: 1...999_999)
+        print("seed \(seed)")
+        var generator = SeededGenerator(seed: seed)
+        let database = try TestDatabase()
+        let load = TradeLoad(Self.tradeCount, accounts: 20, seed: seed)
+        try await load.prepare(database)
+        let endpoint = Endpoint()
+        let environment = [
+            "SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "300", "SETTLE_HEARTBEAT_INTERVAL_MILLISECONDS": "50",
+            "SETTLE_SWEEP_INTERVAL_MILLISECONDS": "100",
+        ]
+        // Half of the trades are stored bit by bit, the other half is pushed again and again from the start.
+        let stored = load.trades.prefix(Self.tradeCount / 2)
+        let pushed = load.trades.suffix(Self.tradeCount / 2)
+        let killCount = 20
+        var settledAtKill: [Int] = []
+        for round in 0..<killCount {
+            let part = stored.count / killCount
+            try load.store(stored.dropFirst(round * part).prefix(part), in: database)
+            let worker = try await Program.worker(
+                on: database, ["--batch", "40"], intake: endpoint.name, environment: environment)
+            let sender = Task { try await endpoint.pushWhatFits(pushed.prefix((round + 1) * pushed.count / killCount)) }
+            // The worker dies after so many more trades, or when it has nothing left to do.
+            let before = try database.trades(.settled)
+            let target = before + Int.random(in: 1...600, using: &generator)
+            try? await eventually("it has settled some", timeout: .seconds(2)) {
+                try database.trades(.settled) >= target
+            }
+            worker.signal(SIGKILL)
+            #expect(await worker.wait().wasKilled)
+            try await sender.value
+            settledAtKill.append(try database.trades(.settled))
+        }
+        print("settled at each kill: \(settledAtKill)")
+        #expect(settledAtKill[0] < Self.tradeCount / 2)
+
+        let worker = try await Program.worker(on: database, intake: endpoint.name, environment: environment)
+        try await endpoint.push(pushed, inMessagesOf: 50)
+        try await eventually("all is settled") {
+            try database.trades(.settled) == Self.tradeCount && database.trades(.pending) == 0
+        }
+        #expect(await worker.stop().exitCode == 0)
+        try expectSettledOnce(load, in: database)
+    }
+
+    @Test func `PostgreSQL crashes three times under load, and no trade is blamed`() async throws {
+        let seed = UInt64.random(in: 1...999_999)
+        print("seed \(seed)")
+        let crashing = try CrashingDatabase()
+        let database = crashing.database
+        let load = TradeLoad(Self.tradeCount, accounts: 20, seed: seed)
+        try await load.prepare(database)
+        try load.store(load.trades.prefix(Self.tradeCount / 2), in: database)
+        let endpoint = Endpoint()
+        let worker = try await Program.worker(
+            on: database, ["--batch", "50"], intake: endpoint.name,
+            environment: ["SETTLE_BREAKER_PAUSE_MILLISECONDS": "50", "SETTLE_BREAKER_PAUSE_MILLISECONDS_MAX": "200"])
+        let sender = Task { try await endpoint.push(load.trades.suffix(Self.tradeCount / 2), inMessagesOf: 10) }
+        for crash in 1...3 {
+            let target = try database.trades(.settled) + 500
+            try await eventually("it settles before crash \(crash)") { try database.trades(.settled) >= target }
+            let opened = worker.occurrences(of: "breaker opens")
+            try crashing.cluster.stopImmediately()
+            #expect(await worker.waitFor("breaker opens", times: opened + 1))
+            let closed = worker.occurrences(of: "database is back")
+            try crashing.cluster.start()
+            #expect(await worker.waitFor("database is back", times: closed + 1))
+        }
+        try await sender.value
+        try await eventually("all is settled") {
+            try database.trades(.settled) == Self.tradeCount && database.trades(.pending) == 0
+        }
+        #expect(worker.isRunning)
+        #expect(await worker.stop().exitCode == 0)
+        try expectSettledOnce(load, in: database)
+    }
+
     private func startWorkers(
         on database: TestDatabase, intake: @escaping @Sendable (Int) -> String?
     ) async throws -> [Program] {

@@ -19,6 +19,13 @@ struct Endpoint {
         try await push(messages(of: trades, size))
     }
 
+    /// Pushes trades one by one to a receiver that may die meanwhile, and does not mind what is lost.
+    func pushWhatFits(_ trades: some Collection<Trade>) async throws {
+        let socket = try PushSocket(endpoint: name)
+        _ = try await socket.send(messages(of: trades, 1), timeout: .milliseconds(200))
+        try await socket.close(linger: .zero)
+    }
+
     func push(_ text: String) async throws {
         try await push([Array(text.utf8)])
     }

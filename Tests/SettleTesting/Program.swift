@@ -83,15 +83,22 @@ public final class Program: Sendable {
             wasKilled: process.terminationReason == .uncaughtSignal)
     }
 
-    /// Waits until the program has written a text to stderr (its log) or stdout; false when it ends or time is over.
-    public func waitFor(_ text: String, timeout: Duration = .seconds(30)) async -> Bool {
+    /// Waits until the program has written a text to stderr (its log) or stdout, or that many times; false when it
+    /// ends or time is over.
+    public func waitFor(_ text: String, times: Int = 1, timeout: Duration = .seconds(30)) async -> Bool {
+        func isThere() -> Bool { occurrences(of: text) >= times }
         let deadline = ContinuousClock.now + timeout
         while ContinuousClock.now < deadline {
-            if errors.text.contains(text) || output.text.contains(text) { return true }
-            if !process.isRunning { return errors.text.contains(text) || output.text.contains(text) }
+            if isThere() { return true }
+            if !process.isRunning { return isThere() }
             try? await Task.sleep(for: .milliseconds(5))
         }
         return false
+    }
+
+    /// How often the program has written a text so far.
+    public func occurrences(of text: String) -> Int {
+        errors.text.ranges(of: text).count + output.text.ranges(of: text).count
     }
 
     /// What was written to stderr so far.
