@@ -29,7 +29,9 @@ public struct MigrationFiles: Sendable {
     public let migrations: [Migration]
 
     public init(directory: String) throws {
-        let names = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: directory).sorted() else {
+            throw MigrationError(description: "cannot read the folder of migrations \(directory)")
+        }
         migrations = try names.filter { $0.hasSuffix(".up.sql") }.enumerated().map { position, file in
             let stem = String(file.dropLast(".up.sql".count))
             let parts = stem.split(separator: "_", maxSplits: 1)
@@ -38,7 +40,11 @@ public struct MigrationFiles: Sendable {
                     description: "migrations/\(file) is out of place: expected number \(position) and a name")
             }
             func read(_ suffix: String) throws -> String {
-                try String(contentsOfFile: "\(directory)/\(stem).\(suffix).sql", encoding: .utf8)
+                let path = "\(directory)/\(stem).\(suffix).sql"
+                guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+                    throw MigrationError(description: "cannot read the migration \(path)")
+                }
+                return text
             }
             return Migration(version: version, name: String(parts[1]), up: try read("up"), down: try read("down"))
         }

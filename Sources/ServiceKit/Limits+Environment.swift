@@ -30,13 +30,16 @@ extension Limits {
             ("shutdownTimeoutSeconds", \.shutdownTimeoutSeconds, 0...86_400),
         ]
 
+    /// The connections have no number of their own by default: one for each core.
+    public static let connectionCountRange = 1...1_000
+
     /// The defaults, overridden by `SETTLE_…` variables.
     public init(environment: [String: String]) throws(InvalidLimit) {
         for (name, field, range) in Self.names {
             guard let value = try Self.read(name, range, environment) else { continue }
             self[keyPath: field] = value
         }
-        connectionCount = try Self.read("connectionCount", 1...1_000, environment)
+        connectionCount = try Self.read("connectionCount", Self.connectionCountRange, environment)
     }
 
     private static func read(

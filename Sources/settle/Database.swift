@@ -29,7 +29,12 @@ struct Database {
     init(_ context: Context, migrated: Bool = true) throws {
         limits = try Limits(environment: context.environment)
         if let url = context.globals.databaseURL {
-            connectionString = url
+            guard let readable = ConnectionString(url) else {
+                throw UsageError(
+                    "the database URL cannot be read; it is like postgres://USER:PASSWORD@HOST:PORT/DATABASE, and a "
+                        + "password's '@' is written %40, its '/' %2F, its '%' %25")
+            }
+            connectionString = readable.text
             cluster = nil
         } else if EmbeddedCluster.isWanted(environment: context.environment) {
             let cluster = try EmbeddedCluster.acquire { context.output.note($0) }
@@ -55,7 +60,7 @@ extension Settle {
     static func explain(_ error: any Error) -> CommandFailure? {
         switch error {
         case let error as DatabaseError where error.sqlState == nil || error.isServerUnready:
-            CommandFailure("\(error.message). Is it running?", exit: .unavailable, detail: error.detail)
+            CommandFailure("\(error.message). \(advice(error.message))", exit: .unavailable, detail: error.detail)
         case let error as DatabaseError where error.isConnectionLoss:
             CommandFailure("PostgreSQL ended the connection: \(error.message)", exit: .unavailable)
         case let error as DatabaseError where error.sqlState == "42P01":
@@ -69,7 +74,7 @@ extension Settle {
         case let error as WalletError:
             switch error {
             case .unavailable(let fault):
-                CommandFailure("\(fault.message). Is it running?", exit: .unavailable)
+                CommandFailure("\(fault.message). \(advice(fault.message))", exit: .unavailable)
             default:
                 CommandFailure(
                     error.fault?.message ?? "cancelled", exit: .refused, detail: error.fault?.description)
@@ -83,5 +88,18 @@ extension Settle {
         default:
             nil
         }
+    }
+
+    /// What to look at when no connection came about. The server is there if it, rather than the network, refused.
+    private static func advice(_ message: String) -> String {
+        let advices = [
+            ("authentication", "Check user and password."),
+            ("no password", "Give the password, in PGPASSWORD or in the URL."),
+            ("pg_hba.conf", "The server lets nobody in from here under this name."),
+            ("does not exist", "Check the names in the database URL."),
+            ("translate host name", "Check the name of the host."), ("invalid", "Check the database URL."),
+            ("too many", "Try again, or allow more connections."),
+        ]
+        return advices.first { message.contains($0.0) }?.1 ?? "Is it running?"
     }
 }

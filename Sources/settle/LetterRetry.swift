@@ -32,6 +32,25 @@ struct LetterRetry {
         catalog = try CatalogStore.read(connection)
     }
 
+    /// The letters as they are retried: each once, those of stored trades first, in the order in which these came.
+    func inOrder(_ letters: [DeadLetter]) throws -> [DeadLetter] {
+        var places: [Int64: Int64] = [:]
+        for start in stride(from: 0, to: letters.count, by: Self.chunkSize) {
+            let part = letters[start..<min(start + Self.chunkSize, letters.count)]
+            var letterOf: [TradeKey: Int64] = [:]
+            for letter in part where letter.isStored {
+                if let key = letter.tradeKey { letterOf[key] = letter.number }
+            }
+            for trade in TradeStore.decode(try connection.pipeline([TradeStore.read(Array(letterOf.keys))])[0]) {
+                places[letterOf[trade.key]!] = trade.receivedSequence
+            }
+        }
+        let unique = Dictionary(letters.map { ($0.number, $0) }) { first, _ in first }
+        return unique.values.sorted {
+            (places[$0.number] ?? .max, $0.number) < (places[$1.number] ?? .max, $1.number)
+        }
+    }
+
     /// What would become of each letter now. Letters before it count as settled where they could be.
     func predict(_ letters: [DeadLetter]) async throws -> [Outcome] {
         var outcomes: [Outcome] = []
@@ -109,11 +128,8 @@ struct LetterRetry {
     }
 
     private func item(_ letter: DeadLetter) throws -> SettlementItem {
-        if letter.isStored, let market = letter.market.flatMap({ MarketSymbol($0) }),
-            let id = letter.tradeID.flatMap(Identifier.init),
-            let trade = TradeStore.decode(
-                try connection.pipeline([TradeStore.read([TradeKey(market: market, id: id)])])[0]
-            ).first?.trade
+        if letter.isStored, let key = letter.tradeKey,
+            let trade = TradeStore.decode(try connection.pipeline([TradeStore.read([key])])[0]).first?.trade
         {
             return SettlementItem(.trade(trade), origin: .message(letter.source))
         }
@@ -157,5 +173,14 @@ struct LetterRetry {
         if result.waiting > 0 {
             note("\(result.waiting) trades are still PENDING; 'settle trade list --status pending' shows them")
         }
+    }
+}
+
+extension DeadLetter {
+    fileprivate var tradeKey: TradeKey? {
+        guard let market = market.flatMap({ MarketSymbol($0) }), let id = tradeID.flatMap(Identifier.init) else {
+            return nil
+        }
+        return TradeKey(market: market, id: id)
     }
 }

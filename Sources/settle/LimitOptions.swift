@@ -16,13 +16,18 @@ struct LimitOptions: ParameterGroup {
     var shutdownTimeout: Duration?
 
     func validate() throws {
-        for (name, value) in [
-            ("--concurrency", concurrency), ("--connections", connections), ("--queue-size", queueSize),
-            ("--batch", batch),
+        for (flag, limit, value) in [
+            ("--concurrency", "workerCount", concurrency), ("--connections", "connectionCount", connections),
+            ("--queue-size", "queueCapacity", queueSize), ("--batch", "batchSizeMax", batch),
         ] {
-            if let value, !(1...1_000_000).contains(value) {
-                throw UsageError("'\(name)' is a whole number from 1 to 1000000, not \(value)")
+            let range = Limits.names.first { $0.name == limit }?.range ?? Limits.connectionCountRange
+            if let value, !range.contains(value) {
+                throw UsageError(
+                    "'\(flag)' is a whole number from \(range.lowerBound) to \(range.upperBound), not \(value)")
             }
+        }
+        if let shutdownTimeout, shutdownTimeout > .seconds(86_400) {
+            throw UsageError("'--shutdown-timeout' is at most 24h, not \(shutdownTimeout.argumentText)")
         }
     }
 
@@ -34,7 +39,8 @@ struct LimitOptions: ParameterGroup {
         limits.queueCapacity = queueSize ?? limits.queueCapacity
         limits.batchSizeMax = batch ?? limits.batchSizeMax
         if let shutdownTimeout {
-            limits.shutdownTimeoutSeconds = Int(shutdownTimeout.components.seconds)
+            let (seconds, attoseconds) = shutdownTimeout.components
+            limits.shutdownTimeoutSeconds = Int(seconds) + (attoseconds > 0 ? 1 : 0)
         }
         return limits
     }

@@ -11,6 +11,8 @@ struct LineReader {
     private var buffer: [UInt8] = []
     private var position = 0
     private var isAtEnd = false
+    /// Whether the line at hand was handed out already, as far as it goes.
+    private var isSkipping = false
 
     init(_ path: String) throws {
         name = path == "-" ? "standard input" : path
@@ -19,6 +21,10 @@ struct LineReader {
         } else {
             guard let handle = FileHandle(forReadingAtPath: path) else {
                 throw CommandFailure("cannot read \(path.printable): no such file, or no permission", exit: .usage)
+            }
+            var isFolder: ObjCBool = false
+            if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+                throw CommandFailure("cannot read \(path.printable): it is a folder", exit: .usage)
             }
             self.handle = handle
         }
@@ -29,14 +35,22 @@ struct LineReader {
         var scanned = position
         while true {
             if let end = buffer[scanned...].firstIndex(of: UInt8(ascii: "\n")) {
-                defer { position = end + 1 }
-                return Array(buffer[position..<end])
+                let line = buffer[position..<end]
+                position = end + 1
+                scanned = position
+                guard isSkipping else { return Array(line) }
+                isSkipping = false
+                continue
             }
             scanned = buffer.count
             if isAtEnd || buffer.count - position > Self.lineBytesMax {
-                guard position < buffer.count else { return nil }
-                defer { position = buffer.count }
-                return Array(buffer[position...])
+                let start = buffer[position...]
+                position = buffer.count
+                if !isSkipping, !start.isEmpty {
+                    isSkipping = !isAtEnd
+                    return Array(start)
+                }
+                if isAtEnd { return nil }
             }
             buffer.removeFirst(position)
             scanned -= position

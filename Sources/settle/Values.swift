@@ -58,8 +58,9 @@ extension Timestamp: ArgumentValue {
             self = time
         } else if let ago = try? Duration(argument: argument) {
             let (seconds, attoseconds) = ago.components
-            self = Timestamp(
-                microseconds: Timestamp.now.microseconds - seconds * 1_000_000 - attoseconds / 1_000_000_000_000)
+            let microseconds = Int128(seconds) * 1_000_000 + Int128(attoseconds / 1_000_000_000_000)
+            // Nothing here is older than 1970.
+            self = Timestamp(microseconds: Int64(max(0, Int128(Timestamp.now.microseconds) - microseconds)))
         } else {
             throw InvalidValue("a time is like 2026-01-02T03:04:05Z, 2026-01-02, or 30m for so long ago")
         }

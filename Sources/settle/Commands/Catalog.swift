@@ -34,7 +34,8 @@ struct AddAsset: Command {
             }
         }
         try context.output.show([
-            "symbol": .string(symbol.text), "decimals": .integer(decimals), "added": .bool(isNew && !dryRun),
+            "symbol": .string(symbol.text), "decimals": .integer(decimals),
+            dryRun ? "would_add" : "added": .bool(isNew),
         ]) {
             try context.output.line(
                 isNew
@@ -99,11 +100,17 @@ struct AddMarket: Command {
                 "there is no asset \(asset). Add it with 'settle asset add \(asset) --decimals N'.", exit: .notFound)
         }
         let decimals = priceDecimals ?? max(catalog.assets[symbol.quote]!.decimals, tick?.scale ?? 0)
+        try check(tick, "--tick", decimals: min(decimals, Asset.decimalsMax), of: "a price")
+        try check(lot, "--lot", decimals: catalog.assets[symbol.base]!.decimals, of: "\(symbol.base)")
         if let existing = catalog.markets[symbol] {
-            guard existing.feeRule == fees, existing.priceDecimals == decimals else {
+            let steps = try connection.pipeline([CatalogStore.terms(of: symbol)])[0]
+            let itsTick = steps.optional(0, 0, steps.decimal) ?? nil
+            let itsLot = steps.optional(0, 1, steps.decimal) ?? nil
+            guard existing.feeRule == fees, existing.priceDecimals == decimals, itsTick == tick, itsLot == lot else {
                 throw CommandFailure(
-                    "market \(symbol) exists with fees '\(existing.feeRule.rawValue)' and \(existing.priceDecimals) "
-                        + "price decimals; terms of a market do not change")
+                    "market \(symbol) exists with fees '\(existing.feeRule.rawValue)', \(existing.priceDecimals) "
+                        + "price decimals, tick \(itsTick?.description ?? "none") and "
+                        + "lot \(itsLot?.description ?? "none"); terms of a market do not change")
             }
         } else if !dryRun {
             _ = try connection.pipeline([
@@ -113,7 +120,8 @@ struct AddMarket: Command {
         let isNew = catalog.markets[symbol] == nil
         try context.output.show([
             "symbol": .string(symbol.text), "fees": .string(fees.rawValue), "price_decimals": .integer(decimals),
-            "tick": .string(tick?.description), "lot": .string(lot?.description), "added": .bool(isNew && !dryRun),
+            "tick": .string(tick?.description), "lot": .string(lot?.description),
+            dryRun ? "would_add" : "added": .bool(isNew),
         ]) {
             try context.output.line(
                 isNew
@@ -121,6 +129,12 @@ struct AddMarket: Command {
                     : "market \(symbol) is there already")
         }
     }
+}
+
+/// Refuses a step finer than what it counts.
+private func check(_ step: DecimalNumber?, _ flag: String, decimals: Int, of what: String) throws {
+    guard let step, step.scale > decimals else { return }
+    throw UsageError("'\(flag) \(step)' has more decimals than \(what), which has \(decimals)")
 }
 
 struct ListMarkets: Command {

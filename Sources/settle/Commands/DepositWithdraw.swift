@@ -79,7 +79,8 @@ private struct OperationRun {
     private func carryOut(_ operation: Operation) async throws {
         let database = try Database(context)
         defer { database.leave() }
-        let catalog = try CatalogStore.read(database.connect())
+        let connection = try database.connect()
+        let catalog = try CatalogStore.read(connection)
         guard let asset = catalog.assets[operation.asset] else {
             throw CommandFailure("there is no asset \(operation.asset)", exit: .notFound)
         }
@@ -91,8 +92,11 @@ private struct OperationRun {
         let wallet = DirectWallet(database)
         let outcome = try await arguments.dryRun ? wallet.preview([item])[0] : wallet.settle([item])[0]
         if case .rejected(let rejection) = outcome {
-            throw CommandFailure(
-                rejection.message.printable, exit: rejection.failureClass == .unknownAccount ? .notFound : .refused)
+            // A closed account is there, and refuses.
+            let isMissing =
+                try rejection.failureClass == .unknownAccount
+                && connection.pipeline([AccountStore.find([operation.account])])[0].count == 0
+            throw CommandFailure(rejection.message.printable, exit: isMissing ? .notFound : .refused)
         }
         try context.output.show([
             "id": .id(operation.key), "kind": .string(kind.rawValue), "account_id": .id(operation.account),

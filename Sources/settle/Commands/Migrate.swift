@@ -31,8 +31,10 @@ struct MigrateUp: Command {
         let steps =
             dryRun
             ? try migrator.pending().filter { $0.version <= target ?? .max } : try migrator.up(to: target)
+        let isBehind = try target != nil && !migrator.pending().isEmpty
         try show(
-            steps, verb: dryRun ? "would be applied" : "applied", nothing: "The database is up to date.", context)
+            steps, verb: dryRun ? "would be applied" : "applied",
+            nothing: isBehind ? "Nothing to apply up to that version." : "The database is up to date.", context)
     }
 }
 

@@ -37,9 +37,11 @@ struct RetryLetters: Command {
         let database = try Database(context)
         defer { database.leave() }
         let retry = try LetterRetry(database, reason: reason)
-        let letters = try chosen(retry.connection)
+        let letters = try retry.inOrder(chosen(retry.connection))
         if dryRun {
-            try await show(letters, retry.predict(letters), context)
+            let open = letters.filter { $0.status == .open }
+            let outcomes = try await Dictionary(uniqueKeysWithValues: zip(open.map(\.number), retry.predict(open)))
+            try show(letters, outcomes, context)
             return
         }
         if numbers.isEmpty, !letters.isEmpty {
@@ -85,9 +87,10 @@ struct RetryLetters: Command {
         }
     }
 
-    private func show(_ letters: [DeadLetter], _ outcomes: [Outcome], _ context: Context) throws {
-        func word(_ outcome: Outcome) -> String {
-            switch outcome {
+    private func show(_ letters: [DeadLetter], _ outcomes: [Int64: Outcome], _ context: Context) throws {
+        func word(_ letter: DeadLetter) -> String {
+            switch outcomes[letter.number] {
+            case nil: "is \(letter.status.rawValue), would be left alone"
             case .settled: "would settle"
             case .duplicate: "is there already"
             case .deferred: "would wait for an older trade"
@@ -95,16 +98,16 @@ struct RetryLetters: Command {
             }
         }
         try context.output.list(
-            zip(letters, outcomes).map { letter, outcome in
+            letters.map { letter in
                 [
                     "id": .count(letter.number), "market": .string(letter.market), "trade_id": .string(letter.tradeID),
-                    "would_settle": .bool(outcome == .settled), "prediction": .string(word(outcome)),
+                    "would_settle": .bool(outcomes[letter.number] == .settled), "prediction": .string(word(letter)),
                 ]
             }, empty: "No such dead letters."
         ) {
             var table = Table(Table.Column("ID", .right), "TRADE", "PREDICTION")
-            for (letter, outcome) in zip(letters, outcomes) {
-                table.add("\(letter.number)", "\(letter.name)", "\(word(outcome))")
+            for letter in letters {
+                table.add("\(letter.number)", "\(letter.name)", "\(word(letter))")
             }
             return table
         }

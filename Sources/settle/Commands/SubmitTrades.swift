@@ -44,6 +44,8 @@ private struct Submission {
     private let source: String
     private let dryRun: Bool
     private var acceptedKeys: [TradeKey] = []
+    /// What a dry run would have stored by now.
+    private var foreseen: [TradeKey: Trade] = [:]
     private var accepted = 0
     private var duplicates = 0
     private var refused = 0
@@ -89,28 +91,44 @@ private struct Submission {
             if case .trade(let trade) = item.subject, isStorable(trade) { storable.append(trade) }
         }
         var new: Set<TradeKey> = []
-        if !storable.isEmpty, !dryRun {
-            new = Set(TradeStore.decodeKeys(try connection.pipeline([TradeStore.accept(storable)])[0]))
+        if !storable.isEmpty {
+            new =
+                try dryRun
+                ? unknown(storable)
+                : Set(TradeStore.decodeKeys(try connection.pipeline([TradeStore.accept(storable)])[0]))
         }
         var rest: [(line: Int, item: SettlementItem)] = []
         for (line, item) in chunk {
-            if case .trade(let trade) = item.subject, isStorable(trade), dryRun || new.remove(trade.key) != nil {
+            if case .trade(let trade) = item.subject, isStorable(trade), new.remove(trade.key) != nil {
                 accepted += 1
-                if !dryRun { acceptedKeys.append(trade.key) }
+                if dryRun { foreseen[trade.key] = trade } else { acceptedKeys.append(trade.key) }
             } else {
                 rest.append((line, item))
             }
         }
         guard !rest.isEmpty else { return }
         let outcomes = try await dryRun ? wallet.preview(rest.map(\.item)) : wallet.settle(rest.map(\.item))
-        for ((line, _), outcome) in zip(rest, outcomes) {
-            if case .rejected(let rejection) = outcome {
+        for ((line, item), outcome) in zip(rest, outcomes) {
+            if case .rejected(let rejection) = repetition(item) ?? outcome {
                 refused += 1
                 context.output.note("line \(line): \(rejection.failureClass.rawValue): \(rejection.message)")
             } else {
                 duplicates += 1
             }
         }
+    }
+
+    /// Those of the trades that neither the database has nor an earlier line of a dry run.
+    private func unknown(_ trades: [Trade]) throws -> Set<TradeKey> {
+        let stored = TradeStore.decode(try connection.pipeline([TradeStore.read(Set(trades.map(\.key)))])[0])
+        return Set(trades.map(\.key).filter { foreseen[$0] == nil }).subtracting(stored.map(\.key))
+    }
+
+    /// What becomes of a line that repeats an earlier one in a dry run, which has not stored that.
+    private func repetition(_ item: SettlementItem) -> WalletClient.Outcome? {
+        guard case .trade(let trade) = item.subject, let earlier = foreseen[trade.key] else { return nil }
+        return earlier.hasSameContent(as: trade)
+            ? .duplicate : .rejected(Rejection(.conflict, "trade \(trade.key) exists with other content"))
     }
 
     private func isStorable(_ trade: Trade) -> Bool {

@@ -1,0 +1,207 @@
+import Foundation
+import SettleTesting
+import Testing
+
+/// `settle dlq list`, `show` and `retry`.
+@Suite struct LetterCommandTests {
+    /// A letter of each kind: 1 unknown market, 2 undecodable bytes, 3 invalid, 4 conflict (letter by letter, so that
+    /// their numbers are known), then 5 for want of money and 6 for want of an account.
+    private func letters(_ database: TestDatabase) async throws {
+        try await database.fund()
+        try await withFolder { folder in
+            let path = folder + "/bytes"
+            for bytes in [
+                Array(tradeLine("1", market: "BTC/EUR").utf8), [0xFF, 0x00, 0x1B], Array(tradeLine("3", price: "-1").utf8),
+                Array((tradeLine("4") + tradeLine("4", price: "5")).utf8),
+            ] {
+                try write(bytes, to: path)
+                #expect(try await database.typing("trade submit \(path)").exitCode == 1)
+            }
+        }
+        for line in [tradeLine("5", quantity: "9", buyer: "bob", seller: "alice"), tradeLine("6", buyer: "carol")] {
+            #expect(try await database.typing("trade submit", input: line).exitCode == 0)
+            try await database.expecting("worker --once --log-level error")
+        }
+    }
+
+    private func ids(_ database: TestDatabase, _ filter: String) async throws -> [Int] {
+        try await database.expecting("dlq list -o jsonl \(filter)").matches(of: /\{"id":(\d+),/).map { Int($0.1)! }
+    }
+
+    @Test func `letters are listed by each filter alone and together, in pages`() async throws {
+        let database = try TestDatabase()
+        let none = try await database.typing("dlq list")
+        #expect(none.output == "")
+        #expect(none.errors == "No such dead letters.\n")
+        #expect(try await database.expecting("dlq list --json") == "[]\n")
+        try await letters(database)
+        try database.execute("update dead_letters set parked_at = '2026-01-01T00:00:00Z' where letter_no = 1")
+
+        for (filter, expected) in [
+            ("", [1, 2, 3, 4, 5, 6]), ("--class unknown_market", [1]), ("--class undecodable", [2]),
+            ("--class invalid", [3]), ("--class conflict", [4]), ("--class insufficient_funds", [5]),
+            ("--class unknown_account", [6]), ("--class queue_full", []), ("--market BTC-EUR", [1]),
+            ("--market BTC/USDT", [3, 4, 5, 6]), ("--account carol", [6]), ("--account bob", [1, 3, 4, 5, 6]),
+            ("--account nobody", []), ("--since 2026-01-02", [2, 3, 4, 5, 6]), ("--until 2026-01-02", [1]),
+            ("--since 2026-01-01T00:00:00Z --until 2026-01-01T00:00:00.000001Z", [1]), ("--status retried", []),
+            ("--class conflict --market BTC/USDT --account alice --since 1h --status open", [4]),
+            ("--class conflict --account carol", []), ("--limit 2", [1, 2]), ("--limit 2 --after 4", [5, 6]),
+        ] {
+            #expect(try await ids(database, filter) == expected, "\(filter)")
+        }
+        let page = try await database.typing("dlq list --limit 2 --after 1 --json")
+        #expect(page.errors == "more: --after 3\n")
+        #expect(try JSONSerialization.jsonObject(with: Data(page.output.utf8)) is [[String: Any]])
+        #expect(try await database.typing("dlq list --limit 2 --after 4").errors == "")
+        #expect(
+            try await database.expecting("dlq list --class unknown_account").withoutTimes == """
+                ID  TRADE       CLASS            PARKED  REASON
+                 6  BTC/USDT:6  unknown_account  TIME  there is no account carol (the buyer); a first deposit opens it
+
+                """.replacing("PARKED  REASON", with: "PARKED                       REASON"))
+        for bad in ["--class gone", "--status shut", "--limit 0", "--after x", "--market BTC", "--until x", "--account="] {
+            #expect(try await database.typing("dlq list \(bad)").exitCode == 64, "\(bad)")
+        }
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a letter is shown with its payload as received, text or bytes, and its history`() async throws {
+        let database = try TestDatabase()
+        try await letters(database)
+        let user = try database.value("select actor from dead_letter_attempts where letter_no = 1")
+        #expect(
+            try await database.expecting("dlq show 1").withoutTimes.replacing(/from .*\n/, with: "from\n") == """
+                dead letter 1, open: BTC/EUR:1
+                class    unknown_market
+                why      there is no market BTC/EUR
+                from
+                payload  {"id":"1","market":"BTC/EUR","price":"100","quantity":"1","buyer_id":"alice","seller_id":"bob"}
+                history
+                  TIME  parked by \(user): there is no market BTC/EUR
+
+                """)
+        let bytes = try await database.expecting("dlq show 2 --json")
+        #expect(bytes.contains("\"payload\": \"ff001b\""))
+        #expect(bytes.contains("\"payload_encoding\": \"hex\""))
+        #expect(bytes.contains("\"trade_id\": null"))
+        #expect(try await database.expecting("dlq show 5").contains("trade    FAILED\n"))
+        let missing = try await database.typing("dlq show 99")
+        #expect(missing.exitCode == 5)
+        #expect(missing.errors == "settle: there is no dead letter 99\n")
+        for bad in ["x", "", "1 2", "99999999999999999999", "1.0"] {
+            #expect(try await database.typing("dlq show \(bad)").exitCode == 64, "\(bad)")
+        }
+    }
+
+    @Test func `a dry run predicts what the retry then does, and changes nothing`() async throws {
+        let database = try TestDatabase()
+        try await letters(database)
+        try await database.expecting("deposit alice 10 BTC --id d1")
+        try await database.expecting("asset add EUR --decimals 2")
+        try await database.expecting("market add BTC/EUR")
+        try await database.expecting("deposit alice 200 EUR --id d2")
+        try await database.expecting("deposit bob 1000 USDT --id d3")
+        let before = try database.contents()
+        let prediction = try await database.expecting("dlq retry --all --dry-run")
+        #expect(
+            prediction == """
+                ID  TRADE       PREDICTION
+                 5  BTC/USDT:5  would settle
+                 6  BTC/USDT:6  would be parked again: there is no account carol (the buyer); a first deposit opens it
+                 1  BTC/EUR:1   would settle
+                 2  -           would be parked again: expected a value, found byte 0xff (byte 0)
+                 3  BTC/USDT:3  would be parked again: price -1 is not positive
+                 4  BTC/USDT:4  would be parked again: trade BTC/USDT:4 exists with other content: price 5 instead of 100
+
+                """)
+        #expect(
+            try await database.expecting("dlq retry 5 --dry-run -o jsonl") == """
+                {"id":5,"market":"BTC/USDT","trade_id":"5","would_settle":true,"prediction":"would settle"}
+
+                """)
+        #expect(try database.contents() == before)
+
+        let retry = try await database.typing("dlq retry --all --yes --json")
+        #expect(retry.exitCode == 1)
+        #expect(
+            retry.output == """
+                {
+                  "retried": 6,
+                  "settled": 2,
+                  "parked_again": 4,
+                  "waiting": 0,
+                  "left_alone": 0
+                }
+
+                """)
+        #expect(retry.errors == "settle: 4 could not be settled; 'settle dlq list' says why\n")
+        #expect(try await ids(database, "") == [2, 3, 4, 6])
+        #expect(try await ids(database, "--status retried") == [1, 5])
+        #expect(
+            try await database.expecting("dlq retry 1 --dry-run")
+                == "ID  TRADE      PREDICTION\n 1  BTC/EUR:1  is retried, would be left alone\n")
+        #expect(
+            try await database.expecting("dlq retry 1 5 1")
+                == "0 retried: 0 settled, 0 parked again, 0 still waiting; 2 were not open\n")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `the money goes to the older trade, in the prediction and in the retry`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        // Twelve trades of which each needs all that will be there; their letters are numbered in another order.
+        let lines = (1...12).map { tradeLine("t\($0)", buyer: "carol") }
+        _ = try await database.typing("trade submit", input: lines.joined())
+        try await database.expecting("worker --once --log-level error")
+        try await database.expecting("deposit carol 100 USDT --id d1")
+        let predicted = try await database.expecting("dlq retry --all --dry-run -o jsonl").split(separator: "\n")
+        #expect(predicted.count == 12)
+        #expect(predicted.first?.contains(#""trade_id":"t1","would_settle":true"#) == true)
+        #expect(predicted.count { $0.contains("\"would_settle\":true") } == 1)
+        let retry = try await database.typing("dlq retry --class unknown_account --yes")
+        #expect(retry.output == "12 retried: 1 settled, 11 parked again, 0 still waiting\n")
+        #expect(try database.value("select trade_id from trades where status = 'SETTLED'") == "t1")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a trade that fails again keeps its history`() async throws {
+        let database = try TestDatabase()
+        try await letters(database)
+        let first = try await database.running(["dlq", "retry", "5", "--reason", "try\u{1B}[2J it"])
+        #expect(first.exitCode == 1)
+        #expect(first.output == "1 retried: 0 settled, 1 parked again, 0 still waiting\n")
+        try await database.expecting("deposit alice 10 BTC --id d1")
+        try await database.expecting("deposit bob 1000 USDT --id d2")
+        #expect(
+            try await database.expecting("dlq retry 5 --reason paid")
+                == "1 retried: 1 settled, 0 parked again, 0 still waiting\n")
+        let shown = try await database.expecting("dlq show 5")
+        #expect(
+            shown.matches(of: /  (parked|retried|settled) by [^:]*: /).map { String($0.1) }
+                == ["parked", "retried", "parked", "retried"])
+        #expect(shown.contains(#"try\u{1B}[2J it"#))
+        #expect(shown.contains(": paid\n"))
+        #expect(shown.contains("trade    SETTLED\n"))
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `what changes many letters asks, and without a terminal names the flag`() async throws {
+        let database = try TestDatabase()
+        try await letters(database)
+        let before = try database.contents()
+        for line in ["dlq retry --all", "dlq retry --class undecodable", "dlq retry --since 1h"] {
+            let result = try await database.typing(line)
+            #expect(result.exitCode == 64, "\(line)")
+            #expect(result.errors.contains("give --yes to go on"))
+        }
+        for (line, code) in [
+            ("dlq retry", 64), ("dlq retry 1 --all", 64), ("dlq retry 1 --market BTC/EUR", 64), ("dlq retry x", 64),
+            ("dlq retry 1 99", 5), ("dlq retry 99 --dry-run", 5), ("dlq retry --clas invalid", 64),
+        ] {
+            #expect(try await database.typing(line).exitCode == Int32(code), "\(line)")
+        }
+        #expect(try await database.expecting("dlq retry --class queue_full --yes").hasPrefix("0 retried"))
+        #expect(try await database.typing("dlq retry --class queue_full --dry-run").errors == "No such dead letters.\n")
+        #expect(try database.contents() == before)
+    }
+}

@@ -1,0 +1,214 @@
+import Foundation
+import SettleTesting
+import Testing
+
+/// `settle trade submit`, `show` and `list`.
+@Suite struct TradeCommandTests {
+    @Test func `lines of every kind are accepted, counted as duplicates or parked byte for byte`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        try await withFolder { folder in
+            let path = folder + "/trades.ndjson"
+            var bytes: [UInt8] = [0xEF, 0xBB, 0xBF]
+            bytes += Array((tradeLine("1").dropLast() + "\r\n\r\n\ngarbage\n").utf8)
+            bytes += [0xFF, 0xFE, 0x0A]
+            bytes += Array(tradeLine("1").utf8)
+            bytes += Array((tradeLine("1", price: "101") + tradeLine("2", market: "BTC/EUR")).utf8)
+            bytes += Array((tradeLine("3", price: "1e5") + tradeLine("4", price: "1.0000001")).utf8)
+            bytes += Array(tradeLine("5").dropLast().utf8)
+            try write(bytes, to: path)
+            let before = try database.contents()
+
+            let dryRun = try await database.typing("trade submit \(path) --dry-run")
+            #expect(dryRun.exitCode == 1)
+            #expect(dryRun.output == "2 would be accepted, 1 duplicates, 6 refused\n")
+            #expect(try database.contents() == before)
+
+            let result = try await database.typing("trade submit \(path)")
+            #expect(result.exitCode == 1)
+            #expect(result.output == "2 accepted, 1 duplicates, 6 refused\n")
+            #expect(
+                result.errors == """
+                    line 4: undecodable: expected a value, found "g" (byte 0)
+                    line 5: undecodable: expected a value, found byte 0xff (byte 0)
+                    line 7: conflict: trade BTC/USDT:1 exists with other content: price 101 instead of 100
+                    line 8: unknown_market: there is no market BTC/EUR
+                    line 9: invalid: price: "1e5" is no decimal such as "12.50" of at most 38 digits (byte 38)
+                    line 10: invalid: price 1.0000001 has more than the 6 decimals of a price in BTC/USDT
+                    settle: 6 lines were refused; 'settle dlq list' shows them
+
+                    """)
+            #expect(try database.value("select encode(payload, 'hex') from dead_letters where message like '%0xff%'") == "fffe")
+
+            let again = try await database.typing("trade submit \(path) --json")
+            #expect(
+                again.output == """
+                    {
+                      "accepted": 0,
+                      "duplicates": 3,
+                      "refused": 6,
+                      "settled": null,
+                      "parked": null
+                    }
+
+                    """)
+            #expect(try database.value("select count(*) from dead_letters") == "6")
+        }
+        #expect(try await database.typing("worker --once --log-level error").exitCode == 0)
+        #expect(try database.available("alice", "BTC") == "2.00000000")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `submit and wait follows trades to their outcome`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        let worker = try Program(["worker"], environment: ["DATABASE_URL": database.connectionString])
+        let settled = try await database.typing("trade submit - --wait", input: tradeLine("1") + tradeLine("2"))
+        #expect(settled.exitCode == 0, "\(settled.errors)")
+        #expect(settled.output == "2 accepted, 0 duplicates, 0 refused\n2 settled, 0 parked\n")
+        let parked = try await database.typing("trade submit --wait -o jsonl", input: tradeLine("3", quantity: "50"))
+        #expect(parked.exitCode == 1)
+        #expect(parked.output == #"{"accepted":1,"duplicates":0,"refused":0,"settled":0,"parked":1}"# + "\n")
+        #expect(parked.errors == "settle: 1 trades were parked; 'settle dlq list' shows them\n")
+        worker.signal(SIGTERM)
+        #expect(await worker.wait().exitCode == 0)
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `nothing submitted is nothing`() async throws {
+        let database = try TestDatabase()
+        #expect(try await database.typing("trade submit").output == "0 accepted, 0 duplicates, 0 refused\n")
+        #expect(try await database.typing("trade submit a b").exitCode == 64)
+        #expect(try await database.typing("trade list").errors == "No such trades.\n")
+        #expect(try await database.expecting("trade list --json") == "[]\n")
+        #expect(try await database.expecting("trade list -o jsonl") == "")
+    }
+
+    @Test func `an overlong line is one letter, and its tail is no trade`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        try await withFolder { folder in
+            let path = folder + "/long.ndjson"
+            let long = String(repeating: "x", count: 5 << 20) + "\n"
+            let sneaky = String(repeating: "x", count: 9 << 18) + tradeLine("sneak")
+            try write(Array((long + tradeLine("1") + sneaky).utf8), to: path)
+            let result = try await database.typing("trade submit \(path)")
+            #expect(result.output == "1 accepted, 0 duplicates, 2 refused\n")
+        }
+        #expect(try database.value("select string_agg(trade_id, ',') from trades") == "1")
+        try await database.expecting("worker --once --log-level error")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a trade is shown by its id, or with its market where that is needed`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        try await database.expecting("market add USDT/BTC")
+        _ = try await database.typing("trade submit", input: tradeLine("9") + tradeLine("7"))
+        try await database.expecting("worker --once --log-level error")
+        let batch = try database.value("select batch_no from trades where trade_id = '9'")
+        #expect(
+            try await database.expecting("trade show 9").withoutTimes == """
+                FIELD         VALUE
+                id            9
+                market        BTC/USDT
+                status        SETTLED
+                price         100
+                quantity      1
+                buyer_id      alice
+                seller_id     bob
+                buyer_fee     0
+                seller_fee    0
+                received_seq  1
+                received_at   TIME
+                settled_at    TIME
+                attempts      1
+                batch         \(batch)
+
+                """)
+        #expect(
+            try await database.expecting("trade show BTC-USDT:9 -o jsonl").withoutTimes == """
+                {"id":"9","market":"BTC/USDT","status":"SETTLED","price":"100","quantity":"1","buyer_id":"alice",\
+                "seller_id":"bob","buy_order_id":null,"sell_order_id":null,"taker":null,"buyer_fee":"0","seller_fee":"0",\
+                "executed_at":null,"stream":null,"seq":null,"received_seq":1,"received_at":"TIME","settled_at":"TIME",\
+                "attempts":1,"batch":\(batch)}
+
+                """)
+        _ = try await database.typing(
+            "trade submit", input: tradeLine("9", price: "0.01", buyer: "bob", seller: "alice", market: "USDT/BTC"))
+        let both = try await database.typing("trade show 9")
+        #expect(both.exitCode == 64)
+        #expect(both.errors.contains("BTC/USDT:9"))
+        #expect(both.errors.contains("USDT/BTC:9"))
+        try await database.expecting("trade show USDT_BTC:9")
+        for name in ["8", "USDT/BTC:7", "'", "%"] {
+            let missing = try await database.typing("trade show \(name)")
+            #expect(missing.exitCode == 5)
+            #expect(missing.errors == "settle: there is no trade \(name)\n")
+        }
+        try await database.expecting("worker --once --log-level error")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `trades are listed in pages, with the cursor on stderr only`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        _ = try await database.typing("trade submit", input: (1...5).map { tradeLine("\($0)") }.joined())
+        var ids: [String] = []
+        var cursor: String? = "0"
+        var pages = 0
+        while let after = cursor {
+            let page = try await database.typing("trade list --limit 2 --after \(after) -o jsonl")
+            #expect(page.exitCode == 0)
+            ids += page.output.matches(of: /"id":"(\d)"/).map { String($0.1) }
+            #expect(!page.output.contains("more"))
+            cursor = page.errors.firstMatch(of: /more: --after (\d+)\n/).map { String($0.1) }
+            pages += 1
+        }
+        #expect(ids == ["1", "2", "3", "4", "5"])
+        #expect(pages == 3)
+
+        #expect(try await database.expecting("trade list --status pending").split(separator: "\n").count == 6)
+        #expect(try await database.typing("trade list --status settled").errors == "No such trades.\n")
+        #expect(try await database.typing("trade list --market USDT/BTC").errors == "No such trades.\n")
+        #expect(try await database.typing("trade list --since 2100-01-01").errors == "No such trades.\n")
+        #expect(try await database.expecting("trade list --since 1h --market BTC_USDT -o jsonl").split(separator: "\n").count == 5)
+        for since in ["5000000d", "9000000000d", "2026-01-01", "1970-01-01T00:00:00Z"] {
+            #expect(try await database.expecting("trade list --since \(since) -o jsonl").split(separator: "\n").count == 5)
+        }
+        for bad in [
+            "--limit 0", "--limit 100001", "--limit x", "--after x", "--status gone", "--since yesterday",
+            "--since 2026-02-30", "--market BTC", "--bogus", "extra",
+        ] {
+            let result = try await database.typing("trade list \(bad)")
+            #expect(result.exitCode == 64, "\(bad)")
+            #expect(result.output == "")
+        }
+        try await database.expecting("worker --once --log-level error")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `hostile ids reach the books as they are, and terminals made harmless`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        let ids = [#"'; drop table trades; --"#, #"100%_"#, #"back\\slash"#, "a\u{202E}b", "a\u{9B}31mb", "аlice", #"\"q\""#]
+        let lines = ids.map { tradeLine($0) }.joined() + tradeLine("line", buyer: "a\u{202E}b") + tradeLine(#"esc\u001b[31m"#)
+        let submitted = try await database.typing("trade submit", input: lines)
+        #expect(submitted.output == "8 accepted, 0 duplicates, 1 refused\n")
+        try await database.expecting("worker --once --log-level error")
+        var texts = [submitted.errors]
+        for line in ["trade list", "trade list --json", "dlq list", "dlq list --json", "dlq show 1", "dlq show 1 --json", "dlq show 2"] {
+            texts.append(try await database.expecting(line))
+        }
+        for id in ids where !id.contains("\\") {
+            let shown = try await database.running(["trade", "show", "-o", "jsonl", "--", id])
+            #expect(shown.exitCode == 0, "\(id): \(shown.errors)")
+            texts.append(shown.output)
+        }
+        for text in texts {
+            #expect(!text.unicodeScalars.contains { "\u{1B}\u{9B}\u{202E}".unicodeScalars.contains($0) }, "\(text)")
+        }
+        #expect(try database.value("select count(*) from trades where status = 'SETTLED'") == "7")
+        #expect(try database.violations() == [])
+    }
+}
