@@ -1,3 +1,4 @@
+import ServiceKit
 import Synchronization
 
 /// The bounds of what the intake holds in memory.
@@ -38,7 +39,7 @@ public actor IntakeSocket {
     private let control: Control
     private var socket: ZeroMQSocket?
     private var isBound = true
-    private let executor = SocketExecutor(label: "settle.intake")
+    private let executor = BlockingExecutor(label: "settle.intake")
     private let clock = ContinuousClock()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }

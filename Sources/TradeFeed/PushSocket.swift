@@ -1,9 +1,11 @@
+import ServiceKit
+
 /// Sends messages to an intake, as an engine does: a ZeroMQ PUSH socket, on a thread of its own.
 ///
 /// A message that was sent lies in libzmq's memory or on its way; nobody says whether it was settled.
 public actor PushSocket {
     private var socket: ZeroMQSocket?
-    private let executor = SocketExecutor(label: "settle.push")
+    private let executor = BlockingExecutor(label: "settle.push")
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
