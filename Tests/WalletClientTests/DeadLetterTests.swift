@@ -103,6 +103,16 @@ import TradeModel
         #expect(try database.violations() == [])
     }
 
+    @Test func `a message of a bad trade whose row waits leaves the decision to the row`() async throws {
+        let bad = trade("t1", price: "0", quantity: "1", buyer: "alice", seller: "bob")
+        let row = try database.pending(bad)
+        #expect(try await wallet.settle([bad]) == [.duplicate])
+        #expect(try database.violations() == [])
+        #expect(try await wallet.settle(row)[0].failureClass == .invalid)
+        #expect(try letters() == "invalid open true")
+        #expect(try database.violations() == [])
+    }
+
     @Test func `a claimed row that was taken away meanwhile holds nobody up`() async throws {
         let rows = try database.pending(
             trade("t1", price: "1", quantity: "1", buyer: "alice", seller: "bob"),

@@ -97,6 +97,26 @@ import TradeModel
         #expect(try database.violations() == [])
     }
 
+    // Trap 14: an expired claim costs work, never money.
+    @Test func `a row that two processes have claimed settles once`() async throws {
+        try await fund()
+        // There is money for twice: only the claims keep it.
+        let rows = try database.pending(
+            trade("t1", price: "30", quantity: "1", buyer: "alice", seller: "bob"),
+            trade("t2", price: "10", quantity: "1", buyer: "alice", seller: "bob"))
+        let holder = try database.holding("alice", "USDT")
+        async let once = first.settle([rows[0]])
+        try await database.untilWaitingForLocks(1)
+        async let again = second.settle(rows)
+        try await database.untilWaitingForLocks(2)
+        try holder.commit()
+        #expect(try await once == [.settled])
+        #expect(try await again == [.duplicate, .settled])
+        #expect(try await database.wallet().settle(rows) == [.duplicate, .duplicate])
+        #expect(try database.available("alice", "USDT") == "60.000000")
+        #expect(try database.violations() == [])
+    }
+
     // Trap 22: what failed once is not paid twice by its retry.
     @Test(arguments: [true, false])
     func `a late duplicate of a trade that is just being retried has no effect`(isCommitted: Bool) async throws {

@@ -7,21 +7,26 @@ import TradeModel
 
 /// The plan, batch by batch, against the reference that takes one item at a time.
 @Suite struct SettlementPlanOracleTests {
-    /// Seeds 0 ..< 4000 in 16 groups, so that they run beside each other.
-    @Test(arguments: Scenario.Size.allCases, 0..<16)
+    /// Seeds 0 ..< 2000 in 8 groups, so that they run beside each other.
+    @Test(arguments: Scenario.Size.allCases, 0..<8)
     func `a plan decides and books as one item at a time would`(size: Scenario.Size, group: UInt64) {
+        var verdicts: [ReferenceBooks.Verdict: Int] = [:]
         for seed in group * 250..<(group + 1) * 250 {
             var run = PlanRun(seed: seed, size: size)
             run.compare()
+            for verdict in run.verdicts { verdicts[verdict, default: 0] += 1 }
             if let difference = run.difference {
                 Issue.record("seed \(seed), \(size): \(difference)")
                 return
             }
         }
+        // What never happens is not compared.
+        #expect(verdicts[.settled, default: 0] > 50 && verdicts[.rejected(.insufficientFunds), default: 0] > 50)
+        #expect(verdicts.count >= 9 && verdicts[.duplicate] != nil, "\(verdicts)")
     }
 
-    @Test(arguments: 0..<8)
-    func `the conditions of a write hold for other balances exactly if all would be decided the same`(group: UInt64) {
+    @Test(arguments: 0..<4)
+    func `the conditions of a write hold for other balances only if all would be decided the same`(group: UInt64) {
         for seed in group * 250..<(group + 1) * 250 {
             var run = PlanRun(seed: seed, size: .tight)
             run.compareConditions()
@@ -38,12 +43,15 @@ private struct PlanRun {
     var scenario: Scenario
     var reference: ReferenceBooks
     var batch: [SettlementItem] = []
+    var verdicts: [ReferenceBooks.Verdict] = []
     var difference: String?
 
     init(seed: UInt64, size: Scenario.Size) {
         scenario = Scenario(seed: seed, size: size)
         reference = scenario.emptyBooks()
-        for item in scenario.startingDeposits() { _ = reference.decide(item) }
+        let deposits = scenario.startingDeposits()
+        reference.openAccounts(of: deposits)
+        for item in deposits { _ = reference.decide(item) }
         for _ in 0..<Int.random(in: 0..<12, using: &scenario.random) { _ = reference.decide(scenario.next()) }
         reference.accounts["ice"] = .frozen
         reference.accounts["gone"] = .closed
@@ -68,8 +76,8 @@ private struct PlanRun {
     mutating func compare() {
         let books = Books(reference, batch)
         let plan = SettlementPlan(batch, on: books)
-        let expected = batch.map { reference.decide($0) }
-        for (place, (outcome, verdict)) in zip(plan.outcomes, expected).enumerated()
+        verdicts = batch.map { reference.decide($0) }
+        for (place, (outcome, verdict)) in zip(plan.outcomes, verdicts).enumerated()
         where ReferenceBooks.Verdict(outcome) != verdict {
             difference = "item \(place), \(batch[place].subject): \(outcome) instead of \(verdict)"
             return
@@ -152,11 +160,16 @@ private struct PlanRun {
             }
             let otherBooks = Books(other, batch)
             let holds = plan.balanceChanges.allSatisfy { $0.applied(to: otherBooks.balances[$0.key]) != nil }
-            let verdicts = batch.map { other.decide($0) }
-            let same = plan.outcomes.map(ReferenceBooks.Verdict.init) == verdicts
-            if holds != same {
+            let verdicts = batch.map { other.decide($0).outline }
+            let same = plan.outcomes.map { ReferenceBooks.Verdict($0).outline } == verdicts
+            // That they fail for no reason costs another plan; that they hold without one would cost money.
+            if holds, !same {
+                let place = zip(plan.outcomes, verdicts).enumerated().first {
+                    ReferenceBooks.Verdict($0.element.0).outline != $0.element.1
+                }!
                 difference =
-                    "conditions \(holds ? "hold" : "fail") where the verdicts \(same ? "are the same" : "differ")"
+                    "item \(place.offset), \(batch[place.offset].subject): conditions hold for "
+                    + "\(place.element.0), but it is \(place.element.1)"
                 return
             }
         }
@@ -164,6 +177,11 @@ private struct PlanRun {
 }
 
 extension ReferenceBooks.Verdict {
+    /// What it does, whatever the reason not to: with several reasons, another one may be found first.
+    fileprivate var outline: Self {
+        if self == .settled || self == .duplicate { self } else { .rejected(.insufficientFunds) }
+    }
+
     init(_ outcome: Outcome) {
         switch outcome {
         case .settled: self = .settled
