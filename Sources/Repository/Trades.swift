@@ -218,6 +218,20 @@ public enum TradeStore {
             [.texts(keys) { $0.market.text }, .texts(keys) { $0.id.text }, .int8(worker)])
     }
 
+    static let releaseAllClaimsStatement = Statement(
+        "trades_release_all_claims",
+        """
+        with claimed as (
+            select market, trade_id from trades where status = 'PENDING' and claimed_by = $1
+               for update skip locked)
+        update trades t set claimed_by = null from claimed c where t.market = c.market and t.trade_id = c.trade_id
+        """)
+
+    /// Frees whatever a worker has claimed. What it is settling at this moment stays as it is.
+    public static func releaseAllClaims(of worker: Int64) -> Request {
+        Request(releaseAllClaimsStatement, [.int8(worker)])
+    }
+
     static let finishWaitingStatement = Statement(
         "trades_finish_waiting",
         """
