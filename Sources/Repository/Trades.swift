@@ -162,11 +162,16 @@ public enum TradeStore {
     static let acceptStatement = Statement(
         "trades_accept",
         """
-        insert into trades (\(contentColumns))
-        select \(contentValues) on conflict (market, trade_id) do nothing returning market, trade_id
+        insert into trades (\(contentColumns), received_seq)
+        select * from (select \(contentValues), nextval('received_numbers')) t (\(contentColumns), received_seq)
+         order by market collate "C", trade_id collate "C"
+            on conflict (market, trade_id) do nothing returning market, trade_id
         """)
 
     /// Stores trades as PENDING and returns the keys of those that were not there before.
+    ///
+    /// They are numbered in the order given and written in the order of their keys, as everybody writes them: two
+    /// who store the same trades wait for each other in one direction only.
     public static func accept(_ trades: [Trade]) -> Request {
         Request(acceptStatement, content(trades))
     }
