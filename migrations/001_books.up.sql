@@ -81,7 +81,9 @@ create table trades (
     attempts      integer not null default 0,
     taker         trade_side,
     market        text collate "C" not null,
-    trade_id      text collate "C" not null check (octet_length(trade_id) between 1 and 64),
+    -- The one field whose faults cannot be parked under it: what no trade can be called is refused to its sender.
+    trade_id      text collate "C" not null
+                  check (octet_length(trade_id) between 1 and 64 and trade_id !~ '[\x01-\x1f\x7f]'),
     price         numeric not null,
     quantity      numeric not null,
     buyer_id      text collate "C" not null check (octet_length(buyer_id) between 1 and 64),

@@ -162,11 +162,16 @@ public enum TradeStore {
     static let acceptStatement = Statement(
         "trades_accept",
         """
-        insert into trades (\(contentColumns))
-        select \(contentValues) on conflict (market, trade_id) do nothing returning market, trade_id
+        insert into trades (\(contentColumns), received_seq)
+        select * from (select \(contentValues), nextval('received_numbers')) t (\(contentColumns), received_seq)
+         order by market collate "C", trade_id collate "C"
+            on conflict (market, trade_id) do nothing returning market, trade_id
         """)
 
     /// Stores trades as PENDING and returns the keys of those that were not there before.
+    ///
+    /// They are numbered in the order given and written in the order of their keys, as everybody writes them: two
+    /// who store the same trades wait for each other in one direction only.
     public static func accept(_ trades: [Trade]) -> Request {
         Request(acceptStatement, content(trades))
     }
@@ -216,6 +221,20 @@ public enum TradeStore {
         Request(
             releaseClaimsStatement,
             [.texts(keys) { $0.market.text }, .texts(keys) { $0.id.text }, .int8(worker)])
+    }
+
+    static let releaseAllClaimsStatement = Statement(
+        "trades_release_all_claims",
+        """
+        with claimed as (
+            select market, trade_id from trades where status = 'PENDING' and claimed_by = $1
+               for update skip locked)
+        update trades t set claimed_by = null from claimed c where t.market = c.market and t.trade_id = c.trade_id
+        """)
+
+    /// Frees whatever a worker has claimed. What it is settling at this moment stays as it is.
+    public static func releaseAllClaims(of worker: Int64) -> Request {
+        Request(releaseAllClaimsStatement, [.int8(worker)])
     }
 
     static let finishWaitingStatement = Statement(

@@ -84,7 +84,8 @@ actor ControlConnection {
 
     private func open() throws(DatabaseError) -> PostgresConnection {
         let connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle worker")
-        _ = try connection.pipeline([WorkerStore.listen])
+        // A claim whose answer was lost with the connection before would be nobody's: ours, and unknown to us.
+        _ = try connection.pipeline([WorkerStore.listen, TradeStore.releaseAllClaims(of: worker.number)])
         return connection
     }
 }

@@ -85,9 +85,6 @@ struct LetterRetry {
         }
         result.retried += followed.count
         guard !followed.isEmpty else { return result }
-        if try connection.pipeline([WorkerStore.living(database.limits)])[0].int64(0, 0) == 0 {
-            try await settleHere()
-        }
         try await follow(followed, &result, note)
         return result
     }
@@ -153,6 +150,10 @@ struct LetterRetry {
         try await service.runOnce()
     }
 
+    private func isAnyWorkerAlive() throws -> Bool {
+        try connection.pipeline([WorkerStore.living(database.limits)])[0].int64(0, 0) > 0
+    }
+
     private func follow(_ letters: [DeadLetter], _ result: inout Result, _ note: (String) -> Void) async throws {
         let deadline = ContinuousClock.now + Self.patience
         var open = letters.map(\.number)[...]
@@ -163,7 +164,12 @@ struct LetterRetry {
             case (.open, _), (_, .failed): result.parkedAgain += 1
             default:
                 if ContinuousClock.now < deadline {
-                    try await Task.sleep(for: .milliseconds(20))
+                    // Asked each time: a worker that was killed seems to live for a while.
+                    if try isAnyWorkerAlive() {
+                        try await Task.sleep(for: .milliseconds(20))
+                    } else {
+                        try await settleHere()
+                    }
                     continue
                 }
                 result.waiting += 1

@@ -115,6 +115,24 @@ import TradeModel
         }
     }
 
+    @Test func `a claim whose answer was lost is taken up again by the worker that made it`() async throws {
+        let database = try TestDatabase()
+        try await prepareOneTrade(database)
+        let worker = try await Program.worker(on: database)
+        try await eventually("it is registered") { try database.count("workers") == 1 }
+        // As if it had claimed the row and its connection had broken before it was told.
+        try database.execute(
+            """
+            \(insertOneTrade.replacing(");", with: ", (select max(worker_no) from workers));")
+                .replacing("seller_id)", with: "seller_id, claimed_by)"));
+            select pg_terminate_backend(pid) from pg_stat_activity
+             where application_name = 'settle worker' and datname = current_database();
+            """)
+        try await eventually("it is settled", timeout: .seconds(10)) { try database.trades(.settled) == 1 }
+        #expect(await worker.stop().exitCode == 0)
+        #expect(try database.violations() == [])
+    }
+
     @Test func `a row that nobody announces is found by the timer`() async throws {
         let database = try TestDatabase()
         try await prepareOneTrade(database)

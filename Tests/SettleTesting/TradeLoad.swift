@@ -56,6 +56,11 @@ public struct TradeLoad: Sendable {
     /// Adds the market and the money.
     public func prepare(_ database: TestDatabase) async throws {
         try database.addMarket(market.text)
+        try await deposit(in: database)
+    }
+
+    /// Brings the money.
+    public func deposit(in database: TestDatabase) async throws {
         let deposits = accounts.flatMap { account in
             [market.base, market.quote].map { asset in
                 SettlementItem(
