@@ -47,6 +47,7 @@ let package = Package(
         tests(
             "EndToEndTests", ["EmbeddedPostgres", "Repository", "SettleTesting", "TradeFeed", "TradeModel", "settle"]),
         tests("SettlementWorkersTests", ["SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
+        tests("TidyTests", ["SettleTesting", "settle"]),
         tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),
         tests("TradeModelTests", ["TradeModel"]),
         tests("WalletClientTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
