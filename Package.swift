@@ -53,6 +53,7 @@ let package = Package(
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
         tests("SettlementWorkersTests", ["SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
+        tests("TidyTests", ["SettleTesting", "settle"]),
         tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),
         tests("TradeModelTests", ["TradeModel"]),
         tests("WalletClientTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),

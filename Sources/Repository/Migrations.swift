@@ -20,6 +20,21 @@ public struct Migration: Sendable {
     }
 }
 
+extension Migration {
+    /// The step with its transaction and its record, for another tool to run.
+    public var script: String {
+        """
+        -- Migration \(version): \(name)
+        begin;
+        \(up)
+        insert into migrations (version, name, checksum)
+        values (\(version), '\(name.replacing("'", with: "''"))', '\(checksum)');
+        commit;
+
+        """
+    }
+}
+
 public struct MigrationError: Error, CustomStringConvertible, Sendable {
     public let description: String
 }

@@ -31,19 +31,22 @@ import Testing
         #expect(try await database.expecting("asset add btc --decimals 2") == "added asset btc with 2 decimals\n")
     }
 
-    @Test(arguments: [
+    static let badAssets = [
         ["asset", "add", "B C", "--decimals", "8"], ["asset", "add", "", "--decimals", "8"],
         ["asset", "add", "ABCDEFGHIJKLMNOPQ", "--decimals", "8"], ["asset", "add", "ВТС", "--decimals", "8"],
         ["asset", "add", "BTC", "--decimals", "19"], ["asset", "add", "BTC", "--decimals", "-1"],
         ["asset", "add", "BTC", "--decimals", "eight"], ["asset", "add", "BTC"], ["asset", "add", "--decimals", "8"],
         ["asset", "add", "BTC", "--decimals", "8", "extra"], ["asset", "list", "--bogus"],
-    ])
-    func `a bad asset is a usage error and adds nothing`(words: [String]) async throws {
+    ]
+
+    @Test func `a bad asset is a usage error and adds nothing`() async throws {
         let database = try TestDatabase()
-        let result = try await database.running(words)
-        #expect(result.exitCode == 64)
-        #expect(result.errors.hasSuffix(" --help'.\n"), "\(result.errors)")
-        #expect(result.errors.split(separator: "\n").count == 1)
+        for words in Self.badAssets {
+            let result = try await database.running(words)
+            #expect(result.exitCode == 64, "\(words)")
+            #expect(result.errors.hasSuffix(" --help'.\n"), "\(result.errors)")
+            #expect(result.errors.split(separator: "\n").count == 1)
+        }
         #expect(try database.value("select count(*) from assets") == "0")
     }
 
@@ -80,16 +83,20 @@ import Testing
                 """)
     }
 
-    @Test(arguments: [
-        "BTCUSDT", "BTC/BTC", "BTC/USDT/EUR", "/USDT", "BTC/USDT --fees both", "BTC/USDT --tick 0", "BTC/USDT --tick -1",
+    static let badMarkets = [
+        "BTCUSDT", "BTC/BTC", "BTC/USDT/EUR", "/USDT", "BTC/USDT --fees both", "BTC/USDT --tick 0",
+        "BTC/USDT --tick -1",
         "BTC/USDT --tick 1e5", "BTC/USDT --price-decimals 19", "BTC/USDT --tick 0.001 --price-decimals 2",
         "BTC/USDT --lot 0.000000001", "BTC/USDT --tick 0.0000000000000000001",
-    ])
-    func `a bad market is a usage error and adds nothing`(words: String) async throws {
+    ]
+
+    @Test func `a bad market is a usage error and adds nothing`() async throws {
         let database = try TestDatabase()
         try await database.expecting("asset add BTC --decimals 8")
         try await database.expecting("asset add USDT --decimals 6")
-        #expect(try await database.typing("market add \(words)").exitCode == 64)
+        for words in Self.badMarkets {
+            #expect(try await database.typing("market add \(words)").exitCode == 64, "\(words)")
+        }
         #expect(try database.value("select count(*) from markets") == "0")
     }
 
@@ -100,11 +107,13 @@ import Testing
         #expect(
             try await database.expecting("asset add EUR --decimals 2 --dry-run")
                 == "would add asset EUR with 2 decimals\n")
-        #expect(try await database.expecting("asset add EUR --decimals 2 --dry-run --json").contains("\"would_add\": true"))
+        #expect(
+            try await database.expecting("asset add EUR --decimals 2 --dry-run --json").contains("\"would_add\": true"))
         #expect(try await database.typing("asset add BTC --decimals 2 --dry-run").exitCode == 1)
         try await database.expecting("asset add BTC --decimals 8 --dry-run")
         #expect(
-            try await database.expecting("market add USDT/BTC --dry-run") == "would add market USDT/BTC, fees received\n")
+            try await database.expecting("market add USDT/BTC --dry-run")
+                == "would add market USDT/BTC, fees received\n")
         #expect(try database.contents() == before)
     }
 }

@@ -45,7 +45,9 @@ import Testing
         let refused = try await database.typing("migrate down --target -1", fresh)
         #expect(refused.exitCode == 64)
         #expect(refused.errors.contains("--yes"))
-        #expect(try await database.typing("migrate down --target -1 --dry-run", fresh).output.contains("would be taken back"))
+        #expect(
+            try await database.typing("migrate down --target -1 --dry-run", fresh).output.contains(
+                "would be taken back"))
         #expect(try await database.typing("migrate status -o jsonl", fresh).output == status.output)
         #expect(try await database.typing("migrate down --target -1 --yes", fresh).exitCode == 0)
         #expect(try await database.typing("migrate status", fresh).output == missing.output)
@@ -135,7 +137,9 @@ import Testing
         let fresh = try empty(database)
         let sql = try await database.typing("migrate sql", fresh)
         #expect(sql.exitCode == 0)
-        #expect(try await database.typing("migrate sql --all", ["DATABASE_URL": "host=127.0.0.1 port=1"]).output == sql.output)
+        #expect(
+            try await database.typing("migrate sql --all", ["DATABASE_URL": "host=127.0.0.1 port=1"]).output
+                == sql.output)
         let psql = Process()
         psql.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         psql.arguments = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", fresh["DATABASE_URL"]!]
@@ -157,7 +161,8 @@ import Testing
         let fresh = try empty(database)
         for line in [
             "asset list", "asset add BTC --decimals 8", "market list", "market add BTC/USDT", "deposit a 1 BTC --id k",
-            "withdraw a 1 BTC --id k", "balance a", "trade submit", "trade show 1", "trade list", "dlq list", "dlq show 1",
+            "withdraw a 1 BTC --id k", "balance a", "trade submit", "trade show 1", "trade list", "dlq list",
+            "dlq show 1",
             "dlq retry 1", "verify", "worker --once", "up --for 1s",
         ] {
             let result = try await database.typing(line, fresh)

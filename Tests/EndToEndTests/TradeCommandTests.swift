@@ -38,7 +38,9 @@ import Testing
                     settle: 6 lines were refused; 'settle dlq list' shows them
 
                     """)
-            #expect(try database.value("select encode(payload, 'hex') from dead_letters where message like '%0xff%'") == "fffe")
+            #expect(
+                try database.value("select encode(payload, 'hex') from dead_letters where message like '%0xff%'")
+                    == "fffe")
 
             let again = try await database.typing("trade submit \(path) --json")
             #expect(
@@ -172,9 +174,12 @@ import Testing
         #expect(try await database.typing("trade list --status settled").errors == "No such trades.\n")
         #expect(try await database.typing("trade list --market USDT/BTC").errors == "No such trades.\n")
         #expect(try await database.typing("trade list --since 2100-01-01").errors == "No such trades.\n")
-        #expect(try await database.expecting("trade list --since 1h --market BTC_USDT -o jsonl").split(separator: "\n").count == 5)
+        #expect(
+            try await database.expecting("trade list --since 1h --market BTC_USDT -o jsonl").split(separator: "\n")
+                .count == 5)
         for since in ["5000000d", "9000000000d", "2026-01-01", "1970-01-01T00:00:00Z"] {
-            #expect(try await database.expecting("trade list --since \(since) -o jsonl").split(separator: "\n").count == 5)
+            #expect(
+                try await database.expecting("trade list --since \(since) -o jsonl").split(separator: "\n").count == 5)
         }
         for bad in [
             "--limit 0", "--limit 100001", "--limit x", "--after x", "--status gone", "--since yesterday",
@@ -191,13 +196,19 @@ import Testing
     @Test func `hostile ids reach the books as they are, and terminals made harmless`() async throws {
         let database = try TestDatabase()
         try await database.fund()
-        let ids = [#"'; drop table trades; --"#, #"100%_"#, #"back\\slash"#, "a\u{202E}b", "a\u{9B}31mb", "аlice", #"\"q\""#]
-        let lines = ids.map { tradeLine($0) }.joined() + tradeLine("line", buyer: "a\u{202E}b") + tradeLine(#"esc\u001b[31m"#)
+        let ids = [
+            #"'; drop table trades; --"#, #"100%_"#, #"back\\slash"#, "a\u{202E}b", "a\u{9B}31mb", "аlice", #"\"q\""#,
+        ]
+        let lines =
+            ids.map { tradeLine($0) }.joined() + tradeLine("line", buyer: "a\u{202E}b") + tradeLine(#"esc\u001b[31m"#)
         let submitted = try await database.typing("trade submit", input: lines)
         #expect(submitted.output == "8 accepted, 0 duplicates, 1 refused\n")
         try await database.expecting("worker --once --log-level error")
         var texts = [submitted.errors]
-        for line in ["trade list", "trade list --json", "dlq list", "dlq list --json", "dlq show 1", "dlq show 1 --json", "dlq show 2"] {
+        for line in [
+            "trade list", "trade list --json", "dlq list", "dlq list --json", "dlq show 1", "dlq show 1 --json",
+            "dlq show 2",
+        ] {
             texts.append(try await database.expecting(line))
         }
         for id in ids where !id.contains("\\") {

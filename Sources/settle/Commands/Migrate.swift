@@ -106,17 +106,6 @@ struct MigrateSQL: Command {
             defer { database.leave() }
             migrations = try migrator(context, database).pending()
         }
-        for migration in migrations {
-            try context.output.write(
-                """
-                -- Migration \(migration.version): \(migration.name)
-                begin;
-                \(migration.up)
-                insert into migrations (version, name, checksum)
-                values (\(migration.version), '\(migration.name)', '\(migration.checksum)');
-                commit;
-
-                """)
-        }
+        for migration in migrations { try context.output.write(migration.script) }
     }
 }

@@ -1,0 +1,153 @@
+import Foundation
+import SettleTesting
+import Testing
+
+private let root = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+
+/// A file of the project, by its path from the top.
+private struct ProjectFile {
+    let path: String
+    let text: String
+
+    var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
+
+    /// `Repository` of `Sources/Repository/Trades.swift`.
+    var module: String { String(path.split(separator: "/")[1]) }
+
+    var imports: [String] {
+        text.matches(of: #/(?m)^(?:@\w+ )?import (\w+)/#).map { String($0.1) }
+    }
+
+    /// What the compiler reads: the lines without comments.
+    var code: String {
+        lines.map { line in line.firstRange(of: "//").map { line[..<$0.lowerBound] } ?? line }.joined(separator: "\n")
+    }
+
+    static func all(in folders: String..., suffixes: String...) throws -> [ProjectFile] {
+        try folders.flatMap { folder in
+            try (FileManager.default.subpathsOfDirectory(atPath: "\(root)/\(folder)")).sorted()
+                .filter { path in suffixes.contains { path.hasSuffix($0) } }
+                .map {
+                    ProjectFile(
+                        path: "\(folder)/\($0)",
+                        text: try String(contentsOfFile: "\(root)/\(folder)/\($0)", encoding: .utf8))
+                }
+        }
+    }
+
+    static func named(_ path: String) throws -> ProjectFile? {
+        guard FileManager.default.fileExists(atPath: "\(root)/\(path)") else { return nil }
+        return ProjectFile(path: path, text: try String(contentsOfFile: "\(root)/\(path)", encoding: .utf8))
+    }
+}
+
+/// Style where a program can judge it: what is imported where, where money and SQL stand, what is not left lying about.
+@Suite struct TidyTests {
+    /// C ends in these files: whatever else wants it, wants one of them.
+    private static let wrappers = [
+        "CPostgres": [
+            "Sources/Repository/ConnectionString.swift", "Sources/Repository/PostgresConnection.swift",
+            "Sources/Repository/Rows.swift",
+        ],
+        "CXXHash": ["Sources/Repository/Migrations.swift"],
+        "CZeroMQ": ["Sources/TradeFeed/ZeroMQSocket.swift"],
+    ]
+
+    @Test func `only the wrapping files import a C library`() throws {
+        for file in try ProjectFile.all(in: "Sources", "Tests", suffixes: ".swift") {
+            for library in file.imports {
+                guard let allowed = Self.wrappers[library] else { continue }
+                #expect(allowed.contains(file.path), "\(file.path) imports \(library)")
+            }
+        }
+    }
+
+    @Test func `a module imports only what stands above it in the manifest`() throws {
+        let manifest = try #require(try ProjectFile.named("Package.swift"))
+        let modules = manifest.text.matches(of: #/(?:module\("|executableTarget\(\s*name: ")(\w+)"/#).map {
+            String($0.1)
+        }
+        #expect(modules.first == "TradeModel" && modules.last == "settle", "\(modules)")
+        for file in try ProjectFile.all(in: "Sources", suffixes: ".swift") {
+            let place = try #require(modules.firstIndex(of: file.module), "\(file.path) belongs to no module")
+            for imported in file.imports {
+                guard let other = modules.firstIndex(of: imported) else { continue }
+                #expect(other < place, "\(file.path) imports \(imported), which stands below it")
+            }
+        }
+    }
+
+    @Test func `money is never a floating-point number or a Decimal`() throws {
+        let inexact = #/\b(Double|Float|Float16|Float32|Float64|Float80|CGFloat|Decimal|NSDecimalNumber)\b/#
+        for file in try ProjectFile.all(
+            in: "Sources/TradeModel", "Sources/WalletClient", "Sources/Repository", suffixes: ".swift")
+        {
+            #expect(!file.code.contains(inexact), "\(file.path)")
+        }
+    }
+
+    @Test func `tables are made and changed in migrations alone`() throws {
+        let definition = #/(?i)\b(create|alter|drop)\s+(table|index|type|view|function|trigger|sequence)\b/#
+        for file in try ProjectFile.all(in: "Sources", suffixes: ".swift") {
+            #expect(!file.code.contains(definition), "\(file.path)")
+        }
+    }
+
+    @Test func `SQL stands in the repository`() throws {
+        let statement = #/\b(insert into|delete from|update \w+ set|from \w+ where) /#
+        for file in try ProjectFile.all(in: "Sources", suffixes: ".swift") where file.module != "Repository" {
+            #expect(!file.code.contains(statement), "\(file.path)")
+        }
+    }
+
+    @Test func `nothing is left for later, and no machine is named`() throws {
+        let later = try Regex("\\b(TO" + "DO|FIX" + "ME|X" + "XX)\\b")
+        let personal = try Regex("(/ho" + "me/|/wo" + "rk/|/tm" + "p/wt|/Us" + "ers/)\\w")
+        var files = try ProjectFile.all(
+            in: "Sources", "Tests", "migrations", "docs", "scripts", suffixes: ".swift", ".sql", ".md", ".h", "map",
+            "packages", ".sh")
+        for path in ["Package.swift", "README.md", "CONTRIBUTING.md", "Makefile", ".ci/run"] {
+            if let file = try ProjectFile.named(path) { files.append(file) }
+        }
+        #expect(files.count > 100)
+        for file in files {
+            #expect(!file.text.contains(later), "\(file.path)")
+            #expect(!file.text.contains(personal), "\(file.path)")
+        }
+    }
+
+    @Test func `every migration has its way back`() throws {
+        let names = Set(try FileManager.default.contentsOfDirectory(atPath: root + "/migrations"))
+        let ups = names.filter { $0.hasSuffix(".up.sql") }
+        #expect(!ups.isEmpty)
+        #expect(names == ups.union(ups.map { $0.dropLast(".up.sql".count) + ".down.sql" }))
+    }
+
+    /// The commands that the documents tell a reader to type, in blocks of shell and between backquotes.
+    private func documentedCommands() throws -> [(path: String, words: [String])] {
+        var documents = try ProjectFile.all(in: "docs", suffixes: ".md")
+        for path in ["README.md", "CONTRIBUTING.md"] {
+            if let document = try ProjectFile.named(path) { documents.append(document) }
+        }
+        return documents.flatMap { document in
+            document.text.matches(of: #/(?m)(?:^|`|\$ |\| )settle((?: [a-z]+)+)/#).map { match in
+                (document.path, match.1.split(separator: " ").map(String.init))
+            }
+        }
+    }
+
+    @Test func `every command of the documents exists in the program`() async throws {
+        let commands = try documentedCommands()
+        #expect(!commands.isEmpty)
+        for (path, words) in commands {
+            // Of `settle deposit alice` only the first word is a command; of `settle dlq retry`, both are.
+            let help = try await Program.run("help", words[0])
+            #expect(help.exitCode == 0, "\(path): settle \(words[0])")
+            guard words.count > 1, help.output.contains("Usage: settle \(words[0]) COMMAND") else { continue }
+            #expect(
+                try await Program.run("help", words[0], words[1]).exitCode == 0,
+                "\(path): settle \(words[0]) \(words[1])")
+        }
+    }
+}
