@@ -13,7 +13,7 @@ create type fee_rule as enum ('received', 'quote');
 
 create table markets (
     market_no      integer generated always as identity primary key,
-    symbol         text collate "C" not null unique,
+    symbol         text collate "C" not null unique check (symbol ~ '^[A-Za-z0-9.]{1,16}/[A-Za-z0-9.]{1,16}$'),
     base_no        integer not null references assets,
     quote_no       integer not null references assets check (quote_no <> base_no),
     price_decimals smallint not null check (price_decimals between 0 and 18),
@@ -111,6 +111,13 @@ end $$;
 create trigger settled_is_final before update or delete on trades
     for each row when (old.status = 'SETTLED') execute function trade_is_final();
 
+create function trades_stay() returns trigger language plpgsql as $$
+begin
+    raise exception 'settled trades are never removed' using errcode = 'integrity_constraint_violation';
+end $$;
+
+create trigger trades_stay before truncate on trades for each statement execute function trades_stay();
+
 -- Whoever stores a trade as PENDING wakes the workers; the settling of it does not.
 create function trade_is_waiting() returns trigger language plpgsql as $$
 begin
@@ -176,6 +183,8 @@ end $$;
 
 create trigger entries_are_final before update or delete on ledger_entries
     for each row execute function entry_is_final();
+create trigger entries_stay before truncate on ledger_entries
+    for each statement execute function entry_is_final();
 
 create type operation_kind as enum ('deposit', 'withdrawal', 'reserve', 'release');
 
@@ -261,6 +270,9 @@ begin
     select market_symbol, b.asset_no, q.asset_no, market_price_decimals, market_tick, market_lot, market_fees
       from assets b, assets q where b.symbol = base and q.symbol = quote
     returning market_no into added;
+    if added is null then
+        raise exception 'there is no asset % or no asset %', base, quote using errcode = 'foreign_key_violation';
+    end if;
     partition_name := 'trades_' || added;
     execute format('create table %I (like trades including defaults including constraints)', partition_name);
     execute format('alter table %I add constraint market_of_partition check (market = %L)',

@@ -83,7 +83,7 @@ struct BatchProgress {
         switch error {
         case .unavailable:
             return .untilAvailable
-        case .cancelled:
+        case .overtaken:
             return hitch()
         case .findOut(let batch, _):
             // The newest number is enough: the attempt under it had found out about those before.

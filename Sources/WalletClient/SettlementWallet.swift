@@ -38,8 +38,8 @@ public enum WalletError: Error, Hashable, Sendable {
     case findOut(BatchNumber, DatabaseFault)
     /// The database cannot be reached. That is no item's fault and counts against none.
     case unavailable(DatabaseFault)
-    /// Cancelled before anything was written.
-    case cancelled
+    /// Nothing was written, since others kept moving the money that was counted on. That is no failure: again.
+    case overtaken
 }
 
 /// What the database said, for logs and for the history of a dead letter.

@@ -119,7 +119,7 @@ public actor Wallet {
         } catch {
             switch error {
             case .unavailable, .findOut: self.session = nil
-            case .retry, .reject, .cancelled: break
+            case .retry, .reject, .overtaken: break
             }
             throw error
         }

@@ -92,7 +92,7 @@ public actor WalletPool: SettlementWallet {
             case .retry, .reject:
                 log.warning("batch failed", ["reason": error.fault?.description ?? ""])
                 succeeded()
-            case .cancelled: break
+            case .overtaken: break
             }
             throw error
         }

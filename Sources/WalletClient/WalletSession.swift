@@ -79,7 +79,7 @@ final class WalletSession {
         } catch {
             preconditionFailure("only the database fails here: \(error)")
         }
-        throw .retry(DatabaseFault(message: "others kept moving the same money"))
+        throw .overtaken
     }
 
     /// Says what would become of a batch now, and writes nothing.

@@ -29,9 +29,9 @@ struct DirectWallet {
                 guard attempts < 2 * limits.retryAttemptsMax else { throw error }
                 switch error {
                 case .findOut(let number, _): lostBatch = number
-                case .retry: break
+                case .retry, .overtaken: break
                 case .unavailable where lostBatch != nil: break
-                case .unavailable, .reject, .cancelled: throw error
+                case .unavailable, .reject: throw error
                 }
                 try await Task.sleep(for: .milliseconds(limits.retryBackoffMilliseconds * attempts))
             }

@@ -87,11 +87,11 @@ import WalletClient
         #expect(progress.attempts == 1)
     }
 
-    @Test mutating func `an absent database and a cancelled call count against nobody`() {
+    @Test mutating func `an absent database and a lost guard count against nobody`() {
         var progress = BatchProgress(count: 1, policy: policy)
         for _ in 0..<10 {
             #expect(progress.failed(away, using: &generator) == .untilAvailable)
-            #expect(isBackOff(progress.failed(.cancelled, using: &generator)))
+            #expect(isBackOff(progress.failed(.overtaken, using: &generator)))
         }
         #expect(progress.next == .settle(0..<1, resolving: nil))
         #expect(progress.attempts == 1)
@@ -101,7 +101,7 @@ import WalletClient
         var progress = BatchProgress(count: 1, policy: policy)
         _ = progress.failed(badData, using: &generator)
         let verdict = progress.next
-        for error in [deadlock, odd, badData, lost(3), away, .cancelled] {
+        for error in [deadlock, odd, badData, lost(3), away, .overtaken] {
             #expect(progress.failed(error, using: &generator) != .none || error == lost(3))
             #expect(progress.next == verdict)
         }

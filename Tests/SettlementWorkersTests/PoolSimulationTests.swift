@@ -120,7 +120,7 @@ private final class Simulation {
             faults: calm
                 ? SimulatedWallet.Faults()
                 : SimulatedWallet.Faults(
-                    passing: some(0...30), unanswered: some(0...25), outage: some(0...10), cancelled: some(0...5)),
+                    passing: some(0...30), unanswered: some(0...25), outage: some(0...10), overtaken: some(0...5)),
             poison: poison, connections: some(1...limits.workerCount), attemptsMax: limits.retryAttemptsMax,
             batchSizeMax: limits.batchSizeMax, submitterCount: submitterCount)
         ending = Ending.allCases[some(0...3)]

@@ -11,7 +11,7 @@ actor SimulatedWallet: SettlementWallet {
         var passing = 0
         var unanswered = 0
         var outage = 0
-        var cancelled = 0
+        var overtaken = 0
     }
 
     enum Poison { case data, stubborn, odd }
@@ -126,7 +126,7 @@ actor SimulatedWallet: SettlementWallet {
 
     private func reach(_ batch: [SettlementItem], lost: BatchNumber?) async throws(WalletError) -> BatchNumber {
         try? await clock.sleep(until: clock.now.advanced(by: .milliseconds(Int.random(in: 1...20, using: &generator))))
-        if chance(faults.cancelled) { throw .cancelled }
+        if chance(faults.overtaken) { throw .overtaken }
         if chance(faults.outage) {
             awayUntil = clock.now.advanced(by: .milliseconds(Int.random(in: 1...3000, using: &generator)))
         }
