@@ -208,4 +208,27 @@ import Testing
         #expect(try await database.typing("dlq retry --class queue_full --dry-run").errors == "No such dead letters.\n")
         #expect(try database.contents() == before)
     }
+
+    @Test func `at a terminal the question is asked, and no is exit 2`() async throws {
+        let database = try TestDatabase()
+        _ = try await database.typing("trade submit", input: tradeLine("1"))
+        let before = try database.contents()
+        let terminal = Process()
+        terminal.executableURL = URL(fileURLWithPath: "/usr/bin/script")
+        terminal.arguments = ["-qec", "'\(Program.path)' dlq retry --all", "/dev/null"]
+        terminal.environment = ProcessInfo.processInfo.environment.merging([
+            "DATABASE_URL": database.connectionString, "SETTLE_MIGRATIONS": migrationsDirectory,
+        ]) { $1 }
+        let (input, output) = (Pipe(), Pipe())
+        terminal.standardInput = input
+        terminal.standardOutput = output
+        try terminal.run()
+        try input.fileHandleForWriting.write(contentsOf: Data("n\n".utf8))
+        let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+        terminal.waitUntilExit()
+        #expect(terminal.terminationStatus == 2)
+        #expect(text.contains("Retry 1 dead letters? [y/N] "))
+        #expect(text.contains("settle: cancelled; nothing was changed."))
+        #expect(try database.contents() == before)
+    }
 }
