@@ -7,138 +7,144 @@ import Testing
 import TradeFeed
 import TradeModel
 
-/// Many processes, kills and crashes over a load, one after the other so that they do not starve each other.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct ChaosTests {
-    static let workerCount = 8
-    static let tradeCount = 10_000
+extension Processes {
+    /// Many processes, kills and crashes over a load, one after the other so that they do not starve each other.
+    @Suite(.timeLimit(.minutes(3))) struct ChaosTests {
+        static let workerCount = 8
+        static let tradeCount = 10_000
 
-    @Test func `eight processes sweep the same trades, and each settles once`() async throws {
-        let seed = UInt64.random(in: 1...999_999)
-        print("seed \(seed)")
-        let database = try TestDatabase()
-        let load = TradeLoad(Self.tradeCount, seed: seed)
-        try await load.prepare(database)
-        try load.store(load.trades, in: database)
+        @Test func `eight processes sweep the same trades, and each settles once`() async throws {
+            let seed = UInt64.random(in: 1...999_999)
+            print("seed \(seed)")
+            let database = try TestDatabase()
+            let load = TradeLoad(Self.tradeCount, seed: seed)
+            try await load.prepare(database)
+            try load.store(load.trades, in: database)
 
-        let workers = try await startWorkers(on: database) { _ in nil }
-        try await eventually("nothing is PENDING") { try database.trades(.pending) == 0 }
-        for worker in workers { #expect(await worker.stop().exitCode == 0) }
+            let workers = try await startWorkers(on: database) { _ in nil }
+            try await eventually("nothing is PENDING") { try database.trades(.pending) == 0 }
+            for worker in workers { #expect(await worker.stop().exitCode == 0) }
 
-        try expectSettledOnce(load, in: database)
-        let settlers = try database.count("(select distinct worker_no from batches where trades > 0) b")
-        #expect(settlers > 1, "only \(settlers) of the workers settled anything")
-    }
-
-    @Test func `eight processes are each sent the same trades, and each settles once`() async throws {
-        let seed = UInt64.random(in: 1...999_999)
-        print("seed \(seed)")
-        let database = try TestDatabase()
-        let load = TradeLoad(Self.tradeCount, seed: seed)
-        try await load.prepare(database)
-
-        let endpoints = (0..<Self.workerCount).map { _ in Endpoint() }
-        let workers = try await startWorkers(on: database) { endpoints[$0].name }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for (index, endpoint) in endpoints.enumerated() {
-                // Each in an order of its own, some as single messages and some as arrays.
-                var generator = SeededGenerator(seed: seed &+ UInt64(index))
-                let trades = index == 0 ? load.trades : load.trades.shuffled(using: &generator)
-                group.addTask { try await endpoint.push(trades, inMessagesOf: index.isMultiple(of: 2) ? 1 : 100) }
-            }
-            try await group.waitForAll()
+            try expectSettledOnce(load, in: database)
+            let settlers = try database.count("(select distinct worker_no from batches where trades > 0) b")
+            #expect(settlers > 1, "only \(settlers) of the workers settled anything")
         }
-        try await eventually("all is settled") { try database.trades(.settled) == Self.tradeCount }
-        for worker in workers { #expect(await worker.stop().exitCode == 0) }
 
-        try expectSettledOnce(load, in: database)
-    }
+        @Test func `eight processes are each sent the same trades, and each settles once`() async throws {
+            let seed = UInt64.random(in: 1...999_999)
+            print("seed \(seed)")
+            let database = try TestDatabase()
+            let load = TradeLoad(Self.tradeCount, seed: seed)
+            try await load.prepare(database)
 
-    @Test func `a worker killed twenty times over a load loses nothing and doubles nothing`() async throws {
-        let seed = UInt64.random(in: 1...999_999)
-        print("seed \(seed)")
-        var generator = SeededGenerator(seed: seed)
-        let database = try TestDatabase()
-        let load = TradeLoad(Self.tradeCount, accounts: 20, seed: seed)
-        try await load.prepare(database)
-        let endpoint = Endpoint()
-        let environment = [
-            "SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "300", "SETTLE_HEARTBEAT_INTERVAL_MILLISECONDS": "50",
-            "SETTLE_SWEEP_INTERVAL_MILLISECONDS": "100",
-        ]
-        // Half of the trades are stored bit by bit, the other half is pushed again and again from the start.
-        let stored = load.trades.prefix(Self.tradeCount / 2)
-        let pushed = load.trades.suffix(Self.tradeCount / 2)
-        let killCount = 20
-        var settledAtKill: [Int] = []
-        for round in 0..<killCount {
-            let part = stored.count / killCount
-            try load.store(stored.dropFirst(round * part).prefix(part), in: database)
+            let endpoints = (0..<Self.workerCount).map { _ in Endpoint() }
+            let workers = try await startWorkers(on: database) { endpoints[$0].name }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (index, endpoint) in endpoints.enumerated() {
+                    // Each in an order of its own, some as single messages and some as arrays.
+                    var generator = SeededGenerator(seed: seed &+ UInt64(index))
+                    let trades = index == 0 ? load.trades : load.trades.shuffled(using: &generator)
+                    group.addTask { try await endpoint.push(trades, inMessagesOf: index.isMultiple(of: 2) ? 1 : 100) }
+                }
+                try await group.waitForAll()
+            }
+            try await eventually("all is settled") { try database.trades(.settled) == Self.tradeCount }
+            for worker in workers { #expect(await worker.stop().exitCode == 0) }
+
+            try expectSettledOnce(load, in: database)
+        }
+
+        @Test func `a worker killed twenty times over a load loses nothing and doubles nothing`() async throws {
+            let seed = UInt64.random(in: 1...999_999)
+            print("seed \(seed)")
+            var generator = SeededGenerator(seed: seed)
+            let database = try TestDatabase()
+            let load = TradeLoad(Self.tradeCount, accounts: 20, seed: seed)
+            try await load.prepare(database)
+            let endpoint = Endpoint()
+            let environment = [
+                "SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "300", "SETTLE_HEARTBEAT_INTERVAL_MILLISECONDS": "50",
+                "SETTLE_SWEEP_INTERVAL_MILLISECONDS": "100",
+            ]
+            // Half of the trades are stored bit by bit, the other half is pushed again and again from the start.
+            let stored = load.trades.prefix(Self.tradeCount / 2)
+            let pushed = load.trades.suffix(Self.tradeCount / 2)
+            let killCount = 20
+            var settledAtKill: [Int] = []
+            for round in 0..<killCount {
+                let part = stored.count / killCount
+                try load.store(stored.dropFirst(round * part).prefix(part), in: database)
+                let worker = try await Program.worker(
+                    on: database, ["--batch", "40"], intake: endpoint.name, environment: environment)
+                let sender = Task {
+                    try await endpoint.pushWhatFits(pushed.prefix((round + 1) * pushed.count / killCount))
+                }
+                // The worker dies after so many more trades, or when it has nothing left to do.
+                let before = try database.trades(.settled)
+                let target = before + Int.random(in: 1...600, using: &generator)
+                try? await eventually("it has settled some", timeout: .seconds(2)) {
+                    try database.trades(.settled) >= target
+                }
+                worker.signal(SIGKILL)
+                #expect(await worker.wait().wasKilled)
+                try await sender.value
+                settledAtKill.append(try database.trades(.settled))
+            }
+            print("settled at each kill: \(settledAtKill)")
+            #expect(settledAtKill[0] < Self.tradeCount / 2)
+
+            let worker = try await Program.worker(on: database, intake: endpoint.name, environment: environment)
+            try await endpoint.push(pushed, inMessagesOf: 50)
+            try await eventually("all is settled") {
+                try database.trades(.settled) == Self.tradeCount && database.trades(.pending) == 0
+            }
+            #expect(await worker.stop().exitCode == 0)
+            try expectSettledOnce(load, in: database)
+        }
+
+        @Test func `PostgreSQL crashes three times under load, and no trade is blamed`() async throws {
+            let seed = UInt64.random(in: 1...999_999)
+            print("seed \(seed)")
+            let crashing = try CrashingDatabase()
+            let database = crashing.database
+            let load = TradeLoad(Self.tradeCount, accounts: 20, seed: seed)
+            try await load.prepare(database)
+            try load.store(load.trades.prefix(Self.tradeCount / 2), in: database)
+            let endpoint = Endpoint()
             let worker = try await Program.worker(
-                on: database, ["--batch", "40"], intake: endpoint.name, environment: environment)
-            let sender = Task { try await endpoint.pushWhatFits(pushed.prefix((round + 1) * pushed.count / killCount)) }
-            // The worker dies after so many more trades, or when it has nothing left to do.
-            let before = try database.trades(.settled)
-            let target = before + Int.random(in: 1...600, using: &generator)
-            try? await eventually("it has settled some", timeout: .seconds(2)) {
-                try database.trades(.settled) >= target
+                on: database, ["--batch", "50"], intake: endpoint.name,
+                environment: [
+                    "SETTLE_BREAKER_PAUSE_MILLISECONDS": "50", "SETTLE_BREAKER_PAUSE_MILLISECONDS_MAX": "200",
+                ])
+            let sender = Task { try await endpoint.push(load.trades.suffix(Self.tradeCount / 2), inMessagesOf: 10) }
+            for crash in 1...3 {
+                let target = try database.trades(.settled) + 500
+                try await eventually("it settles before crash \(crash)") { try database.trades(.settled) >= target }
+                let opened = worker.occurrences(of: "breaker opens")
+                try crashing.cluster.stopImmediately()
+                #expect(await worker.waitFor("breaker opens", times: opened + 1))
+                let closed = worker.occurrences(of: "database is back")
+                try crashing.cluster.start()
+                #expect(await worker.waitFor("database is back", times: closed + 1))
             }
-            worker.signal(SIGKILL)
-            #expect(await worker.wait().wasKilled)
             try await sender.value
-            settledAtKill.append(try database.trades(.settled))
-        }
-        print("settled at each kill: \(settledAtKill)")
-        #expect(settledAtKill[0] < Self.tradeCount / 2)
-
-        let worker = try await Program.worker(on: database, intake: endpoint.name, environment: environment)
-        try await endpoint.push(pushed, inMessagesOf: 50)
-        try await eventually("all is settled") {
-            try database.trades(.settled) == Self.tradeCount && database.trades(.pending) == 0
-        }
-        #expect(await worker.stop().exitCode == 0)
-        try expectSettledOnce(load, in: database)
-    }
-
-    @Test func `PostgreSQL crashes three times under load, and no trade is blamed`() async throws {
-        let seed = UInt64.random(in: 1...999_999)
-        print("seed \(seed)")
-        let crashing = try CrashingDatabase()
-        let database = crashing.database
-        let load = TradeLoad(Self.tradeCount, accounts: 20, seed: seed)
-        try await load.prepare(database)
-        try load.store(load.trades.prefix(Self.tradeCount / 2), in: database)
-        let endpoint = Endpoint()
-        let worker = try await Program.worker(
-            on: database, ["--batch", "50"], intake: endpoint.name,
-            environment: ["SETTLE_BREAKER_PAUSE_MILLISECONDS": "50", "SETTLE_BREAKER_PAUSE_MILLISECONDS_MAX": "200"])
-        let sender = Task { try await endpoint.push(load.trades.suffix(Self.tradeCount / 2), inMessagesOf: 10) }
-        for crash in 1...3 {
-            let target = try database.trades(.settled) + 500
-            try await eventually("it settles before crash \(crash)") { try database.trades(.settled) >= target }
-            let opened = worker.occurrences(of: "breaker opens")
-            try crashing.cluster.stopImmediately()
-            #expect(await worker.waitFor("breaker opens", times: opened + 1))
-            let closed = worker.occurrences(of: "database is back")
-            try crashing.cluster.start()
-            #expect(await worker.waitFor("database is back", times: closed + 1))
-        }
-        try await sender.value
-        try await eventually("all is settled") {
-            try database.trades(.settled) == Self.tradeCount && database.trades(.pending) == 0
-        }
-        #expect(worker.isRunning)
-        #expect(await worker.stop().exitCode == 0)
-        try expectSettledOnce(load, in: database)
-    }
-
-    private func startWorkers(
-        on database: TestDatabase, intake: @escaping @Sendable (Int) -> String?
-    ) async throws -> [Program] {
-        try await withThrowingTaskGroup(of: Program.self) { group in
-            for index in 0..<Self.workerCount {
-                group.addTask { try await Program.worker(on: database, intake: intake(index)) }
+            try await eventually("all is settled") {
+                try database.trades(.settled) == Self.tradeCount && database.trades(.pending) == 0
             }
-            return try await group.reduce(into: []) { $0.append($1) }
+            #expect(worker.isRunning)
+            #expect(await worker.stop().exitCode == 0)
+            try expectSettledOnce(load, in: database)
+        }
+
+        private func startWorkers(
+            on database: TestDatabase, intake: @escaping @Sendable (Int) -> String?
+        ) async throws -> [Program] {
+            try await withThrowingTaskGroup(of: Program.self) { group in
+                for index in 0..<Self.workerCount {
+                    group.addTask { try await Program.worker(on: database, intake: intake(index)) }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
         }
     }
 }

@@ -3,107 +3,110 @@ import Repository
 import SettleTesting
 import Testing
 
-/// The program with a PostgreSQL of its own in `.settle/`, as on a machine where nothing is set up.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct PrivateServerTests {
-    @Test func `two commands at once in a fresh directory get one migrated database`() async throws {
-        let directory = try FreshDirectory()
-        let first = try Program(["asset", "add", "BTC", "--decimals", "8"], directory: directory.path)
-        let second = try Program(["asset", "add", "USDT", "--decimals", "6"], directory: directory.path)
-        for program in [first, second] {
-            let result = await program.wait()
-            #expect(result.exitCode == 0, "\(result.errors)")
+extension Processes {
+    /// The program with a PostgreSQL of its own in `.settle/`, as on a machine where nothing is set up.
+    @Suite(.timeLimit(.minutes(2))) struct PrivateServerTests {
+        @Test func `two commands at once in a fresh directory get one migrated database`() async throws {
+            let directory = try FreshDirectory()
+            let first = try Program(["asset", "add", "BTC", "--decimals", "8"], directory: directory.path)
+            let second = try Program(["asset", "add", "USDT", "--decimals", "6"], directory: directory.path)
+            for program in [first, second] {
+                let result = await program.wait()
+                #expect(result.exitCode == 0, "\(result.errors)")
+            }
+            let list = try await Program.run("asset", "list", "--json", directory: directory.path)
+            #expect(list.output.contains("BTC") && list.output.contains("USDT"))
+            let status = try await Program.run("migrate", "status", directory: directory.path)
+            #expect(status.exitCode == 0, "\(status.errors)")
+            #expect(!status.output.lowercased().contains("pending"), "\(status.output)")
+            #expect(try await Program.run("verify", directory: directory.path).exitCode == 0)
         }
-        let list = try await Program.run("asset", "list", "--json", directory: directory.path)
-        #expect(list.output.contains("BTC") && list.output.contains("USDT"))
-        let status = try await Program.run("migrate", "status", directory: directory.path)
-        #expect(status.exitCode == 0, "\(status.errors)")
-        #expect(!status.output.lowercased().contains("pending"), "\(status.output)")
-        #expect(try await Program.run("verify", directory: directory.path).exitCode == 0)
-    }
 
-    @Test func `a command does not wait for others who use the private server`() async throws {
-        let directory = try FreshDirectory()
-        let worker = try Program(["worker"], directory: directory.path)
-        #expect(await worker.waitFor("worker started"))
-        let start = ContinuousClock.now
-        #expect(try await Program.run("asset", "list", directory: directory.path).exitCode == 0)
-        #expect(ContinuousClock.now - start < .seconds(10))
-        #expect(worker.isRunning)
-        #expect(await worker.stop().exitCode == 0)
-        #expect(directory.serverProcess() == nil, "the last user leaves a stopped server")
-    }
+        @Test func `a command does not wait for others who use the private server`() async throws {
+            let directory = try FreshDirectory()
+            let worker = try Program(["worker"], directory: directory.path)
+            #expect(await worker.waitFor("worker started"))
+            let start = ContinuousClock.now
+            #expect(try await Program.run("asset", "list", directory: directory.path).exitCode == 0)
+            #expect(ContinuousClock.now - start < .seconds(10))
+            #expect(worker.isRunning)
+            #expect(await worker.stop().exitCode == 0)
+            #expect(directory.serverProcess() == nil, "the last user leaves a stopped server")
+        }
 
-    @Test func `up simulates, verifies and ends by itself after its time`() async throws {
-        let directory = try FreshDirectory()
-        let result = try await Program.run("up", "--for", "3s", "--rate", "200/s", directory: directory.path)
-        #expect(result.exitCode == 0, "\(result.errors)")
-        #expect(result.lines.count { $0.hasPrefix("settled ") && $0.contains("p99") } >= 2, "\(result.output)")
-        #expect(result.output.contains("left 0\n"))
-        #expect(result.output.contains("The books balance"))
-        #expect(result.output.contains("settle dlq retry --all --yes"))
-        #expect(directory.serverProcess() == nil)
+        @Test func `up simulates, verifies and ends by itself after its time`() async throws {
+            let directory = try FreshDirectory()
+            let result = try await Program.run("up", "--for", "3s", "--rate", "200/s", directory: directory.path)
+            #expect(result.exitCode == 0, "\(result.errors)")
+            #expect(result.lines.count { $0.hasPrefix("settled ") && $0.contains("p99") } >= 2, "\(result.output)")
+            #expect(result.output.contains("left 0\n"))
+            #expect(result.output.contains("The books balance"))
+            #expect(result.output.contains("settle dlq retry --all --yes"))
+            #expect(directory.serverProcess() == nil)
 
-        // What it proposes is then done, with no worker running.
-        let open = try #require(result.output.firstMatch(of: /--id (rescue-\d+)/)?.output.1)
-        let deposit = try await Program.run(
-            "deposit", "sim-poor", "1000000", "USDT", "--id", String(open), directory: directory.path)
-        #expect(deposit.exitCode == 0, "\(deposit.errors)")
-        let retry = try await Program.run("dlq", "retry", "--all", "--yes", directory: directory.path)
-        #expect(retry.exitCode == 0, "\(retry.output)\(retry.errors)")
-        #expect(retry.output.contains(", 0 parked again, 0 still waiting"))
-        let verified = try await Program.run("verify", directory: directory.path)
-        #expect(verified.exitCode == 0, "\(verified.output)")
-    }
+            // What it proposes is then done, with no worker running.
+            let open = try #require(result.output.firstMatch(of: /--id (rescue-\d+)/)?.output.1)
+            let deposit = try await Program.run(
+                "deposit", "sim-poor", "1000000", "USDT", "--id", String(open), directory: directory.path)
+            #expect(deposit.exitCode == 0, "\(deposit.errors)")
+            let retry = try await Program.run("dlq", "retry", "--all", "--yes", directory: directory.path)
+            #expect(retry.exitCode == 0, "\(retry.output)\(retry.errors)")
+            #expect(retry.output.contains(", 0 parked again, 0 still waiting"))
+            let verified = try await Program.run("verify", directory: directory.path)
+            #expect(verified.exitCode == 0, "\(verified.output)")
+        }
 
-    @Test(arguments: [SIGINT, SIGTERM]) func `up drains, verifies and ends well on a signal`(
-        _ signal: Int32
-    ) async throws {
-        let directory = try FreshDirectory()
-        let up = try Program(["up", "--rate", "1000/s"], directory: directory.path)
-        #expect(await up.waitFor("rate"))
-        up.signal(signal)
-        let result = await up.wait()
-        #expect(result.exitCode == 0 && !result.wasKilled, "\(result.errors)")
-        #expect(result.output.contains("left 0\n"), "\(result.output)")
-        #expect(result.output.contains("The books balance"))
-        #expect(directory.serverProcess() == nil)
-    }
+        @Test(arguments: [SIGINT, SIGTERM]) func `up drains, verifies and ends well on a signal`(
+            _ signal: Int32
+        ) async throws {
+            let directory = try FreshDirectory()
+            let up = try Program(["up", "--rate", "1000/s"], directory: directory.path)
+            #expect(await up.waitFor("rate"))
+            up.signal(signal)
+            let result = await up.wait()
+            #expect(result.exitCode == 0 && !result.wasKilled, "\(result.errors)")
+            #expect(result.output.contains("left 0\n"), "\(result.output)")
+            #expect(result.output.contains("The books balance"))
+            #expect(directory.serverProcess() == nil)
+        }
 
-    @Test func `up makes as many trades as it is told`() async throws {
-        let directory = try FreshDirectory()
-        let result = try await Program.run(
-            "up", "--trades", "500", "--rate", "2000/s", "--json", directory: directory.path)
-        #expect(result.exitCode == 0, "\(result.errors)")
-        let totals = try #require(result.output.firstMatch(of: /"settled": ?(\d+),\s*"parked": ?(\d+),\s*"left": ?0/))
-        #expect(Int(totals.output.1)! + Int(totals.output.2)! == 500, "\(result.output)")
-        #expect(try await Program.run("verify", directory: directory.path).exitCode == 0)
-    }
+        @Test func `up makes as many trades as it is told`() async throws {
+            let directory = try FreshDirectory()
+            let result = try await Program.run(
+                "up", "--trades", "500", "--rate", "2000/s", "--json", directory: directory.path)
+            #expect(result.exitCode == 0, "\(result.errors)")
+            let totals = try #require(
+                result.output.firstMatch(of: /"settled": ?(\d+),\s*"parked": ?(\d+),\s*"left": ?0/))
+            #expect(Int(totals.output.1)! + Int(totals.output.2)! == 500, "\(result.output)")
+            #expect(try await Program.run("verify", directory: directory.path).exitCode == 0)
+        }
 
-    @Test func `a killed program leaves no server behind, and nothing half done`() async throws {
-        let directory = try FreshDirectory()
-        let up = try Program(["up", "--rate", "1000/s"], directory: directory.path)
-        #expect(await up.waitFor("rate"))
-        let server = try #require(directory.serverProcess())
-        up.signal(SIGKILL)
-        _ = await up.wait()
-        try await eventually("the server has stopped") { kill(server, 0) != 0 }
-        let verified = try await Program.run("verify", directory: directory.path)
-        #expect(verified.exitCode == 0, "\(verified.output)")
-    }
+        @Test func `a killed program leaves no server behind, and nothing half done`() async throws {
+            let directory = try FreshDirectory()
+            let up = try Program(["up", "--rate", "1000/s"], directory: directory.path)
+            #expect(await up.waitFor("rate"))
+            let server = try #require(directory.serverProcess())
+            up.signal(SIGKILL)
+            _ = await up.wait()
+            try await eventually("the server has stopped") { kill(server, 0) != 0 }
+            let verified = try await Program.run("verify", directory: directory.path)
+            #expect(verified.exitCode == 0, "\(verified.output)")
+        }
 
-    @Test(.enabled(if: canHideDirectories, "needs root, to hide the server's programs from one process"))
-    func `without PostgreSQL one line says which package to install`() async throws {
-        let directory = try FreshDirectory()
-        let config = directory.path + "/pg_config"
-        try "#!/bin/sh\necho \(directory.path)/nothing\n".write(toFile: config, atomically: true, encoding: .utf8)
-        chmod(config, 0o755)
-        let result = try hidingServerPrograms(
-            "cd '\(directory.path)' && PATH='\(directory.path)' exec '\(Program.path)' verify")
-        #expect(result.exitCode == 69)
-        #expect(
-            result.output
-                == "settle: PostgreSQL's server programs are not installed. Install Debian's package 'postgresql': "
-                + "sudo apt-get install postgresql\n")
+        @Test(.enabled(if: canHideDirectories, "needs root, to hide the server's programs from one process"))
+        func `without PostgreSQL one line says which package to install`() async throws {
+            let directory = try FreshDirectory()
+            let config = directory.path + "/pg_config"
+            try "#!/bin/sh\necho \(directory.path)/nothing\n".write(toFile: config, atomically: true, encoding: .utf8)
+            chmod(config, 0o755)
+            let result = try hidingServerPrograms(
+                "cd '\(directory.path)' && PATH='\(directory.path)' exec '\(Program.path)' verify")
+            #expect(result.exitCode == 69)
+            #expect(
+                result.output
+                    == "settle: PostgreSQL's server programs are not installed. Install Debian's package 'postgresql': "
+                    + "sudo apt-get install postgresql\n")
+        }
     }
 }
 

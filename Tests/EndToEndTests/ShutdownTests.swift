@@ -4,135 +4,138 @@ import SettleTesting
 import Testing
 import TradeModel
 
-/// How a worker process ends, whatever holds it up.
-@Suite(.timeLimit(.minutes(2))) struct ShutdownTests {
-    @Test func `SIGTERM settles what has been received and ends well`() async throws {
-        let seed = UInt64.random(in: 1...999_999)
-        print("seed \(seed)")
-        let database = try TestDatabase()
-        let load = TradeLoad(1_500, accounts: 10, seed: seed)
-        try await load.prepare(database)
-        try load.store(load.trades, in: database)
-        let worker = try await Program.worker(on: database, ["--batch", "10", "--queue-size", "300"])
-        try await eventually("it works") { try database.trades(.settled) > 0 }
-        let result = await worker.stop()
-        #expect(result.exitCode == 0 && !result.wasKilled, "\(result.errors)")
-        #expect(result.errors.contains("event=\"worker stopped\""))
+extension Processes {
+    /// How a worker process ends, whatever holds it up.
+    @Suite(.timeLimit(.minutes(2))) struct ShutdownTests {
+        @Test func `SIGTERM settles what has been received and ends well`() async throws {
+            let seed = UInt64.random(in: 1...999_999)
+            print("seed \(seed)")
+            let database = try TestDatabase()
+            let load = TradeLoad(1_500, accounts: 10, seed: seed)
+            try await load.prepare(database)
+            try load.store(load.trades, in: database)
+            let worker = try await Program.worker(on: database, ["--batch", "10", "--queue-size", "300"])
+            try await eventually("it works") { try database.trades(.settled) > 0 }
+            let result = await worker.stop()
+            #expect(result.exitCode == 0 && !result.wasKilled, "\(result.errors)")
+            #expect(result.errors.contains("event=\"worker stopped\""))
 
-        // What it had claimed is settled, what it had not is free for the next.
-        #expect(try database.count("trades where status = 'PENDING' and claimed_by is not null") == 0)
-        #expect(try database.count("workers") == 0)
-        #expect(try await Program.run(on: database, "worker", "--once").exitCode == 0)
-        try expectSettledOnce(load, in: database)
-    }
+            // What it had claimed is settled, what it had not is free for the next.
+            #expect(try database.count("trades where status = 'PENDING' and claimed_by is not null") == 0)
+            #expect(try database.count("workers") == 0)
+            #expect(try await Program.run(on: database, "worker", "--once").exitCode == 0)
+            try expectSettledOnce(load, in: database)
+        }
 
-    @Test func `the deadline names what is left, frees it and exits with an error`() async throws {
-        let held = try await HeldUp(storing: 5)
-        let worker = try await Program.worker(on: held.database, ["--shutdown-timeout", "1s"])
-        try await held.untilItWaits()
-        let start = ContinuousClock.now
-        worker.signal(SIGTERM)
-        let result = await worker.wait(timeout: .seconds(30))
-        #expect(result.exitCode == 1 && !result.wasKilled, "\(result.exitCode) \(result.errors)")
-        #expect(ContinuousClock.now - start < .seconds(5), "it took \(ContinuousClock.now - start)")
-        for number in 1...5 { #expect(result.errors.contains("trade=BTC/USDT:t\(number) "), "\(result.errors)") }
-        try await held.expectAllSettleLater()
-    }
-
-    @Test func `a second signal ends at once and names what is left`() async throws {
-        let held = try await HeldUp(storing: 5)
-        let worker = try await Program.worker(on: held.database)
-        try await held.untilItWaits()
-        let start = ContinuousClock.now
-        worker.signal(SIGTERM)
-        #expect(await worker.waitFor("event=\"worker stops\""))
-        #expect(worker.isRunning)
-        worker.signal(SIGINT)
-        let result = await worker.wait(timeout: .seconds(30))
-        #expect(result.exitCode == 130 && !result.wasKilled, "\(result.exitCode) \(result.errors)")
-        #expect(ContinuousClock.now - start < .seconds(5), "it took \(ContinuousClock.now - start)")
-        for number in 1...5 { #expect(result.errors.contains("trade=BTC/USDT:t\(number) "), "\(result.errors)") }
-        try await held.expectAllSettleLater()
-    }
-
-    @Test func `a third signal exits on the spot`() async throws {
-        let held = try await HeldUp(storing: 5)
-        let worker = try await Program.worker(on: held.database)
-        try await held.untilItWaits()
-        worker.signal(SIGTERM)
-        #expect(await worker.waitFor("event=\"worker stops\""))
-        let start = ContinuousClock.now
-        for _ in 0..<20 where worker.isRunning {
+        @Test func `the deadline names what is left, frees it and exits with an error`() async throws {
+            let held = try await HeldUp(storing: 5)
+            let worker = try await Program.worker(on: held.database, ["--shutdown-timeout", "1s"])
+            try await held.untilItWaits()
+            let start = ContinuousClock.now
             worker.signal(SIGTERM)
-            try await Task.sleep(for: .milliseconds(5))
+            let result = await worker.wait(timeout: .seconds(30))
+            #expect(result.exitCode == 1 && !result.wasKilled, "\(result.exitCode) \(result.errors)")
+            #expect(ContinuousClock.now - start < .seconds(5), "it took \(ContinuousClock.now - start)")
+            for number in 1...5 { #expect(result.errors.contains("trade=BTC/USDT:t\(number) "), "\(result.errors)") }
+            try await held.expectAllSettleLater()
         }
-        let result = await worker.wait(timeout: .seconds(30))
-        #expect(result.exitCode == 130 && !result.wasKilled, "\(result.exitCode)")
-        #expect(ContinuousClock.now - start < .seconds(3))
-        try await held.expectAllSettleLater()
-    }
 
-    @Test func `what was pushed and not settled by the deadline is named, queued or not`() async throws {
-        let held = try await HeldUp(storing: 0)
-        let endpoint = Endpoint()
-        let worker = try await Program.worker(
-            on: held.database, ["--shutdown-timeout", "1s", "--queue-size", "2", "--batch", "1"], intake: endpoint.name)
-        let trades = held.trades(6)
-        // One message, so that the reader has all of it in its hands while the queue has room for two.
-        try await endpoint.push(trades, inMessagesOf: 6)
-        try await held.untilItWaits()
-        let result = await worker.stop()
-        #expect(result.exitCode == 1, "\(result.exitCode) \(result.errors)")
-        for trade in trades { #expect(result.errors.contains("trade=\(trade.key) "), "\(trade.key)\n\(result.errors)") }
-        try held.letGo()
-        #expect(try held.database.violations() == [])
-    }
-
-    @Test func `a worker that has nothing to do ends at once while the database is away`() async throws {
-        let crashing = try CrashingDatabase()
-        let worker = try await Program.worker(on: crashing.database)
-        try crashing.cluster.stopImmediately()
-        #expect(await worker.waitFor("sweep failed"))
-        let start = ContinuousClock.now
-        let result = await worker.stop()
-        #expect(result.exitCode == 0, "\(result.errors)")
-        #expect(ContinuousClock.now - start < .seconds(5), "it took \(ContinuousClock.now - start)")
-    }
-
-    @Test(arguments: [1, 2]) func `settling once ends on a signal while the database is away`(
-        _ signals: Int
-    ) async throws {
-        let crashing = try CrashingDatabase()
-        let database = crashing.database
-        try database.addMarket()
-        try await deposit([("alice", "1000", "USDT"), ("bob", "10", "BTC")], in: database)
-        _ = try database.connect().pipeline([
-            TradeStore.accept([trade("t1", price: "100", quantity: "1", buyer: "alice", seller: "bob")])
-        ])
-        let lock = try database.connect()
-        try lock.script("begin; select from balances for update")
-        let worker = try Program(
-            ["worker", "--once", "--shutdown-timeout", "1s"],
-            environment: ["DATABASE_URL": database.connectionString])
-        try await eventually("it waits for the lock") {
-            try database.count("pg_stat_activity where wait_event_type = 'Lock'") > 0
-        }
-        try crashing.cluster.stopImmediately()
-        #expect(await worker.waitFor("database is away") || worker.isRunning)
-        for _ in 0..<signals {
+        @Test func `a second signal ends at once and names what is left`() async throws {
+            let held = try await HeldUp(storing: 5)
+            let worker = try await Program.worker(on: held.database)
+            try await held.untilItWaits()
+            let start = ContinuousClock.now
             worker.signal(SIGTERM)
-            try await Task.sleep(for: .milliseconds(50))
+            #expect(await worker.waitFor("event=\"worker stops\""))
+            #expect(worker.isRunning)
+            worker.signal(SIGINT)
+            let result = await worker.wait(timeout: .seconds(30))
+            #expect(result.exitCode == 130 && !result.wasKilled, "\(result.exitCode) \(result.errors)")
+            #expect(ContinuousClock.now - start < .seconds(5), "it took \(ContinuousClock.now - start)")
+            for number in 1...5 { #expect(result.errors.contains("trade=BTC/USDT:t\(number) "), "\(result.errors)") }
+            try await held.expectAllSettleLater()
         }
-        let result = await worker.wait(timeout: .seconds(15))
-        #expect(!result.wasKilled, "\(result.errors)")
-        #expect(result.exitCode == (signals == 1 ? 1 : 130), "\(result.exitCode) \(result.errors)")
-        try crashing.cluster.start()
-        #expect(try database.violations() == [])
-        // It could not sign off, so its claim is free when it has been silent for a while.
-        try await eventually("it is settled", timeout: .seconds(10)) {
-            _ = try await Program.run(
-                on: database, "worker", "--once", environment: ["SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "100"])
-            return try database.trades(.settled) == 1
+
+        @Test func `a third signal exits on the spot`() async throws {
+            let held = try await HeldUp(storing: 5)
+            let worker = try await Program.worker(on: held.database)
+            try await held.untilItWaits()
+            worker.signal(SIGTERM)
+            #expect(await worker.waitFor("event=\"worker stops\""))
+            let start = ContinuousClock.now
+            for _ in 0..<20 where worker.isRunning {
+                worker.signal(SIGTERM)
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            let result = await worker.wait(timeout: .seconds(30))
+            #expect(result.exitCode == 130 && !result.wasKilled, "\(result.exitCode)")
+            #expect(ContinuousClock.now - start < .seconds(3))
+            try await held.expectAllSettleLater()
+        }
+
+        @Test func `what was pushed and not settled by the deadline is named, queued or not`() async throws {
+            let held = try await HeldUp(storing: 0)
+            let endpoint = Endpoint()
+            let worker = try await Program.worker(
+                on: held.database, ["--shutdown-timeout", "1s", "--queue-size", "2", "--batch", "1"],
+                intake: endpoint.name)
+            let trades = held.trades(6)
+            // One message, so that the reader has all of it in its hands while the queue has room for two.
+            try await endpoint.push(trades, inMessagesOf: 6)
+            try await held.untilItWaits()
+            let result = await worker.stop()
+            #expect(result.exitCode == 1, "\(result.exitCode) \(result.errors)")
+            for trade in trades {
+                #expect(result.errors.contains("trade=\(trade.key) "), "\(trade.key)\n\(result.errors)")
+            }
+            try held.letGo()
+            #expect(try held.database.violations() == [])
+        }
+
+        @Test func `a worker that has nothing to do ends at once while the database is away`() async throws {
+            let crashing = try CrashingDatabase()
+            let worker = try await Program.worker(on: crashing.database)
+            try crashing.cluster.stopImmediately()
+            #expect(await worker.waitFor("sweep failed"))
+            let start = ContinuousClock.now
+            let result = await worker.stop()
+            #expect(result.exitCode == 0, "\(result.errors)")
+            #expect(ContinuousClock.now - start < .seconds(5), "it took \(ContinuousClock.now - start)")
+        }
+
+        @Test(arguments: [1, 2]) func `settling once ends on a signal while the database is away`(
+            _ signals: Int
+        ) async throws {
+            let crashing = try CrashingDatabase()
+            let database = crashing.database
+            try database.addMarket()
+            try await deposit([("alice", "1000", "USDT"), ("bob", "10", "BTC")], in: database)
+            _ = try database.connect().pipeline([
+                TradeStore.accept([trade("t1", price: "100", quantity: "1", buyer: "alice", seller: "bob")])
+            ])
+            let lock = try database.connect()
+            try lock.script("begin; select from balances for update")
+            let worker = try Program(
+                ["worker", "--once", "--shutdown-timeout", signals == 1 ? "1s" : "25s"],
+                environment: ["DATABASE_URL": database.connectionString])
+            try await eventually("it waits for the lock") {
+                try database.count("pg_stat_activity where wait_event_type = 'Lock'") > 0
+            }
+            try crashing.cluster.stopImmediately()
+            #expect(await worker.waitFor("database is away") || worker.isRunning)
+            // Two different ones, since the same one twice may arrive once.
+            for signal in [SIGTERM, SIGINT].prefix(signals) { worker.signal(signal) }
+            let result = await worker.wait(timeout: .seconds(15))
+            #expect(!result.wasKilled, "\(result.errors)")
+            #expect(result.exitCode == (signals == 1 ? 1 : 130), "\(result.exitCode) \(result.errors)")
+            try crashing.cluster.start()
+            #expect(try database.violations() == [])
+            // It could not sign off, so its claim is free when it has been silent for a while.
+            try await eventually("it is settled", timeout: .seconds(10)) {
+                _ = try await Program.run(
+                    on: database, "worker", "--once", environment: ["SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "100"])
+                return try database.trades(.settled) == 1
+            }
         }
     }
 }
