@@ -266,6 +266,12 @@ declare
     added integer;
     partition_name text;
 begin
+    -- Of two that add the same market at once, the second finds it there.
+    perform pg_advisory_xact_lock(7401, 3);
+    select market_no into added from markets where symbol = market_symbol;
+    if found then
+        return added;
+    end if;
     insert into markets (symbol, base_no, quote_no, price_decimals, tick, lot, fees)
     select market_symbol, b.asset_no, q.asset_no, market_price_decimals, market_tick, market_lot, market_fees
       from assets b, assets q where b.symbol = base and q.symbol = quote

@@ -77,7 +77,8 @@ extension Settle {
                 CommandFailure("\(fault.message). \(advice(fault.message))", exit: .unavailable)
             default:
                 CommandFailure(
-                    error.fault?.message ?? "others kept moving the same money; try again", exit: .refused, detail: error.fault?.description)
+                    error.fault?.message ?? "others kept moving the same money; try again", exit: .refused,
+                    detail: error.fault?.description)
             }
         case let error as EmbeddedPostgresError:
             CommandFailure("\(error)", exit: .unavailable)

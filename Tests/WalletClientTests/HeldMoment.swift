@@ -68,7 +68,7 @@ extension WalletError {
         case .reject: "reject"
         case .findOut: "findOut"
         case .unavailable: "unavailable"
-        case .cancelled: "cancelled"
+        case .overtaken: "overtaken"
         }
     }
 
