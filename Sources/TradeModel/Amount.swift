@@ -26,6 +26,12 @@ public struct Amount: Hashable, Sendable {
         try Amount(checked: units.subtractingReportingOverflow(other.units))
     }
 
+    /// What is left without a part that is no larger than the whole.
+    public func reduced(by part: Amount) -> Amount {
+        precondition(part >= .zero && part <= self, "a part is no larger than the whole")
+        return Amount(unchecked: units - part.units)
+    }
+
     public var negated: Amount { Amount(unchecked: -units) }
 
     public var isNegative: Bool { units < 0 }

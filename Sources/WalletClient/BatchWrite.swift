@@ -50,7 +50,7 @@ struct BatchWrite {
         if !letters.isEmpty {
             requests.append(DeadLetterStore.park(letters, batch: number, actor: configuration.actor))
         }
-        let holds = plan.holdChanges(books)
+        let holds = plan.balances.holdChanges(books)
         let newHolds = holds.filter { $0.before == nil }
         let changedHolds = holds.filter { $0.before != nil }
         if !newHolds.isEmpty { requests.append(HoldStore.insert(newHolds)) }
@@ -58,7 +58,7 @@ struct BatchWrite {
             requests.append(HoldStore.update(changedHolds))
             expect(changedHolds.count)
         }
-        let toOpen = plan.balancesToOpen
+        let toOpen = plan.balances.toOpen
         if !toOpen.isEmpty { requests.append(BalanceStore.open(toOpen)) }
         applyRequest = changes.isEmpty ? nil : requests.count
         if !changes.isEmpty {
@@ -96,11 +96,11 @@ struct BatchWrite {
     /// the entry in the batch. Returns nil when a balance had more than 38 digits in between, which a plan on the
     /// balances as they are would have seen.
     func entries(_ balances: [BalanceKey: Balance]) -> [LedgerEntry]? {
-        let after = plan.slots.map { balances[$0.key] }
+        let after = plan.balances.slots.map { balances[$0.key] }
         var entries: [LedgerEntry] = []
-        entries.reserveCapacity(plan.entries.count)
-        for entry in plan.entries {
-            let slot = plan.slots[entry.slot]
+        entries.reserveCapacity(plan.balances.entries.count)
+        for entry in plan.balances.entries {
+            let slot = plan.balances.slots[entry.slot]
             guard let last = after[entry.slot] else { preconditionFailure("every entry's balance was written") }
             guard
                 let available = try? last.available.subtracting(slot.availableSum).adding(entry.availableSum),

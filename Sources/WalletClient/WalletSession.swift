@@ -144,7 +144,7 @@ final class WalletSession {
         books.oldestWaiting.removeAll(keepingCapacity: true)
         while true {
             let plan = SettlementPlan(batch, on: books, parking: parking?.rejection)
-            let isFresh = plan.stale.isEmpty && plan.staleAccounts.isEmpty
+            let isFresh = plan.isOnFreshGrounds
             if isFresh, books.claimsAreKnown || !plan.hasRejections { return plan }
             if isFresh {
                 // What is rejected may have been carried out long ago, and lack the money just for that.
@@ -158,10 +158,10 @@ final class WalletSession {
             // last: whoever took the money away has claimed before.
             let waiting = TradeStore.oldestWaiting(
                 of: plan.shortOfFunds, except: batch.compactMap(\.receivedSequence))
-            let answers = try connection.pipeline([waiting, BalanceStore.read(plan.stale)])
+            let answers = try connection.pipeline([waiting, BalanceStore.read(plan.balances.stale)])
             books.oldestWaiting.merge(TradeStore.decodeOldestWaiting(answers[0])) { _, new in new }
-            take(answers[1], for: plan.stale)
-            books.fresh.formUnion(plan.stale)
+            take(answers[1], for: plan.balances.stale)
+            books.fresh.formUnion(plan.balances.stale)
             try readHolds(of: batch)
             try readClaims(of: batch)
         }
@@ -179,7 +179,7 @@ final class WalletSession {
     /// anew, when something was not as planned.
     private func write(_ plan: SettlementPlan, _ batch: [SettlementItem], _ parking: Parking?) throws -> [Outcome]? {
         let number = try batchNumber()
-        let changes = plan.balanceChanges
+        let changes = plan.balances.changes
         let write = BatchWrite(
             batch, plan, books, number: number, parking: parking, configuration: configuration, changes: changes)
         guard !write.isEmpty else { return plan.outcomes }
@@ -241,7 +241,7 @@ final class WalletSession {
         try readClaims(of: batch)
         try readAccounts(batch.flatMap(\.accounts))
         try readHolds(of: batch)
-        let keys = Set(plan.slots.map(\.key)).union(balanceKeys(of: batch))
+        let keys = Set(plan.balances.slots.map(\.key)).union(balanceKeys(of: batch))
         try readBalances(Array(keys))
     }
 

@@ -23,7 +23,8 @@ import WalletClient
     // Trap 22: terminal states are immutable.
     @Test(arguments: [
         "update trades set price = 1", "update trades set status = 'PENDING'", "delete from trades",
-        "update ledger_entries set version = 7", "delete from ledger_entries",
+        "update ledger_entries set version = 7", "delete from ledger_entries", "truncate ledger_entries",
+        "truncate trades",
         "insert into balances values (1, 1, 0, 0, -1)", "update balances set available = -1 where lowest = 0",
         """
         insert into ledger_entries select batch_no, account_no, version, place + 9, asset_no, market_no, kind, cause_id,

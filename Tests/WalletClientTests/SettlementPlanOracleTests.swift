@@ -84,7 +84,7 @@ private struct PlanRun {
         }
         let names = Names(books)
         var balances: [BalanceKey: Balance] = [:]
-        for change in plan.balanceChanges {
+        for change in plan.balances.changes {
             guard let balance = change.applied(to: books.balances[change.key]) else {
                 difference = "the conditions of \(change) do not hold"
                 return
@@ -121,7 +121,7 @@ private struct PlanRun {
         let write = BatchWrite(
             batch, plan, Books(reference, batch), number: 1, parking: nil,
             configuration: WalletConfiguration(connectionString: "", actor: "test") { _ in [] },
-            changes: plan.balanceChanges)
+            changes: plan.balances.changes)
         return write.entries(balances)
     }
 
@@ -137,7 +137,7 @@ private struct PlanRun {
 
     private mutating func compareHolds(_ plan: SettlementPlan, _ books: Books, _ names: Names) {
         var holds = books.holds
-        for change in plan.holdChanges(books) { holds[change.key] = change.after }
+        for change in plan.balances.holdChanges(books) { holds[change.key] = change.after }
         let expected = reference.holds.mapValues { held in
             Hold(
                 account: names.key(held.purse).account, asset: names.key(held.purse).asset,
@@ -159,7 +159,7 @@ private struct PlanRun {
                 other.purses[purse]!.available = max(0, changed)
             }
             let otherBooks = Books(other, batch)
-            let holds = plan.balanceChanges.allSatisfy { $0.applied(to: otherBooks.balances[$0.key]) != nil }
+            let holds = plan.balances.changes.allSatisfy { $0.applied(to: otherBooks.balances[$0.key]) != nil }
             let verdicts = batch.map { other.decide($0).outline }
             let same = plan.outcomes.map { ReferenceBooks.Verdict($0).outline } == verdicts
             // That they fail for no reason costs another plan; that they hold without one would cost money.

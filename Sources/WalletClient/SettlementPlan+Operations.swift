@@ -1,0 +1,127 @@
+import Repository
+import TradeModel
+
+extension SettlementPlan {
+    mutating func decide(_ operation: Operation, _ books: Books) -> Outcome {
+        guard let asset = books.catalog.assets[operation.asset] else {
+            return .rejected(Rejection(.invalid, "there is no asset \(operation.asset)"))
+        }
+        guard operation.amount.isPositive, let amount = operation.amount.amount(decimals: asset.decimals) else {
+            return .rejected(
+                Rejection(
+                    .invalid,
+                    operation.amount.isPositive
+                        ? "amount \(operation.amount) does not fit \(asset.symbol), which has \(asset.decimals) decimals"
+                        : "amount \(operation.amount) is not positive"))
+        }
+        if let earlier = decidedOperations[operation.key] {
+            return earlier == operation
+                ? .duplicate
+                : .rejected(Rejection(.conflict, "key \(operation.key) was used for another operation"))
+        }
+        if let recorded = books.operations[operation.key] {
+            guard
+                recorded.kind == operation.kind, recorded.account == operation.account,
+                recorded.asset == asset.number, recorded.amount == amount, recorded.order == operation.order
+            else {
+                return .rejected(Rejection(.conflict, "key \(operation.key) was used for another operation"))
+            }
+            guard recorded.batch == books.lostBatch else { return .duplicate }
+            decidedOperations[operation.key] = operation
+            return .settled
+        }
+        if let parking { return .rejected(parking) }
+        do {
+            try apply(operation, asset, amount, books)
+            decidedOperations[operation.key] = operation
+            return .settled
+        } catch {
+            balances.takeBack()
+            return .rejected(error)
+        }
+    }
+
+    private mutating func apply(
+        _ operation: Operation, _ asset: Asset, _ amount: Amount, _ books: Books
+    ) throws(Rejection) {
+        guard let account = books.accounts[operation.account] else {
+            unknownAccounts.insert(operation.account)
+            throw Rejection(.unknownAccount, "there is no account \(operation.account); a first deposit opens it")
+        }
+        guard account.status != .closed else {
+            judge(account, books)
+            throw Rejection(.unknownAccount, "account \(account.id) is closed")
+        }
+        if account.status == .frozen, operation.kind == .withdrawal || operation.kind == .reserve {
+            judge(account, books)
+            throw Rejection(.invalid, "account \(account.id) is frozen")
+        }
+        let index = balances.slot(BalanceKey(account: account.number, asset: asset.number), books)
+        if operation.kind == .withdrawal || operation.kind == .reserve,
+            let missing = balances.shortfall(amount, in: index)
+        {
+            throw Rejection(
+                .insufficientFunds,
+                "account \(account.id) has \(asset.text(balances.availableNow(index))) available, needs \(asset.text(amount)): "
+                    + "\(asset.text(missing)) missing")
+        }
+        do {
+            switch operation.kind {
+            case .deposit:
+                try balances.change(index, available: amount, frozen: .zero, .deposit, operation.key, nil)
+                try balances.change(
+                    balances.slot(BalanceKey(account: books.world, asset: asset.number), books),
+                    available: amount.negated, frozen: .zero, .deposit, operation.key, nil)
+            case .withdrawal:
+                try balances.change(index, available: amount.negated, frozen: .zero, .withdrawal, operation.key, nil)
+                try balances.change(
+                    balances.slot(BalanceKey(account: books.world, asset: asset.number), books),
+                    available: amount, frozen: .zero, .withdrawal, operation.key, nil)
+            case .reserve:
+                try hold(operation, account, asset, amount, books)
+                try balances.change(index, available: amount.negated, frozen: amount, .reserve, operation.key, nil)
+            case .release:
+                try release(operation, account, asset, amount, books)
+                try balances.change(index, available: amount, frozen: amount.negated, .release, operation.key, nil)
+            }
+        } catch let rejection as Rejection {
+            throw rejection
+        } catch { throw Rejection(.invalid, "the balance would have more than 38 digits") }
+        operations.append(
+            NewOperation(operation: operation, account: account.number, asset: asset.number, amount: amount))
+    }
+
+    private mutating func hold(
+        _ operation: Operation, _ account: Account, _ asset: Asset, _ amount: Amount, _ books: Books
+    ) throws {
+        guard let order = operation.order else { throw Rejection(.invalid, "a reserve names its order") }
+        var hold =
+            balances.hold(for: order, books)
+            ?? Hold(account: account.number, asset: asset.number, reserved: .zero, remaining: .zero)
+        guard hold.account == account.number, hold.asset == asset.number else {
+            throw Rejection(.conflict, "order \(order.order) holds money of another account or asset")
+        }
+        hold.reserved = try hold.reserved.adding(amount)
+        hold.remaining = try hold.remaining.adding(amount)
+        balances.setHold(hold, for: order)
+    }
+
+    private mutating func release(
+        _ operation: Operation, _ account: Account, _ asset: Asset, _ amount: Amount, _ books: Books
+    ) throws {
+        guard let order = operation.order else { throw Rejection(.invalid, "a release names its order") }
+        guard var hold = balances.hold(for: order, books), hold.account == account.number,
+            hold.asset == asset.number
+        else {
+            throw Rejection(.invalid, "account \(account.id) holds no \(asset.symbol) for order \(order.order)")
+        }
+        guard hold.remaining >= amount else {
+            throw Rejection(
+                .insufficientFunds,
+                "order \(order.order) has \(asset.text(hold.remaining)) left on hold, "
+                    + "less than the \(asset.text(amount)) to be released")
+        }
+        hold.remaining = hold.remaining.reduced(by: amount)
+        balances.setHold(hold, for: order)
+    }
+}
