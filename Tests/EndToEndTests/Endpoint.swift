@@ -4,8 +4,11 @@ import TradeFeed
 import TradeModel
 
 /// A place for one worker to listen at, and a sender to it.
-struct Endpoint {
+final class Endpoint: Sendable {
     let name = "ipc:///tmp/settle-test-\(UUID().uuidString.prefix(13)).sock"
+
+    /// A receiver that was killed leaves its socket behind.
+    deinit { unlink(String(name.dropFirst("ipc://".count))) }
 
     /// Pushes messages and waits until libzmq has handed them to the receiver's machine.
     func push(_ messages: [[UInt8]]) async throws {
