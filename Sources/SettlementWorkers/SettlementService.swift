@@ -47,6 +47,8 @@ public actor SettlementService {
     private static let interruptIntervalMilliseconds = 50
     private var isAborted = false
     private var unqueued: [SettlementItem] = []
+    /// Why the run ended by itself, if it did.
+    public private(set) var intakeFailure: String?
     private var intake: Task<Void, Never>?
     private var draining: Task<[SettlementItem], Never>?
 
@@ -196,8 +198,14 @@ public actor SettlementService {
             configuration.log.warning("intake ended", ["reason": "cancelled"])
         } catch {
             configuration.log.error("intake failed", ["reason": "\(error)"])
-            stop()
+            await fail("\(error)")
         }
+    }
+
+    /// A way in that is broken for good ends the process: whoever watches over it must see that.
+    private func fail(_ reason: String) {
+        intakeFailure = reason
+        stop()
     }
 
     /// Remembers what was received and found no place in the queue, so that it can be named.

@@ -52,5 +52,6 @@ struct RunWorker: Command {
             throw CommandFailure(
                 "the deadline came with \(leftovers.count) trades unsettled; they are named in the log")
         }
+        if let reason = await service.intakeFailure { throw CommandFailure("the intake failed: \(reason)") }
     }
 }
