@@ -8,8 +8,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 # Arguments of `settle up`, for example: make run ARGS='--for 30s'
 ARGS ?=
-# Which tests `make test` runs; all of them by default.
-FILTER ?=
+# Which tests `make test` runs, as a pattern; all of them by default.
 # Which tests `make tsan` runs: those of the concurrent parts.
 TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
 
@@ -25,8 +24,14 @@ run: packages toolchain ## Build for release and start everything on this machin
 	@swift build -c release -j $(JOBS) --product settle
 	@if [ -t 0 ]; then set -m; .build/release/settle up $(ARGS); else exec .build/release/settle up $(ARGS); fi
 
+# The tests of whole processes come second and alone: eight workers at once would starve tests that hold a moment open.
 test: packages toolchain ## Run all tests against PostgreSQL clusters of their own: make test FILTER=Wallet
-	@swift test -j $(JOBS) $(if $(FILTER),--filter '$(FILTER)')
+ifdef FILTER
+	@swift test -j $(JOBS) --filter '$(FILTER)'
+else
+	@swift test -j $(JOBS) --skip EndToEndTests
+	@swift test --skip-build --filter EndToEndTests
+endif
 
 build: packages toolchain ## Build for debugging
 	@swift build -j $(JOBS)

@@ -25,15 +25,24 @@ public final class TestDatabase: Sendable {
         self.connectionString = connectionString
     }
 
-    public func connect(_ limits: Limits = Limits()) throws -> PostgresConnection {
+    /// A slow machine is no failure: timeouts that a test does not ask for are long.
+    public static let patientLimits = {
+        var limits = Limits()
+        limits.connectTimeoutSeconds = 60
+        limits.lockTimeoutMilliseconds = 120_000
+        limits.statementTimeoutMilliseconds = 150_000
+        return limits
+    }()
+
+    public func connect(_ limits: Limits = patientLimits) throws -> PostgresConnection {
         try PostgresConnection(connectionString, limits: limits)
     }
 
-    public func wallet(_ limits: Limits = Limits()) -> Wallet {
+    public func wallet(_ limits: Limits = patientLimits) -> Wallet {
         Wallet(walletConfiguration(limits))
     }
 
-    public func walletConfiguration(_ limits: Limits = Limits()) -> WalletConfiguration {
+    public func walletConfiguration(_ limits: Limits = patientLimits) -> WalletConfiguration {
         WalletConfiguration(connectionString: connectionString, limits: limits, actor: "test") {
             Array("{\"id\":\"\($0.id)\"}".utf8)
         }

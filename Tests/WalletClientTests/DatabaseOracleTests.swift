@@ -51,7 +51,7 @@ private struct DatabaseRun {
                         symbol, priceDecimals: market.priceDecimals, tick: nil, lot: nil, fees: market.fees)
                 ])
         }
-        var limits = Limits()
+        var limits = TestDatabase.patientLimits
         limits.deferralMilliseconds = 0
         limits.cachedBalancesMax = 12
         // The reference has one account for the outside world, which amounts of 38 digits can fill; two wallets have two.

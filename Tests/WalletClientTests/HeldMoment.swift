@@ -17,7 +17,7 @@ extension TestDatabase {
     func until(_ condition: String) async throws {
         let connection = try connect()
         let clock = ContinuousClock()
-        let end = clock.now.advanced(by: .seconds(20))
+        let end = clock.now.advanced(by: .seconds(100))
         while clock.now < end {
             if try connection.query(Statement("until", condition)).bool(0, 0) { return }
             try await Task.sleep(for: .milliseconds(2))

@@ -94,7 +94,7 @@ import TradeModel
 
     @Test(arguments: [("lock", "55P03"), ("statement", "57014")])
     func `a timeout writes nothing and asks to be tried again`(kind: String, sqlState: String) async throws {
-        var limits = Limits()
+        var limits = TestDatabase.patientLimits
         if kind == "lock" { limits.lockTimeoutMilliseconds = 50 } else { limits.statementTimeoutMilliseconds = 300 }
         let wallet = database.wallet(limits)
         try await fund(wallet)
