@@ -132,7 +132,7 @@ struct CompletionCommand<Globals: GlobalOptions>: Command {
                 """)
     }
 
-    @Argument("SHELL", help: "The shell: bash, zsh or fish.") var shell: Shell
+    @Argument("SHELL", help: "Whose script.") var shell: Shell
 
     func run(_ context: Context<Globals>) async throws {
         let program = context.commandPath.split(separator: " ")[0]

@@ -119,7 +119,9 @@ struct HelpText {
         text += "\nExamples:\n"
         for (index, example) in examples.enumerated() {
             if index > 0 { text += "\n" }
-            for line in example.explanation.wrapped(toColumns: columns - 2) { text += "  \(line)\n" }
+            if !example.explanation.isEmpty {
+                for line in example.explanation.wrapped(toColumns: columns - 2) { text += "  \(line)\n" }
+            }
             // Not wrapped: it is there to be copied.
             text += "    \(example.line)\n"
         }

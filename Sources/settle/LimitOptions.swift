@@ -3,17 +3,33 @@ import ServiceKit
 
 /// The limits of a worker that are worth a flag; all of them have an environment variable.
 struct LimitOptions: ParameterGroup {
-    @Option("--concurrency", "N", help: "How many batches may be in work at once. [SETTLE_WORKER_COUNT]")
+    @Option(
+        "--concurrency", "N",
+        help: "How many batches may be in work at once. \(Self.facts("\(Limits().workerCount)", "workerCount"))")
     var concurrency: Int?
-    @Option("--connections", "N", help: "How many connections settle; one for each core. [SETTLE_CONNECTION_COUNT]")
+    @Option(
+        "--connections", "N",
+        help: "How many connections settle. \(Self.facts("one for each core", "connectionCount"))")
     var connections: Int?
-    @Option("--queue-size", "N", help: "How many trades wait in memory. [SETTLE_QUEUE_CAPACITY]")
+    @Option(
+        "--queue-size", "N",
+        help: "How many trades wait in memory at most. \(Self.facts("\(Limits().queueCapacity)", "queueCapacity"))")
     var queueSize: Int?
-    @Option("--batch", "N", help: "How many trades one transaction takes at most. [SETTLE_BATCH_SIZE_MAX]")
+    @Option(
+        "--batch", "N",
+        help: "How many trades one transaction takes at most. \(Self.facts("\(Limits().batchSizeMax)", "batchSizeMax"))"
+    )
     var batch: Int?
     @Option(
-        "--shutdown-timeout", "TIME", help: "How long a stop may take to drain. [SETTLE_SHUTDOWN_TIMEOUT_SECONDS]")
+        "--shutdown-timeout", "TIME",
+        help: "How long a stop may take to drain. "
+            + Self.facts("\(Limits().shutdownTimeoutSeconds)s", "shutdownTimeoutSeconds"))
     var shutdownTimeout: Duration?
+
+    /// As help shows a default and a variable. Neither is declared: `Limits` reads the variables, all at once.
+    private static func facts(_ value: String, _ limit: String) -> String {
+        "(default: \(value); environment: \(Limits.variable(of: limit)))"
+    }
 
     func validate() throws {
         for (flag, limit, value) in [

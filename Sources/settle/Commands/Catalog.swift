@@ -73,11 +73,13 @@ struct AddMarket: Command {
         examples: [Example("settle market add BTC/USDT --tick 0.01", "Bitcoin, priced in cents of USDT.")])
 
     @Argument("MARKET", help: "Base and quote asset.") var symbol: MarketSymbol
-    @Option("--tick", "AMOUNT", help: "The step between prices, for engines.") var tick: DecimalNumber?
-    @Option("--lot", "AMOUNT", help: "The step between quantities, for engines.") var lot: DecimalNumber?
+    @Option("--tick", "AMOUNT", help: "The step between prices: for engines to read, no trade is held to it.")
+    var tick: DecimalNumber?
+    @Option("--lot", "AMOUNT", help: "The step between quantities, likewise.") var lot: DecimalNumber?
     @Option("--fees", help: "Which side pays its fee in what.", default: .received) var fees: FeeRule
     @Option(
-        "--price-decimals", "N", help: "How many decimals a price may have; as many as the quote asset or the tick.")
+        "--price-decimals", "N",
+        help: "How many decimals a price may have. (default: as the quote asset, or the tick if finer)")
     var priceDecimals: Int?
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 

@@ -6,7 +6,7 @@ import WalletClient
 
 /// What `deposit` and `withdraw` have in common: one operation from the arguments, or many from a file.
 struct OperationArguments: ParameterGroup {
-    @Option("--id", "KEY", help: "What makes it this one and no other; repeating it has no effect.")
+    @Option("--id", "KEY", help: "A name of your choosing for it; the same again has no effect.")
     var key: Identifier?
     @Option("--file", "FILE", help: "Read many from NDJSON, a line each; '-' is standard input.") var file: String?
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
@@ -20,14 +20,14 @@ private let operationFileHelp = """
 struct Deposit: Command {
     static let info = CommandInfo(
         "deposit", summary: "Bring money in for an account; the first deposit opens it.",
-        discussion: operationFileHelp, usage: ["ACCOUNT AMOUNT ASSET --id KEY", "--file FILE"],
+        discussion: operationFileHelp, usage: ["ACCOUNT AMOUNT ASSET --id KEY [options]", "--file FILE [options]"],
         examples: [
             Example("settle deposit 1001 250.00 USDT --id dep-1", "250 USDT for account 1001."),
             Example("settle deposit --file deposits.ndjson", "Many at once."),
         ])
 
     @Argument("ACCOUNT", help: "Whose.") var account: Identifier?
-    @Argument("AMOUNT", help: "How much, in whole units.") var amount: DecimalNumber?
+    @Argument("AMOUNT", help: "How much, such as 250.00.") var amount: DecimalNumber?
     @Argument("ASSET", help: "Of what.") var asset: AssetSymbol?
     @OptionGroup("Operation") var arguments: OperationArguments
 
@@ -39,11 +39,11 @@ struct Deposit: Command {
 struct Withdraw: Command {
     static let info = CommandInfo(
         "withdraw", summary: "Take money out of an account.",
-        discussion: operationFileHelp, usage: ["ACCOUNT AMOUNT ASSET --id KEY", "--file FILE"],
+        discussion: operationFileHelp, usage: ["ACCOUNT AMOUNT ASSET --id KEY [options]", "--file FILE [options]"],
         examples: [Example("settle withdraw 1001 50.00 USDT --id wd-1", "50 USDT from account 1001.")])
 
     @Argument("ACCOUNT", help: "Whose.") var account: Identifier?
-    @Argument("AMOUNT", help: "How much, in whole units.") var amount: DecimalNumber?
+    @Argument("AMOUNT", help: "How much, such as 250.00.") var amount: DecimalNumber?
     @Argument("ASSET", help: "Of what.") var asset: AssetSymbol?
     @OptionGroup("Operation") var arguments: OperationArguments
 

@@ -7,8 +7,9 @@ struct LetterFilterOptions: ParameterGroup {
     @Option("--class", help: "Only those parked for this kind of reason.") var failureClass: FailureClass?
     @Option("--market", help: "Only this market's.") var market: MarketSymbol?
     @Option("--account", "ACCOUNT", help: "Only those whose buyer or seller this is.") var account: Identifier?
-    @Option("--since", "TIME", help: "Only those parked from then on.") var since: Timestamp?
-    @Option("--until", "TIME", help: "Only those parked before then.") var until: Timestamp?
+    @Option("--since", "TIME", help: "Only those parked from then on: 2026-01-02, 2026-01-02T03:04:05Z, or 30m ago.")
+    var since: Timestamp?
+    @Option("--until", "TIME", help: "Only those parked before then, written likewise.") var until: Timestamp?
 
     var isEmpty: Bool {
         failureClass == nil && market == nil && account == nil && since == nil && until == nil

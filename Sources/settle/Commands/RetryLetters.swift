@@ -13,7 +13,7 @@ struct RetryLetters: Command {
             Each letter's trade waits again as PENDING; a running worker settles it, or, where none runs, this command. \
             What fails again is parked again, with its history. Repeating the command is safe.
             """,
-        usage: ["ID...", "--all | FILTER"],
+        usage: ["ID... [options]", "FILTERS [options]", "--all [options]"],
         examples: [
             Example("settle dlq retry 17 18", "Two letters."),
             Example("settle dlq retry --class insufficient_funds --dry-run", "What would become of them now."),

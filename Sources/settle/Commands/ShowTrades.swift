@@ -46,9 +46,10 @@ struct ListTrades: Command {
 
     @Option("--status", help: "Only PENDING, SETTLED or FAILED ones.") var status: TradeStatus?
     @Option("--market", help: "Only this market's.") var market: MarketSymbol?
-    @Option("--since", "TIME", help: "Only those received from then on.") var since: Timestamp?
+    @Option("--since", "TIME", help: "Only those received from then on: 2026-01-02, 2026-01-02T03:04:05Z, or 30m ago.")
+    var since: Timestamp?
     @Option("--limit", "N", help: "How many at most.", default: 50) var limit: Int
-    @Option("--after", "CURSOR", help: "Go on behind this one.", default: 0) var after: Int64
+    @Option("--after", "CURSOR", help: "Go on behind the page that ended with this.", default: 0) var after: Int64
 
     func validate() throws {
         guard (1...100_000).contains(limit) else { throw UsageError("'--limit' is from 1 to 100000, not \(limit)") }

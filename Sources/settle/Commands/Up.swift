@@ -115,12 +115,14 @@ struct Up: Command {
                 "settled \(totals.settled.grouped) trades, parked \(totals.parked.grouped), left \(left)")
             try context.output.line(report.summary)
             guard open > 0 else { return }
+            // As it was called: `make run` puts nothing on the path.
+            let program = CommandLine.arguments[0]
             try context.output.line("")
             try context.output.line("\(open.grouped) dead letters are open. Try next:")
-            try context.output.line("  settle dlq list")
+            try context.output.line("  \(program) dlq list")
             try context.output.line(
-                "  settle deposit \(SimulatedMarket.poorAccount) 1000000 USDT --id rescue-\(open)")
-            try context.output.line("  settle dlq retry --all --yes")
+                "  \(program) deposit \(SimulatedMarket.poorAccount) 1000000 USDT --id rescue-\(open)")
+            try context.output.line("  \(program) dlq retry --all --yes")
         }
         try context.output.flush()
         guard report.isClean else { throw CommandFailure("the books do not balance", exit: .mismatch) }
