@@ -252,7 +252,6 @@ create table dead_letter_attempts (
     actor     text not null,
     class     text,
     message   text not null,
-    sqlstate  text,
     primary key (letter_no, number)
 );
 

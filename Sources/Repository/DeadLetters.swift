@@ -9,7 +9,6 @@ public struct NewLetter: Sendable {
     /// The bytes whose hash says whether two letters are the same thing.
     public var content: [UInt8]
     public var rejection: Rejection
-    public var sqlState: String?
     public var attempts: Int
     public var isStored: Bool
     public var market: String?
@@ -22,13 +21,12 @@ public struct NewLetter: Sendable {
     public var payload: [UInt8]
 
     public init(
-        content: [UInt8], rejection: Rejection, sqlState: String? = nil, attempts: Int, isStored: Bool,
+        content: [UInt8], rejection: Rejection, attempts: Int, isStored: Bool,
         market: String? = nil, tradeID: String? = nil, buyer: String? = nil, seller: String? = nil,
         stream: String? = nil, sequence: Int64? = nil, source: String, payload: [UInt8]
     ) {
         self.content = content
         self.rejection = rejection
-        self.sqlState = sqlState
         self.attempts = attempts
         self.isStored = isStored
         self.market = market
@@ -70,7 +68,6 @@ public struct LetterEvent: Sendable {
     public let actor: String
     public let failureClass: String?
     public let message: String
-    public let sqlState: String?
 }
 
 /// Which letters are meant. All conditions that are given must hold.
@@ -105,7 +102,7 @@ public enum DeadLetterStore {
         with parked as (
             insert into dead_letters as l (fingerprint, class, message, attempts, stored, market, trade_id, buyer_id,
                                            seller_id, stream, stream_seq, source, payload, batch_no)
-            select sha256(f), c, m, a, s, market, trade_id, buyer_id, seller_id, stream, stream_seq, source, payload, $15
+            select sha256(f), c, m, a, s, market, trade_id, buyer_id, seller_id, stream, stream_seq, source, payload, $14
               from (select unnest($1) as f, unnest($2) as c, unnest($3) as m, unnest($4) as a, unnest($5) as s,
                            unnest($6) as market, unnest($7) as trade_id, unnest($8) as buyer_id,
                            unnest($9) as seller_id, unnest($10) as stream, unnest($11) as stream_seq,
@@ -116,13 +113,12 @@ public enum DeadLetterStore {
                    attempts = l.attempts + excluded.attempts, stored = excluded.stored,
                    batch_no = excluded.batch_no, changed_at = now()
              where l.status = 'retried' or (excluded.stored and not l.stored)
-            returning letter_no, fingerprint, class, message)
-        insert into dead_letter_attempts (letter_no, number, action, actor, class, message, sqlstate)
+            returning letter_no, class, message)
+        insert into dead_letter_attempts (letter_no, number, action, actor, class, message)
         select p.letter_no,
                1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = p.letter_no),
-               'parked', $16, p.class, p.message, states.sqlstate
+               'parked', $15, p.class, p.message
           from parked p
-          join (select sha256(unnest($1)) as fingerprint, unnest($14) as sqlstate) states using (fingerprint)
         """)
 
     public static func park(_ letters: [NewLetter], batch: BatchNumber, actor: String) -> Request {
@@ -136,7 +132,7 @@ public enum DeadLetterStore {
                 .texts(letters) { $0.buyer }, .texts(letters) { $0.seller },
                 .texts(letters) { $0.stream }, .int8s(letters) { $0.sequence },
                 .texts(letters) { $0.source }, .byteArrays(letters) { $0.payload },
-                .texts(letters) { $0.sqlState }, .int8(batch), .text(actor),
+                .int8(batch), .text(actor),
             ])
     }
 
@@ -198,7 +194,7 @@ public enum DeadLetterStore {
     static let eventsStatement = Statement(
         "dead_letter_attempts_read",
         """
-        select number, at, action, actor, class, message, sqlstate
+        select number, at, action, actor, class, message
           from dead_letter_attempts where letter_no = $1 order by number
         """)
 
@@ -211,7 +207,7 @@ public enum DeadLetterStore {
             LetterEvent(
                 number: Int(rows.int32(row, 0)), at: rows.timestamp(row, 1), action: rows.string(row, 2),
                 actor: rows.string(row, 3), failureClass: rows.optional(row, 4, rows.string),
-                message: rows.string(row, 5), sqlState: rows.optional(row, 6, rows.string))
+                message: rows.string(row, 5))
         }
     }
 

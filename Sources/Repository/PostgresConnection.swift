@@ -32,7 +32,7 @@ public final class PostgresConnection {
         PQsetnonblocking(handle, 1)
         try script(
             """
-            set timezone = 'UTC'; set jit = off;
+            set timezone = 'UTC'; set jit = off; set default_transaction_isolation = 'read committed';
             set statement_timeout = \(limits.statementTimeoutMilliseconds);
             set lock_timeout = \(limits.lockTimeoutMilliseconds);
             set idle_in_transaction_session_timeout = 60000;

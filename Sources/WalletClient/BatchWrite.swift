@@ -160,8 +160,7 @@ private struct SortedItems {
                 continue
             }
             guard case .rejected(let rejection) = outcome else { continue }
-            let letter = item.letter(
-                rejection, sqlState: parking?.sqlState, attempts: attempts, isStored: isStored, configuration)
+            let letter = item.letter(rejection, attempts: attempts, isStored: isStored, configuration)
             if contents.insert(letter.content).inserted { letters.append(letter) }
         }
         finished.sort { $0.key < $1.key }
@@ -190,13 +189,13 @@ extension FailureClass {
 
 extension SettlementItem {
     fileprivate func letter(
-        _ rejection: Rejection, sqlState: String?, attempts: Int, isStored: Bool, _ configuration: WalletConfiguration
+        _ rejection: Rejection, attempts: Int, isStored: Bool, _ configuration: WalletConfiguration
     ) -> NewLetter {
         let source = if case .message(let name) = origin { name } else { "trades" }
         switch subject {
         case .trade(let trade):
             return NewLetter(
-                content: trade.contentBytes, rejection: rejection, sqlState: sqlState, attempts: attempts,
+                content: trade.contentBytes, rejection: rejection, attempts: attempts,
                 isStored: isStored, market: trade.market.text, tradeID: trade.id.text, buyer: trade.buyer.text,
                 seller: trade.seller.text, stream: trade.stream?.text, sequence: trade.sequence, source: source,
                 payload: payload.isEmpty ? configuration.render(trade) : payload)
@@ -204,8 +203,8 @@ extension SettlementItem {
             let name = [refused.market, refused.tradeID].map { $0 ?? "" }.joined(separator: "\u{1f}")
             return NewLetter(
                 content: payload.isEmpty ? Array("unreadable\u{1f}\(name)".utf8) : payload,
-                rejection: Rejection(rejection.failureClass, storable(rejection.message)), sqlState: sqlState,
-                attempts: attempts, isStored: isStored, market: refused.market.map { storable($0) },
+                rejection: Rejection(rejection.failureClass, storable(rejection.message)), attempts: attempts,
+                isStored: isStored, market: refused.market.map { storable($0) },
                 tradeID: refused.tradeID.map { storable($0) }, source: source, payload: payload)
         case .operation:
             preconditionFailure("operations are refused to whoever asked, not parked")

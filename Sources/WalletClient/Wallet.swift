@@ -63,7 +63,7 @@ public actor Wallet {
     public func park(_ item: SettlementItem, because rejection: Rejection, attempts: Int) throws(WalletError)
         -> Outcome
     {
-        var parking = Parking(rejection: rejection, sqlState: nil, attempts: attempts)
+        var parking = Parking(rejection: rejection, attempts: attempts)
         do {
             return try park(item, parking)
         } catch .reject(let fault) {

@@ -87,6 +87,7 @@ final class WalletSession {
         books.ignoresClaims = !lookingAtClaims
         defer { books.ignoresClaims = false }
         do {
+            try readCatalog(for: batch)
             try readWhatIsMissing(for: batch, lostBatch: nil, looksAtClaims: true)
             let opened = batch.compactMap(\.operation)
                 .filter { $0.kind == .deposit && books.accounts[$0.account] == nil }
@@ -105,6 +106,7 @@ final class WalletSession {
     }
 
     private func prepare(_ batch: [SettlementItem], lostBatch: BatchNumber?, parking: Parking?) throws {
+        try readCatalog(for: batch)
         try openAccounts(of: batch)
         try readWhatIsMissing(
             for: batch, lostBatch: lostBatch, looksAtClaims: lostBatch != nil || looksFirst || parking != nil)
@@ -126,15 +128,10 @@ final class WalletSession {
             books.accounts.removeAll(keepingCapacity: true)
         }
 
-        if namesUnknownAssetOrMarket(batch) { books.catalog = try CatalogStore.read(connection) }
-        if looksAtClaims {
-            try readClaims(of: batch)
-        } else {
-            try readTrades(batch.compactMap(\.trade?.key).filter { recent.mayContain($0) })
-        }
-        try readAccounts(batch.flatMap(\.accounts).filter { books.accounts[$0] == nil })
-        try readHolds(of: batch)
-        try readBalances(balanceKeys(of: batch).filter { books.balances[$0] == nil })
+        let trades =
+            looksAtClaims ? claims(of: batch) : trades(batch.compactMap(\.trade?.key).filter { recent.mayContain($0) })
+        try read(trades + accounts(batch.flatMap(\.accounts).filter { books.accounts[$0] == nil }) + holds(of: batch))
+        try read(balances(balanceKeys(of: batch).filter { books.balances[$0] == nil }))
     }
 
     /// Plans until nothing is rejected for a reason that was only remembered.
@@ -148,22 +145,18 @@ final class WalletSession {
             if isFresh, books.claimsAreKnown || !plan.hasRejections { return plan }
             if isFresh {
                 // What is rejected may have been carried out long ago, and lack the money just for that.
-                try readClaims(of: batch)
+                try read(claims(of: batch))
                 continue
             }
-            try readAccounts(Array(plan.staleAccounts))
             books.freshAccounts.formUnion(plan.staleAccounts)
+            books.fresh.formUnion(plan.balances.stale)
             // Older trades first, balances after: whatever has stopped waiting by then shows in the balances. Holds
             // then: money that goes into one meanwhile is counted twice, which the write's conditions find out. Claims
             // last: whoever took the money away has claimed before.
-            let waiting = TradeStore.oldestWaiting(
-                of: plan.shortOfFunds, except: batch.compactMap(\.receivedSequence))
-            let answers = try connection.pipeline([waiting, BalanceStore.read(plan.balances.stale)])
-            books.oldestWaiting.merge(TradeStore.decodeOldestWaiting(answers[0])) { _, new in new }
-            take(answers[1], for: plan.balances.stale)
-            books.fresh.formUnion(plan.balances.stale)
-            try readHolds(of: batch)
-            try readClaims(of: batch)
+            let waiting = oldestWaiting(of: plan.shortOfFunds, outside: batch)
+            try read(
+                accounts(plan.staleAccounts) + waiting + balances(plan.balances.stale) + holds(of: batch)
+                    + claims(of: batch))
         }
     }
 
@@ -237,49 +230,94 @@ final class WalletSession {
 
     // MARK: Reading
 
-    private func readAnew(_ plan: SettlementPlan, _ batch: [SettlementItem]) throws {
-        try readClaims(of: batch)
-        try readAccounts(batch.flatMap(\.accounts))
-        try readHolds(of: batch)
+    /// One question, and what its answer is taken for.
+    private struct Look {
+        let request: Request
+        let take: (Rows) -> Void
+    }
+
+    /// Asks all at once; the database answers in the order given, each from what is committed by then.
+    private func read(_ looks: [Look]) throws(DatabaseError) {
+        guard !looks.isEmpty else { return }
+        for (look, rows) in zip(looks, try connection.pipeline(looks.map(\.request))) { look.take(rows) }
+    }
+
+    private func readAnew(_ plan: SettlementPlan, _ batch: [SettlementItem]) throws(DatabaseError) {
         let keys = Set(plan.balances.slots.map(\.key)).union(balanceKeys(of: batch))
-        try readBalances(Array(keys))
+        try read(claims(of: batch) + accounts(batch.flatMap(\.accounts)) + holds(of: batch) + balances(keys))
     }
 
-    private func readClaims(of batch: [SettlementItem]) throws {
+    private func readCatalog(for batch: [SettlementItem]) throws(DatabaseError) {
+        if namesUnknownAssetOrMarket(batch) { books.catalog = try CatalogStore.read(connection) }
+    }
+
+    private func claims(of batch: [SettlementItem]) -> [Look] {
         books.trades.removeAll(keepingCapacity: true)
-        guard !books.ignoresClaims else {
-            books.claimsAreKnown = true
-            return
-        }
-        try readTrades(batch.compactMap(\.tradeKey))
         books.claimsAreKnown = true
+        guard !books.ignoresClaims else { return [] }
         let operations = batch.compactMap(\.operation?.key)
-        if !operations.isEmpty {
-            for found in OperationStore.decode(try connection.pipeline([OperationStore.read(operations)])[0]) {
-                books.operations[found.key] = found
+        guard !operations.isEmpty else { return trades(batch.compactMap(\.tradeKey)) }
+        return trades(batch.compactMap(\.tradeKey)) + [
+            Look(request: OperationStore.read(operations)) { [self] rows in
+                for found in OperationStore.decode(rows) { books.operations[found.key] = found }
             }
-        }
+        ]
     }
 
-    private func readTrades(_ keys: [TradeKey]) throws {
-        guard !keys.isEmpty else { return }
-        for found in TradeStore.decode(try connection.pipeline([TradeStore.read(keys)])[0]) {
-            books.trades[found.key] = found
-        }
+    private func trades(_ keys: [TradeKey]) -> [Look] {
+        guard !keys.isEmpty else { return [] }
+        return [
+            Look(request: TradeStore.read(keys)) { [self] rows in
+                for found in TradeStore.decode(rows) { books.trades[found.key] = found }
+            }
+        ]
     }
 
-    private func readAccounts(_ ids: [Identifier]) throws {
-        guard !ids.isEmpty else { return }
+    private func accounts(_ ids: some Collection<Identifier>) -> [Look] {
+        guard !ids.isEmpty else { return [] }
         let wanted = Set(ids)
-        for id in wanted { books.accounts[id] = nil }
-        for account in AccountStore.decode(try connection.pipeline([AccountStore.find(wanted)])[0]) {
-            books.accounts[account.id] = account
-        }
+        return [
+            Look(request: AccountStore.find(wanted)) { [self] rows in
+                for id in wanted { books.accounts[id] = nil }
+                for account in AccountStore.decode(rows) { books.accounts[account.id] = account }
+            }
+        ]
+    }
+
+    private func oldestWaiting(of accounts: Set<Identifier>, outside batch: [SettlementItem]) -> [Look] {
+        guard !accounts.isEmpty else { return [] }
+        return [
+            Look(request: TradeStore.oldestWaiting(of: accounts, except: batch.compactMap(\.receivedSequence))) {
+                [self] rows in
+                books.oldestWaiting.merge(TradeStore.decodeOldestWaiting(rows)) { _, new in new }
+            }
+        ]
+    }
+
+    private func holds(of batch: [SettlementItem]) -> [Look] {
+        let orders = Set(batch.flatMap(\.orders))
+        guard !orders.isEmpty else { return [] }
+        return [
+            Look(request: HoldStore.read(orders)) { [self] rows in
+                books.holds.removeAll(keepingCapacity: true)
+                for (key, hold) in HoldStore.decode(rows) { books.holds[key] = hold }
+            }
+        ]
+    }
+
+    private func balances(_ keys: some Collection<BalanceKey>) -> [Look] {
+        guard !keys.isEmpty else { return [] }
+        return [
+            Look(request: BalanceStore.read(keys)) { [self] rows in
+                // That there is none is worth remembering too: the house has no balance where no fee was ever paid.
+                for key in keys { books.balances[key] = books.noBalance(key) }
+                for (key, balance) in BalanceStore.decode(rows) { books.balances[key] = balance }
+            }
+        ]
     }
 
     /// The account of a deposit is opened before the batch is planned; empty, it changes nothing.
-    private func openAccounts(of batch: [SettlementItem]) throws {
-        if namesUnknownAssetOrMarket(batch) { books.catalog = try CatalogStore.read(connection) }
+    private func openAccounts(of batch: [SettlementItem]) throws(DatabaseError) {
         let wanted = Set(
             batch.compactMap(\.operation)
                 .filter { deposit in
@@ -291,26 +329,6 @@ final class WalletSession {
                 .map(\.account))
         guard !wanted.isEmpty else { return }
         _ = try connection.pipeline([AccountStore.open(wanted)])
-    }
-
-    private func readHolds(of batch: [SettlementItem]) throws {
-        let orders = Set(batch.flatMap(\.orders))
-        guard !orders.isEmpty else { return }
-        books.holds.removeAll(keepingCapacity: true)
-        for (key, hold) in HoldStore.decode(try connection.pipeline([HoldStore.read(orders)])[0]) {
-            books.holds[key] = hold
-        }
-    }
-
-    private func readBalances(_ keys: [BalanceKey]) throws {
-        guard !keys.isEmpty else { return }
-        take(try connection.pipeline([BalanceStore.read(keys)])[0], for: keys)
-    }
-
-    private func take(_ rows: Rows, for keys: some Collection<BalanceKey>) {
-        // That there is none is worth remembering too: the house has no balance where no fee was ever paid.
-        for key in keys { books.balances[key] = books.noBalance(key) }
-        for (key, balance) in BalanceStore.decode(rows) { books.balances[key] = balance }
     }
 
     private func balanceKeys(of batch: [SettlementItem]) -> Set<BalanceKey> {
@@ -352,7 +370,6 @@ final class WalletSession {
 /// Why items are parked without being tried, and how often they were.
 struct Parking {
     let rejection: Rejection
-    let sqlState: String?
     let attempts: Int
     /// Whether a trade's id is claimed in `trades`, as is usual.
     var isStored = true

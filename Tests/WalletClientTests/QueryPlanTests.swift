@@ -85,5 +85,9 @@ import TradeModel
             let plan = try plan(look, on: connection)
             #expect(plan.contains("Index") && !plan.contains("Seq Scan"), "\(look.statement.name): \(plan)")
         }
+
+        // Without hash joins, two lists are compared each with each: what parks a batch must not join any.
+        let park = try plan(DeadLetterStore.park([], batch: 1, actor: "test"), on: connection)
+        #expect(!park.contains("Join"), "\(park)")
     }
 }

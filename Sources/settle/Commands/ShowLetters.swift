@@ -70,9 +70,8 @@ struct ShowLetter: Command {
             try output.line("payload  \(letter.payloadText.printable)")
             try output.line("history")
             for event in events {
-                let state = event.sqlState.map { " (SQLSTATE \($0))" } ?? ""
                 try output.line(
-                    "  \(event.at)  \(event.action) by \(event.actor.printable): \(event.message.printable)\(state)")
+                    "  \(event.at)  \(event.action) by \(event.actor.printable): \(event.message.printable)")
             }
         }
     }
@@ -94,7 +93,7 @@ extension LetterEvent {
     fileprivate var json: JSONValue {
         [
             "number": .integer(number), "at": .time(at), "action": .string(action), "actor": .string(actor),
-            "class": .string(failureClass), "message": .string(message), "sqlstate": .string(sqlState),
+            "class": .string(failureClass), "message": .string(message),
         ]
     }
 }
