@@ -187,7 +187,8 @@ public struct Migrator {
     }
 
     private func locked<Value>(_ body: () throws -> Value) throws -> Value {
-        try connection.script("set statement_timeout = 0; set lock_timeout = 0; select pg_advisory_lock(7400)")
+        try connection.liftStatementTimeout()
+        try connection.script("set lock_timeout = 0; select pg_advisory_lock(7400)")
         defer { _ = try? connection.query(Self.unlockStatement) }
         return try body()
     }

@@ -8,7 +8,7 @@ public final class PostgresConnection {
     private let handle: OpaquePointer
     private var prepared: Set<String> = []
     /// How long an answer may take before the connection counts as lost. The server's own timeouts are shorter.
-    private let answerTimeoutMilliseconds: Int
+    private var answerTimeoutMilliseconds: Int
 
     /// - Parameter connectionString: libpq's, as a URL or keywords; empty means libpq's environment variables.
     public init(_ connectionString: String, limits: Limits = Limits(), applicationName: String = "settle")
@@ -41,6 +41,13 @@ public final class PostgresConnection {
 
     deinit {
         PQfinish(handle)
+    }
+
+    /// From here on no statement takes too long: for what goes through all of the tables.
+    public func liftStatementTimeout() throws(DatabaseError) {
+        try script("set statement_timeout = 0")
+        // As poll has it: without end.
+        answerTimeoutMilliseconds = -1
     }
 
     /// What stops a statement that this connection waits for.

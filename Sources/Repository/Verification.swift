@@ -22,7 +22,8 @@ public struct Verification: Sendable {
 
     /// Checks everything in one snapshot of the database, so that settlement may go on meanwhile.
     public static func run(on connection: PostgresConnection) throws(DatabaseError) -> Report {
-        try connection.script("set statement_timeout = 0; set work_mem = '64MB'")
+        try connection.liftStatementTimeout()
+        try connection.script("set work_mem = '64MB'")
         return try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in
             var report = Report()
             for check in checks {
