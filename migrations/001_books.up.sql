@@ -111,6 +111,23 @@ end $$;
 create trigger settled_is_final before update or delete on trades
     for each row when (old.status = 'SETTLED') execute function trade_is_final();
 
+-- Nor does what a trade says change while it waits: a worker may have read it already.
+create function trade_keeps_content() returns trigger language plpgsql as $$
+begin
+    raise exception 'trade %:% waits to be settled and cannot be changed; delete it and insert it anew',
+        old.market, old.trade_id using errcode = 'integrity_constraint_violation';
+end $$;
+
+create trigger waiting_keeps_content before update on trades
+    for each row when (
+        old.status = 'PENDING'
+        and (old.market, old.trade_id, old.price, old.quantity, old.buyer_id, old.seller_id, old.buyer_fee,
+             old.seller_fee, old.buy_order_id, old.sell_order_id, old.stream)
+            is distinct from
+            (new.market, new.trade_id, new.price, new.quantity, new.buyer_id, new.seller_id, new.buyer_fee,
+             new.seller_fee, new.buy_order_id, new.sell_order_id, new.stream))
+    execute function trade_keeps_content();
+
 create function trades_stay() returns trigger language plpgsql as $$
 begin
     raise exception 'settled trades are never removed' using errcode = 'integrity_constraint_violation';

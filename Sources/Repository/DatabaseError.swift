@@ -32,8 +32,6 @@ public struct DatabaseError: Error, Sendable, Hashable, CustomStringConvertible 
     }
 
     public static let uniqueViolation = "23505"
-    public static let serializationFailure = "40001"
-    public static let deadlockDetected = "40P01"
     public static let lockNotAvailable = "55P03"
     public static let queryCanceled = "57014"
 }

@@ -28,6 +28,12 @@ public final class PostgresConnection {
         guard let opened else { throw DatabaseError(message: "out of memory") }
         handle = opened
         guard PQstatus(handle) == CONNECTION_OK else { throw refusal() }
+        if let encoding = PQparameterStatus(handle, "server_encoding").map({ String(cString: $0) }), encoding != "UTF8"
+        {
+            throw DatabaseError(
+                sqlState: "0A000",
+                message: "the database stores text as \(encoding); settle needs one with encoding UTF8")
+        }
         PQsetNoticeProcessor(handle, { _, _ in }, nil)
         PQsetnonblocking(handle, 1)
         try script(

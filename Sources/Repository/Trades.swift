@@ -184,7 +184,8 @@ public enum TradeStore {
 
     // MARK: Rows that wait
 
-    /// Claims are marks that commit at once; whoever settles a row asks again whether it is still PENDING.
+    /// Claims are marks that commit at once; whoever settles a row asks again whether it is still PENDING. A heartbeat
+    /// far in the future is that of a worker that died before the clock was put back.
     static let claimStatement = Statement(
         "trades_claim",
         """
@@ -193,7 +194,7 @@ public enum TradeStore {
              where status = 'PENDING' and (not_before is null or not_before <= clock_timestamp())
                and (claimed_by is null or not exists (
                     select from workers w where w.worker_no = claimed_by
-                       and w.heartbeat_at > clock_timestamp() - $3 * interval '1 millisecond'))
+                       and abs(extract(epoch from clock_timestamp() - w.heartbeat_at)) * 1000 < $3))
              order by received_seq limit $2 for update skip locked),
         claimed as (
             update trades t set claimed_by = $1 from free
@@ -242,7 +243,7 @@ public enum TradeStore {
         """
         update trades t
            set status = c.status::trade_status, batch_no = $5, claimed_by = null, not_before = null,
-               attempts = t.attempts + c.attempts, settled_at = case c.status when 'SETTLED' then now() end
+               attempts = least(t.attempts::bigint + c.attempts, 2147483647), settled_at = case c.status when 'SETTLED' then now() end
           from (select unnest($1) as market, unnest($2) as trade_id, unnest($3) as status,
                        unnest($4) as attempts) c
          where t.market = c.market and t.trade_id = c.trade_id and t.status::text = 'PENDING'

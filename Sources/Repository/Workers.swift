@@ -56,7 +56,7 @@ public enum WorkerStore {
 
     static let livingStatement = Statement(
         "workers_living",
-        "select count(*) from workers where heartbeat_at > clock_timestamp() - $1 * interval '1 millisecond'")
+        "select count(*) from workers where abs(extract(epoch from clock_timestamp() - heartbeat_at)) * 1000 < $1")
 
     /// How many worker processes have given a sign of life lately.
     public static func living(_ limits: Limits) -> Request {

@@ -9,8 +9,10 @@ extension Limits {
     public static let names: [(name: String, field: WritableKeyPath<Limits, Int> & Sendable, range: ClosedRange<Int>)] =
         [
             ("queueCapacity", \.queueCapacity, 1...1_000_000),
+            ("queueBytesMax", \.queueBytesMax, 1_048_576...1_099_511_627_776),
             ("workerCount", \.workerCount, 1...1_000),
             ("batchSizeMax", \.batchSizeMax, 1...10_000),
+            ("batchBytesMax", \.batchBytesMax, 1...268_435_456),
             ("retryAttemptsMax", \.retryAttemptsMax, 1...100),
             ("retryBackoffMilliseconds", \.retryBackoffMilliseconds, 1...60_000),
             ("retryBackoffMillisecondsMax", \.retryBackoffMillisecondsMax, 1...600_000),

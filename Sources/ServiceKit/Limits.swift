@@ -2,12 +2,16 @@
 public struct Limits: Sendable, Equatable {
     /// How many trades wait in memory before the reader has to.
     public var queueCapacity = 1_000
+    /// How many bytes of received messages wait in memory before the reader has to.
+    public var queueBytesMax = 67_108_864
     /// How many batches may be in work at once.
     public var workerCount = 10
     /// How many connections settle; nil means one for each core.
     public var connectionCount: Int?
     /// How many trades one transaction takes at most.
     public var batchSizeMax = 500
+    /// How many bytes of received messages one transaction takes at most; PostgreSQL takes no gigabyte at once.
+    public var batchBytesMax = 16_777_216
 
     /// How often a trade that fails by itself is tried.
     public var retryAttemptsMax = 3

@@ -77,7 +77,8 @@ actor ControlConnection {
             if self.connection == nil { self.connection = try open() }
             return try body(self.connection!)
         } catch {
-            if error.isConnectionLoss { connection = nil }
+            // Whatever went wrong, a new connection is free of it; nothing here fails in the course of work.
+            connection = nil
             throw error
         }
     }

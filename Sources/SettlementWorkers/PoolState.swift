@@ -39,12 +39,17 @@ struct PoolState {
 
     let capacity: Int
     let batchSizeMax: Int
+    /// The same in bytes received: a thousand trades are little, a thousand large messages that are none are much.
+    /// The item that reaches the bound of the queue is still let in; a batch has one item at least.
+    private let queueBytesMax: Int
+    private let batchBytesMax: Int
     /// A lane with so many waiting has a full batch. With a queue too short for one, half of it is.
     let fullBatchSize: Int
 
     private(set) var phase = Phase.open
     /// How many items wait, in lanes or set aside.
     private(set) var waitingCount = 0
+    private var waitingBytes = 0
     /// Those of them that are set aside.
     var blockedCount = 0
     private(set) var inFlightCount = 0
@@ -61,15 +66,21 @@ struct PoolState {
     private var submittersHead = 0
     private var leftovers: [(sequence: UInt64, item: SettlementItem)] = []
 
-    init(capacity: Int, laneCount: Int, batchSizeMax: Int) {
+    init(
+        capacity: Int, laneCount: Int, batchSizeMax: Int, queueBytesMax: Int = .max, batchBytesMax: Int = .max
+    ) {
         precondition(capacity > 0 && laneCount > 0 && batchSizeMax > 0)
         self.capacity = capacity
         self.batchSizeMax = batchSizeMax
+        self.queueBytesMax = queueBytesMax
+        self.batchBytesMax = batchBytesMax
         fullBatchSize = min(batchSizeMax, max(1, capacity / 2))
         lanes = Array(repeating: Lane(), count: laneCount)
     }
 
     var isIdle: Bool { waitingCount == 0 && inFlightCount == 0 && submitters.count == submittersHead }
+
+    private var hasRoom: Bool { waitingCount < capacity && waitingBytes < queueBytesMax }
 
     // MARK: Submitting
 
@@ -92,7 +103,7 @@ struct PoolState {
     /// Takes one item if there is room and nobody waits for it.
     mutating func trySubmit(_ item: SettlementItem, at time: Duration) throws(PoolError) -> Action {
         guard phase == .open else { throw .closed(taken: 0) }
-        guard submitters.count == submittersHead, waitingCount < capacity else { throw .full }
+        guard submitters.count == submittersHead, hasRoom else { throw .full }
         admit(item, at: time)
         return advance()
     }
@@ -105,7 +116,7 @@ struct PoolState {
     }
 
     private mutating func admit(_ submitter: inout Submitter) {
-        while submitter.taken < submitter.items.count, waitingCount < capacity {
+        while submitter.taken < submitter.items.count, hasRoom {
             admit(submitter.items[submitter.taken], at: submitter.submittedAt)
             submitter.taken += 1
         }
@@ -130,6 +141,7 @@ struct PoolState {
         slots[index].second = second
         submittedCount += 1
         waitingCount += 1
+        waitingBytes += item.payload.count
         route(number)
     }
 
@@ -192,6 +204,7 @@ struct PoolState {
         for (number, item) in zip(batch.slots, batch.items) {
             slots[Int(number)].item = item
             slots[Int(number)].place = .waiting
+            waitingBytes += item.payload.count
             release(number)
         }
         lanes[batch.lane].inFlight -= batch.slots.count
@@ -209,7 +222,7 @@ struct PoolState {
         }
         var mayStartSmall = false
         while true {
-            while submittersHead < submitters.count, waitingCount < capacity {
+            while submittersHead < submitters.count, hasRoom {
                 var submitter = submitters[submittersHead]
                 admit(&submitter)
                 submitters[submittersHead].taken = submitter.taken
@@ -245,20 +258,26 @@ struct PoolState {
     }
 
     private mutating func take(_ lane: Int) -> Batch {
-        let count = min(lanes[lane].waiting, batchSizeMax)
+        let countMax = min(lanes[lane].waiting, batchSizeMax)
         var batch = Batch(lane: lane)
-        batch.items.reserveCapacity(count)
-        batch.slots.reserveCapacity(count)
-        batch.submittedAt.reserveCapacity(count)
+        batch.items.reserveCapacity(countMax)
+        batch.slots.reserveCapacity(countMax)
+        batch.submittedAt.reserveCapacity(countMax)
+        var bytes = 0
         var number = lanes[lane].head
-        for _ in 0..<count {
+        while batch.slots.count < countMax {
             let index = Int(number)
-            batch.items.append(slots[index].item.take()!)
+            bytes += slots[index].item!.payload.count
+            if bytes > batchBytesMax, !batch.slots.isEmpty { break }
+            let item = slots[index].item.take()!
+            waitingBytes -= item.payload.count
+            batch.items.append(item)
             batch.submittedAt.append(slots[index].submittedAt)
             batch.slots.append(number)
             slots[index].place = .inFlight
             number = slots[index].next
         }
+        let count = batch.slots.count
         lanes[lane].head = number
         if number < 0 { lanes[lane].tail = Self.none }
         lanes[lane].waiting -= count
@@ -318,7 +337,9 @@ struct PoolState {
 
     private mutating func setAsideLeftovers(_ numbers: [SlotNumber]) {
         for number in numbers {
-            leftovers.append((slots[Int(number)].sequence, slots[Int(number)].item.take()!))
+            let item = slots[Int(number)].item.take()!
+            waitingBytes -= item.payload.count
+            leftovers.append((slots[Int(number)].sequence, item))
             retire(number)
         }
         waitingCount -= numbers.count

@@ -44,7 +44,8 @@ public actor SettlementPool {
         policy = RetryPolicy(limits)
         elapsed = stopwatch(clock)
         state = PoolState(
-            capacity: limits.queueCapacity, laneCount: limits.workerCount, batchSizeMax: limits.batchSizeMax)
+            capacity: limits.queueCapacity, laneCount: limits.workerCount, batchSizeMax: limits.batchSizeMax,
+            queueBytesMax: limits.queueBytesMax, batchBytesMax: limits.batchBytesMax)
         activities = Array(repeating: .idle, count: limits.workerCount)
         readyWorkers = Array(repeating: nil, count: limits.workerCount)
     }

@@ -82,8 +82,8 @@ struct RunningBalances {
     /// What is missing of an amount, or nil when it is there. What was missing becomes a condition of the write.
     mutating func shortfall(_ amount: Amount, in index: Int) -> Amount? {
         guard let lowest = slots[index].start.lowest, amount > .zero else { return nil }
-        let free = difference(availableNow(index), lowest)
-        guard free < amount else { return nil }
+        // With a credit line there can be more than a balance holds: nothing is missing then.
+        guard let free = try? availableNow(index).subtracting(lowest), free < amount else { return nil }
         let missing = difference(amount, free)
         // Rejected because the balance before the batch was what it was, or less; one unit more of what was missing
         // would have changed that.

@@ -9,12 +9,14 @@ extension WalletError {
             return
         }
         switch error.sqlState ?? "" {
-        case DatabaseError.serializationFailure, DatabaseError.deadlockDetected, DatabaseError.lockNotAvailable,
-            DatabaseError.queryCanceled:
+        case DatabaseError.lockNotAvailable, DatabaseError.queryCanceled:
             self = .retry(fault)
-        case let state where ["25", "28", "42", "58"].contains(state.prefix(2)):
-            // A session in the wrong state, missing rights or tables, a failing disk: no trade's fault. The connection is
-            // given up, and what stays broken is for an operator to mend.
+        case let state where state.hasPrefix("40"):
+            self = .retry(fault)
+        case let state where ["0A", "25", "26", "28", "3D", "3F", "42", "58", "F0"].contains(state.prefix(2)):
+            // A session in the wrong state, prepared statements that are gone or no longer fit the tables, missing
+            // rights or tables, a failing disk: no trade's fault. The connection is given up, which mends the first two;
+            // what stays broken is for an operator to mend.
             self = .unavailable(fault)
         default:
             self = .reject(fault)

@@ -38,6 +38,48 @@ import WalletClient
         #expect(try database.violations() == [])
     }
 
+    @Test(arguments: ["chr(7)", "'a' || chr(31)", "chr(127)", "repeat('x', 65)"])
+    func `a row is refused under an id that no trade can have`(id: String) throws {
+        #expect(throws: DatabaseError.self) {
+            try database.execute(
+                """
+                insert into trades (market, trade_id, price, quantity, buyer_id, seller_id)
+                values ('BTC/USDT', \(id), 1, 1, 'alice', 'bob')
+                """)
+        }
+        #expect(try database.violations() == [])
+    }
+
+    @Test(arguments: ["quantity = 2", "price = 1", "buyer_id = 'eve'", "trade_id = 't3'", "buy_order_id = 'o'"])
+    func `what a trade says does not change while a worker may hold it`(change: String) async throws {
+        let connection = try database.connect()
+        guard case .trade(let waiting) = trade("t2", quantity: "0.5").subject else { return }
+        _ = try connection.pipeline([TradeStore.accept([waiting])])
+        #expect(throws: DatabaseError.self) {
+            try database.execute("update trades set \(change) where trade_id = 't2'")
+        }
+        try database.execute("update trades set not_before = now(), executed_at = now() where trade_id = 't2'")
+        let rows = TradeStore.decode(try connection.pipeline([TradeStore.read([waiting.key])])[0])
+        let item = SettlementItem(
+            .trade(rows[0].trade!), origin: .pending(receivedSequence: rows[0].receivedSequence, attempts: 0))
+        #expect(try await wallet.settle([item]) == [.settled])
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a database that cannot hold every text, or isolates by another rule, is told`() throws {
+        try database.connect().script(
+            "create database \(database.name)_latin encoding 'LATIN1' locale 'C' template template0")
+        let error = #expect(throws: DatabaseError.self) {
+            try PostgresConnection(
+                database.connectionString.replacing(
+                    "dbname='\(database.name)'", with: "dbname='\(database.name)_latin'"))
+        }
+        #expect(error?.message.contains("UTF8") == true)
+
+        try database.execute("alter database \(database.name) set default_transaction_isolation = 'serializable'")
+        #expect(try database.value("select current_setting('transaction_isolation')") == "read committed")
+    }
+
     @Test func `a market is added while others trade`() async throws {
         // An open transaction that has inserted into trades, as a settlement has.
         let other = try database.connect()

@@ -5,11 +5,11 @@ import TradeModel
 /// The account a customer has in these tests: `c7`.
 func account(_ number: Int) -> Identifier { Identifier("c\(number)")! }
 
-func trade(_ number: Int, _ buyer: Int, _ seller: Int) -> SettlementItem {
+func trade(_ number: Int, _ buyer: Int, _ seller: Int, bytes: Int = 0) -> SettlementItem {
     let trade = Trade(
         id: Identifier(UInt64(number)), market: MarketSymbol("BTC/USDT")!, price: DecimalNumber(100, scale: 0)!,
         quantity: DecimalNumber(1, scale: 0)!, buyer: account(buyer), seller: account(seller))
-    return SettlementItem(.trade(trade), origin: .message("test"))
+    return SettlementItem(.trade(trade), origin: .message("test"), payload: Array(repeating: 0, count: bytes))
 }
 
 /// Trades that share no account.

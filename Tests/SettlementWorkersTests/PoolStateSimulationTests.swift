@@ -23,7 +23,10 @@ import TradeModel
         let laneCount = some(1...4)
         let batchSizeMax = some(1...10)
         let customers = [2, 5, 20, 100][some(0...3)]
-        var state = PoolState(capacity: capacity, laneCount: laneCount, batchSizeMax: batchSizeMax)
+        let batchBytesMax = some(1...40)
+        var state = PoolState(
+            capacity: capacity, laneCount: laneCount, batchSizeMax: batchSizeMax, queueBytesMax: some(5...200),
+            batchBytesMax: batchBytesMax)
 
         var batches: [Int: PoolState.Batch] = [:]
         var stalled: Set<Int> = []
@@ -37,7 +40,9 @@ import TradeModel
 
         func note(_ action: PoolState.Action) {
             for batch in action.starts {
-                if batches[batch.lane] != nil || batch.items.isEmpty || batch.items.count > batchSizeMax {
+                if batches[batch.lane] != nil || batch.items.isEmpty || batch.items.count > batchSizeMax
+                    || batch.items.count > 1 && batch.items.reduce(0, { $0 + $1.payload.count }) > batchBytesMax
+                {
                     problem = "bad batch"
                 }
                 batches[batch.lane] = batch
@@ -58,7 +63,8 @@ import TradeModel
         func makeItem() -> SettlementItem {
             submitted += 1
             let customer = some(0...1) == 0 ? 0 : some(0...customers - 1)
-            return some(0...9) == 0 ? refused(submitted) : trade(submitted, customer, some(0...customers - 1))
+            return some(0...9) == 0
+                ? refused(submitted) : trade(submitted, customer, some(0...customers - 1), bytes: some(0...9))
         }
 
         func finish(_ count: Int, of lane: Int) {
@@ -118,7 +124,9 @@ import TradeModel
                     stalled.insert(lane)
                     note(state.stall(lane, givingBack: batch.part(kept..<batch.items.count)))
                     if some(0...1) == 0 { state.resume(lane) }
-                    if state.waitingCount > depthBefore + batch.items.count - kept { problem = "too much came back" }
+                    // A large message that starts makes room for several small ones, but not for more than fit.
+                    let depthMax = max(capacity, depthBefore + batch.items.count - kept)
+                    if state.waitingCount > depthMax { problem = "too much came back" }
                 }
             default:
                 if let lane = batches.keys.sorted().randomElement(using: &generator) {

@@ -38,6 +38,36 @@ import TradeModel
         #expect(state.inFlightCount == 4)
     }
 
+    @Test func `a batch ends before its messages are too large together, and has one at least`() {
+        var state = PoolState(capacity: 100, laneCount: 1, batchSizeMax: 10, batchBytesMax: 10)
+        for (number, bytes) in [(1, 4), (2, 6), (3, 1), (4, 50), (5, 0)] {
+            submit(trade(number, 1, 2, bytes: bytes), to: &state)
+        }
+        for expected in [[1, 2], [3], [4], [5]] {
+            let batch = state.ready(0).starts[0]
+            #expect(batch.numbers == expected)
+            _ = state.complete(batch.slots, of: 0)
+        }
+        #expect(state.isIdle)
+    }
+
+    @Test func `a queue of large messages is full before it has many`() throws {
+        var state = PoolState(capacity: 100, laneCount: 1, batchSizeMax: 2, queueBytesMax: 10)
+        let items = (1...4).map { trade($0, 1, 2, bytes: 9) }
+        #expect(state.submit(items, ticket: 1, at: .zero).0 == .waiting)
+        #expect(state.waitingCount == 2)
+        #expect(throws: PoolError.full) { try state.trySubmit(trade(5, 1, 2), at: .zero) }
+        // What starts makes room at once.
+        let first = state.ready(0)
+        #expect(first.answers.map(\.answer) == [.taken])
+        #expect(state.waitingCount == 2)
+        // What a batch gives back counts again.
+        _ = state.stall(0, givingBack: first.starts[0])
+        #expect(throws: PoolError.full) { try state.trySubmit(trade(5, 1, 2), at: .zero) }
+        _ = state.stop()
+        #expect(state.removeLeftovers().map(\.number) == [1, 2, 3, 4])
+    }
+
     @Test func `a second lane is woken only when the first has a full batch`() {
         var state = pool()
         let first = submit(trade(1, 1, 2), to: &state).starts[0]

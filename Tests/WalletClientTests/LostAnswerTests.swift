@@ -139,7 +139,8 @@ import TradeModel
         ("40001", "retry"), ("40P01", "retry"), ("55P03", "retry"), ("57014", "retry"), ("57P01", "unavailable"),
         ("57P03", "unavailable"), ("25P03", "unavailable"), ("53300", "unavailable"), ("25006", "unavailable"),
         ("08006", "unavailable"), ("42501", "unavailable"), ("58030", "unavailable"), ("22003", "reject"),
-        ("23514", "reject"), ("P0001", "reject"),
+        ("23514", "reject"), ("P0001", "reject"), ("40003", "retry"), ("0A000", "unavailable"),
+        ("26000", "unavailable"), ("3F000", "unavailable"),
     ])
     func `an SQLSTATE says what to do next`(sqlState: String, expected: String) {
         #expect(WalletError(DatabaseError(sqlState: sqlState, message: "")).kind == expected)

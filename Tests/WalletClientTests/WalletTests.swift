@@ -49,6 +49,20 @@ import TradeModel
         #expect(try database.violations() == [])
     }
 
+    @Test func `a credit line of any size pays what the balance does not`() async throws {
+        let database = try TestDatabase()
+        try database.addMarket()
+        let wallet = database.wallet()
+        _ = try await wallet.settle([deposit("d1", "alice", "100", "USDT"), deposit("d2", "bob", "2", "BTC")])
+        try database.execute(
+            "update balances set lowest = 1 - 10::numeric ^ 38 where account_no = (select account_no from accounts where id = 'alice')"
+        )
+        let item = trade("t1", price: "150", quantity: "1", buyer: "alice", seller: "bob")
+        #expect(try await database.wallet().settle([item]) == [.settled])
+        #expect(try database.available("alice", "USDT") == "-50.000000")
+        #expect(try database.violations() == [])
+    }
+
     @Test func `a trade without funds is parked and its neighbours settle`() async throws {
         let database = try TestDatabase()
         try database.addMarket()

@@ -35,6 +35,8 @@ struct SubmitTrades: Command {
 /// Brings the lines of a file to the table of trades, in chunks.
 private struct Submission {
     private static let chunkSize = 2_000
+    /// Lines that are no trades may be large; what is parked at once must fit into memory and one message.
+    private static let chunkBytesMax = 16_777_216
 
     private let database: Database
     private let connection: PostgresConnection
@@ -69,14 +71,17 @@ private struct Submission {
         var lines = lines
         let progress = ProgressLine(context.output)
         var chunk: [(line: Int, item: SettlementItem)] = []
+        var chunkBytes = 0
         var lineNumber = 0
         while let line = try lines.next() {
             lineNumber += 1
             guard let item = WireDecoder.decodeLine(line, source: source) else { continue }
             chunk.append((lineNumber, item))
-            if chunk.count == Self.chunkSize {
+            chunkBytes += line.count
+            if chunk.count == Self.chunkSize || chunkBytes >= Self.chunkBytesMax {
                 try await take(chunk)
                 chunk.removeAll(keepingCapacity: true)
+                chunkBytes = 0
                 progress.update(accepted + duplicates + refused)
             }
         }
