@@ -31,6 +31,12 @@ final class StopSignals: @unchecked Sendable {
         }
     }
 
+    /// From now on a signal ends the program on the spot: what is left to do may be cut short at any point.
+    func letGo() {
+        for source in sources { source.cancel() }
+        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+    }
+
     /// Whether somebody insisted.
     var wasForced: Bool { count.withLock { $0 } > 1 }
 }

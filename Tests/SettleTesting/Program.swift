@@ -59,6 +59,11 @@ public final class Program: Sendable {
         }
     }
 
+    /// A test that fails leaves no process behind.
+    deinit {
+        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    }
+
     public var processID: Int32 { process.processIdentifier }
     public var isRunning: Bool { process.isRunning }
 

@@ -58,6 +58,8 @@ struct Up: Command {
             return leftovers
         }
         if signals.wasForced { throw CommandFailure("stopped at once; \(leftovers.count) trades left", exit: .forced) }
+        signals.letGo()
+        context.output.note("verifying the books")
         try finish(connection, meter, leftovers.count, context)
     }
 
