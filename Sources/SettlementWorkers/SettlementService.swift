@@ -46,6 +46,8 @@ public actor SettlementService {
     private let stopSignal = OneShot()
     private static let interruptIntervalMilliseconds = 50
     private var isAborted = false
+    /// Why a source failed, which ended the run.
+    public private(set) var intakeFailure: String?
     private var unqueued: [SettlementItem] = []
     private var intake: Task<Void, Never>?
     private var draining: Task<[SettlementItem], Never>?
@@ -196,8 +198,13 @@ public actor SettlementService {
             configuration.log.warning("intake ended", ["reason": "cancelled"])
         } catch {
             configuration.log.error("intake failed", ["reason": "\(error)"])
-            stop()
+            await end(because: "\(error)")
         }
+    }
+
+    private func end(because failure: String) {
+        intakeFailure = failure
+        stop()
     }
 
     /// Remembers what was received and found no place in the queue, so that it can be named.
