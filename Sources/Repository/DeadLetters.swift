@@ -226,17 +226,20 @@ public enum DeadLetterStore {
 
     /// One statement and one commit: the trade waits again, and its letter says who wanted that.
     ///
-    /// The trades are changed first, as everywhere. A letter whose trade is no longer FAILED is left alone.
+    /// The trades are changed first, as everywhere, and locked in the order of their keys, so that two operators do not
+    /// wait for each other in a ring. A letter whose trade is no longer FAILED is left alone.
     static let retryStatement = Statement(
         "dead_letters_retry",
         """
         with chosen as (
             select l.letter_no, l.market, l.trade_id from dead_letters l
              where l.letter_no = any ($1) and l.status = 'open' and l.stored),
+        locked as materialized (
+            select c.letter_no, t.market, t.trade_id, t.received_seq
+              from chosen c join trades t on t.market = c.market and t.trade_id = c.trade_id
+             where t.status = 'FAILED' order by t.market, t.trade_id for update of t),
         ordered as (
-            select c.*, nextval('received_numbers') as place from (
-                select chosen.*, t.received_seq from chosen join trades t using (market, trade_id)
-                 where t.status = 'FAILED' order by t.received_seq) c),
+            select l.*, nextval('received_numbers') as place from (select * from locked order by received_seq) l),
         waiting as (
             update trades t
                set status = 'PENDING', claimed_by = null, not_before = null, batch_no = null, received_seq = o.place

@@ -59,8 +59,6 @@ public final class PostgresConnection {
     /// What stops a statement that this connection waits for.
     public func interrupter() -> StatementInterrupter { StatementInterrupter(handle) }
 
-    public var serverVersion: Int { Int(PQserverVersion(handle)) }
-    public var descriptor: Int32 { PQsocket(handle) }
     public var isInTransaction: Bool { PQtransactionStatus(handle) != PQTRANS_IDLE }
 
     /// Where we are connected, for messages: `/run/postgresql` or `db.example:5432`.

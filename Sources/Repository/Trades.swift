@@ -304,13 +304,4 @@ public enum TradeStore {
         }
         return oldest
     }
-
-    static let waitingCountStatement = Statement(
-        "trades_waiting_count",
-        "select count(*) from (select from trades where status = 'PENDING' limit $1) waiting")
-
-    /// How many trades are PENDING, counted up to a bound.
-    public static func waitingCount(upTo limit: Int64) -> Request {
-        Request(waitingCountStatement, [.int8(limit)])
-    }
 }

@@ -1,12 +1,12 @@
 import ServiceKit
 
 /// How often a trade that fails by itself is tried, and how long to pause in between.
-public struct RetryPolicy: Sendable, Equatable {
-    public var attemptsMax: Int
-    public var backoff: Duration
-    public var backoffMax: Duration
+struct RetryPolicy: Sendable, Equatable {
+    var attemptsMax: Int
+    var backoff: Duration
+    var backoffMax: Duration
 
-    public init(_ limits: Limits) {
+    init(_ limits: Limits) {
         attemptsMax = max(1, limits.retryAttemptsMax)
         backoff = .milliseconds(limits.retryBackoffMilliseconds)
         backoffMax = .milliseconds(limits.retryBackoffMillisecondsMax)
@@ -14,7 +14,7 @@ public struct RetryPolicy: Sendable, Equatable {
 
     /// The pause after so many failures: doubled each time up to the maximum, its second half by chance, so that
     /// those who failed together do not come back together.
-    public func pause(afterFailures failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
+    func pause(afterFailures failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
         var pause = min(backoff, backoffMax)
         var doublings = failures - 1
         while doublings > 0, pause > .zero, pause < backoffMax {

@@ -4,33 +4,33 @@ import ServiceKit
 ///
 /// Closed, everyone asks. After a number of failures in a row it opens; after a pause one asker may try, and its
 /// answer closes the breaker or opens it for longer.
-public struct CircuitBreaker: Sendable {
-    public enum State: Hashable, Sendable {
+struct CircuitBreaker: Sendable {
+    enum State: Hashable, Sendable {
         case closed
         case open(until: ContinuousClock.Instant)
         case probing
     }
 
-    public enum Permission: Hashable, Sendable {
+    enum Permission: Hashable, Sendable {
         case ask
         /// Ask as the only one, and report how it went.
         case probe
         case wait(Duration)
     }
 
-    public private(set) var state = State.closed
+    private(set) var state = State.closed
     private var failuresInARow = 0
     private var pause: Duration
     private let limits: Limits
 
-    public init(_ limits: Limits = Limits()) {
+    init(_ limits: Limits = Limits()) {
         self.limits = limits
         pause = .milliseconds(limits.breakerPauseMilliseconds)
     }
 
-    public var isClosed: Bool { state == .closed }
+    var isClosed: Bool { state == .closed }
 
-    public mutating func permission(at now: ContinuousClock.Instant) -> Permission {
+    mutating func permission(at now: ContinuousClock.Instant) -> Permission {
         switch state {
         case .closed:
             return .ask
@@ -44,13 +44,13 @@ public struct CircuitBreaker: Sendable {
         }
     }
 
-    public mutating func succeeded() {
+    mutating func succeeded() {
         state = .closed
         failuresInARow = 0
         pause = .milliseconds(limits.breakerPauseMilliseconds)
     }
 
-    public mutating func failed(at now: ContinuousClock.Instant) {
+    mutating func failed(at now: ContinuousClock.Instant) {
         failuresInARow += 1
         switch state {
         case .closed where failuresInARow >= limits.breakerFailuresMax, .probing:
@@ -59,10 +59,5 @@ public struct CircuitBreaker: Sendable {
         case .closed, .open:
             break
         }
-    }
-
-    /// The prober went away without an answer.
-    public mutating func abandonedProbe(at now: ContinuousClock.Instant) {
-        if state == .probing { state = .open(until: now) }
     }
 }

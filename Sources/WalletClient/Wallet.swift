@@ -88,7 +88,7 @@ public actor Wallet {
     }
 
     /// Asks whether the database answers.
-    public func probe() throws(WalletError) {
+    func probe() throws(WalletError) {
         try inSession { session throws(WalletError) in
             do throws(DatabaseError) { try session.probe() } catch { throw WalletError(error) }
         }

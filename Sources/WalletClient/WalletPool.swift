@@ -60,8 +60,6 @@ public actor WalletPool: SettlementWallet {
     /// Whether the database is asked as usual.
     public var isAvailable: Bool { breaker.isClosed }
 
-    public var breakerState: CircuitBreaker.State { breaker.state }
-
     /// Leaves the database, after the batches in work.
     public func close() async {
         for wallet in all { await wallet.close() }

@@ -2,7 +2,6 @@ import EmbeddedPostgres
 import Foundation
 import Repository
 import ServiceKit
-import Synchronization
 import TradeModel
 import WalletClient
 
@@ -94,7 +93,7 @@ private final class Server: Sendable {
     static let template = "settle_template"
 
     let cluster: EmbeddedCluster
-    private let created = Mutex(0)
+    private let created = Guarded(0)
 
     init() throws {
         cluster = try EmbeddedCluster.throwaway(durable: false)
