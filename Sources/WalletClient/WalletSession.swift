@@ -5,9 +5,9 @@ import TradeModel
 /// One connection that settles, and what it remembers. Synchronous from end to end: between the beginning and the
 /// commit of a transaction nobody else gets in.
 final class WalletSession {
-    private let connection: PostgresConnection
+    let connection: PostgresConnection
     private let configuration: WalletConfiguration
-    private var books: Books
+    var books: Books
     private var recent: RecentTrades
     /// Set when an id was found taken that nothing had warned of: a replay, perhaps. Then it pays to look first.
     private var looksFirst = false
@@ -227,144 +227,6 @@ final class WalletSession {
         }
         looksFirst = looksFirst && sawDuplicates
     }
-
-    // MARK: Reading
-
-    /// One question, and what its answer is taken for.
-    private struct Look {
-        let request: Request
-        let take: (Rows) -> Void
-    }
-
-    /// Asks all at once; the database answers in the order given, each from what is committed by then.
-    private func read(_ looks: [Look]) throws(DatabaseError) {
-        guard !looks.isEmpty else { return }
-        for (look, rows) in zip(looks, try connection.pipeline(looks.map(\.request))) { look.take(rows) }
-    }
-
-    private func readAnew(_ plan: SettlementPlan, _ batch: [SettlementItem]) throws(DatabaseError) {
-        let keys = Set(plan.balances.slots.map(\.key)).union(balanceKeys(of: batch))
-        try read(claims(of: batch) + accounts(batch.flatMap(\.accounts)) + holds(of: batch) + balances(keys))
-    }
-
-    private func readCatalog(for batch: [SettlementItem]) throws(DatabaseError) {
-        if namesUnknownAssetOrMarket(batch) { books.catalog = try CatalogStore.read(connection) }
-    }
-
-    private func claims(of batch: [SettlementItem]) -> [Look] {
-        books.trades.removeAll(keepingCapacity: true)
-        books.claimsAreKnown = true
-        guard !books.ignoresClaims else { return [] }
-        let operations = batch.compactMap(\.operation?.key)
-        guard !operations.isEmpty else { return trades(batch.compactMap(\.tradeKey)) }
-        return trades(batch.compactMap(\.tradeKey)) + [
-            Look(request: OperationStore.read(operations)) { [self] rows in
-                for found in OperationStore.decode(rows) { books.operations[found.key] = found }
-            }
-        ]
-    }
-
-    private func trades(_ keys: [TradeKey]) -> [Look] {
-        guard !keys.isEmpty else { return [] }
-        return [
-            Look(request: TradeStore.read(keys)) { [self] rows in
-                for found in TradeStore.decode(rows) { books.trades[found.key] = found }
-            }
-        ]
-    }
-
-    private func accounts(_ ids: some Collection<Identifier>) -> [Look] {
-        guard !ids.isEmpty else { return [] }
-        let wanted = Set(ids)
-        return [
-            Look(request: AccountStore.find(wanted)) { [self] rows in
-                for id in wanted { books.accounts[id] = nil }
-                for account in AccountStore.decode(rows) { books.accounts[account.id] = account }
-            }
-        ]
-    }
-
-    private func oldestWaiting(of accounts: Set<Identifier>, outside batch: [SettlementItem]) -> [Look] {
-        guard !accounts.isEmpty else { return [] }
-        return [
-            Look(request: TradeStore.oldestWaiting(of: accounts, except: batch.compactMap(\.receivedSequence))) {
-                [self] rows in
-                books.oldestWaiting.merge(TradeStore.decodeOldestWaiting(rows)) { _, new in new }
-            }
-        ]
-    }
-
-    private func holds(of batch: [SettlementItem]) -> [Look] {
-        let orders = Set(batch.flatMap(\.orders))
-        guard !orders.isEmpty else { return [] }
-        return [
-            Look(request: HoldStore.read(orders)) { [self] rows in
-                books.holds.removeAll(keepingCapacity: true)
-                for (key, hold) in HoldStore.decode(rows) { books.holds[key] = hold }
-            }
-        ]
-    }
-
-    private func balances(_ keys: some Collection<BalanceKey>) -> [Look] {
-        guard !keys.isEmpty else { return [] }
-        return [
-            Look(request: BalanceStore.read(keys)) { [self] rows in
-                // That there is none is worth remembering too: the house has no balance where no fee was ever paid.
-                for key in keys { books.balances[key] = books.noBalance(key) }
-                for (key, balance) in BalanceStore.decode(rows) { books.balances[key] = balance }
-            }
-        ]
-    }
-
-    /// The account of a deposit is opened before the batch is planned; empty, it changes nothing.
-    private func openAccounts(of batch: [SettlementItem]) throws(DatabaseError) {
-        let wanted = Set(
-            batch.compactMap(\.operation)
-                .filter { deposit in
-                    deposit.kind == .deposit && books.accounts[deposit.account] == nil && deposit.amount.isPositive
-                        && books.catalog.assets[deposit.asset].map {
-                            deposit.amount.amount(decimals: $0.decimals) != nil
-                        } == true
-                }
-                .map(\.account))
-        guard !wanted.isEmpty else { return }
-        _ = try connection.pipeline([AccountStore.open(wanted)])
-    }
-
-    private func balanceKeys(of batch: [SettlementItem]) -> Set<BalanceKey> {
-        var keys: Set<BalanceKey> = []
-        for item in batch {
-            switch item.subject {
-            case .trade(let trade):
-                guard let market = books.catalog.markets[trade.market], let buyer = books.accounts[trade.buyer],
-                    let seller = books.accounts[trade.seller]
-                else { continue }
-                for asset in [market.base.number, market.quote.number] {
-                    for account in [buyer.number, seller.number, books.house] {
-                        keys.insert(BalanceKey(account: account, asset: asset))
-                    }
-                }
-            case .operation(let operation):
-                guard let asset = books.catalog.assets[operation.asset],
-                    let account = books.accounts[operation.account]
-                else { continue }
-                keys.insert(BalanceKey(account: account.number, asset: asset.number))
-                keys.insert(BalanceKey(account: books.world, asset: asset.number))
-            case .refused: continue
-            }
-        }
-        return keys
-    }
-
-    private func namesUnknownAssetOrMarket(_ batch: [SettlementItem]) -> Bool {
-        batch.contains { item in
-            switch item.subject {
-            case .trade(let trade): books.catalog.markets[trade.market] == nil
-            case .operation(let operation): books.catalog.assets[operation.asset] == nil
-            case .refused: false
-            }
-        }
-    }
 }
 
 /// Why items are parked without being tried, and how often they were.
@@ -373,29 +235,4 @@ struct Parking {
     let attempts: Int
     /// Whether a trade's id is claimed in `trades`, as is usual.
     var isStored = true
-}
-
-extension SettlementItem {
-    var trade: Trade? { if case .trade(let trade) = subject { trade } else { nil } }
-    var operation: Operation? { if case .operation(let operation) = subject { operation } else { nil } }
-    var receivedSequence: Int64? { if case .pending(let sequence, _) = origin { sequence } else { nil } }
-
-    /// Whose money the item moves.
-    var accounts: [Identifier] {
-        switch subject {
-        case .trade(let trade): [trade.buyer, trade.seller]
-        case .operation(let operation): [operation.account]
-        case .refused: []
-        }
-    }
-
-    /// The orders whose holds the item may touch.
-    var orders: [OrderKey] {
-        switch subject {
-        case .trade(let trade):
-            [trade.buyOrder, trade.sellOrder].compactMap { $0.map { OrderKey(stream: trade.stream, order: $0) } }
-        case .operation(let operation): operation.order.map { [$0] } ?? []
-        case .refused: []
-        }
-    }
 }
