@@ -8,13 +8,15 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 # Arguments of `settle up`, for example: make run ARGS='--for 30s'
 ARGS ?=
+# Arguments of `settle bench`.
+BENCH ?= --skew uniform,hot,ten,zipf --compare naive,function,pgbench,copy
 # Which tests `make test` runs, as a pattern; all of them by default.
 # Which tests `make tsan` runs: those of the concurrent parts.
 TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
 
 SOURCES := Sources Tests Package.swift
 
-.PHONY: help run test build format lint tsan clean toolchain packages
+.PHONY: help run bench test build format lint tsan clean toolchain packages
 
 help: ## This list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -23,6 +25,10 @@ help: ## This list
 run: packages toolchain ## Build for release and start everything on this machine: make run ARGS='--for 30s'
 	@swift build -c release -j $(JOBS) --product settle
 	@if [ -t 0 ]; then set -m; .build/release/settle up $(ARGS); else exec .build/release/settle up $(ARGS); fi
+
+bench: packages toolchain ## Measure how fast this machine settles: make bench BENCH='--trades 100k'
+	@swift build -c release -j $(JOBS) --product settle
+	@.build/release/settle bench $(BENCH)
 
 # The tests of whole processes come second and alone: eight workers at once would starve tests that hold a moment open.
 test: packages toolchain ## Run all tests against PostgreSQL clusters of their own: make test FILTER=Wallet

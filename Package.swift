@@ -29,10 +29,13 @@ let package = Package(
         module("TradeFeed", ["CZeroMQ", "ServiceKit", "TradeModel"]),
         module("WalletClient", ["Repository", "ServiceKit", "TradeModel"]),
         module("SettlementWorkers", ["Repository", "ServiceKit", "TradeModel", "WalletClient"]),
+        module(
+            "Benchmark",
+            ["Repository", "ServiceKit", "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient"]),
         .executableTarget(
             name: "settle",
             dependencies: [
-                "CommandKit", "EmbeddedPostgres", "Repository", "ServiceKit", "SettlementWorkers",
+                "Benchmark", "CommandKit", "EmbeddedPostgres", "Repository", "ServiceKit", "SettlementWorkers",
                 "TradeFeed", "TradeModel", "WalletClient",
             ],
             swiftSettings: strict),
@@ -42,6 +45,7 @@ let package = Package(
             name: "SettleTesting",
             dependencies: ["EmbeddedPostgres", "Repository", "ServiceKit", "TradeModel", "WalletClient"],
             path: "Tests/SettleTesting", swiftSettings: strict),
+        tests("BenchmarkTests", ["Benchmark", "TradeFeed", "TradeModel"]),
         tests("CommandKitTests", ["CommandKit"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
         tests(

@@ -1,8 +1,11 @@
-/// A JSON document whose keys stay in the order in which they were written. Amounts are strings: there are no fractions.
+/// A JSON document whose keys stay in the order in which they were written. Amounts are strings: fractions are for
+/// what was measured.
 public enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
     case integer(Int)
+    /// A rate, a ratio or a latency with so many decimals; never money.
+    case number(Double, decimals: Int)
     case string(String)
     case array([JSONValue])
     case object([(key: String, value: JSONValue)])
@@ -11,6 +14,11 @@ public enum JSONValue: Sendable, Equatable {
     public static func string(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
 
     public static func == (left: JSONValue, right: JSONValue) -> Bool { left.line == right.line }
+
+    /// A measure, or null where there is none.
+    public static func measure(_ value: Double?, decimals: Int) -> JSONValue {
+        value.map { .number($0, decimals: decimals) } ?? .null
+    }
 
     /// In one line.
     public var line: String {
@@ -31,6 +39,7 @@ public enum JSONValue: Sendable, Equatable {
         case .null: text += "null"
         case .bool(let value): text += value ? "true" : "false"
         case .integer(let value): text += String(value)
+        case .number(let value, let decimals): text += value.isFinite ? value.rounded(decimals: decimals) : "null"
         case .string(let value): text += Self.quoted(value)
         case .array(let elements):
             Self.writeAll(elements, between: ("[", "]"), to: &text, indent: indent) { element, text, indent in
@@ -93,4 +102,18 @@ extension JSONValue: ExpressibleByStringInterpolation {
 extension JSONValue: ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral {
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
     public init(dictionaryLiteral pairs: (String, JSONValue)...) { self = .object(pairs.map { (key: $0, value: $1) }) }
+}
+
+extension Double {
+    /// In plain digits with so many of them behind the point: `12.50`.
+    public func rounded(decimals: Int) -> String {
+        var unit = 1
+        for _ in 0..<decimals { unit *= 10 }
+        let scaled = (self * Double(unit)).rounded()
+        guard scaled.isFinite, abs(scaled) < 1e15 else { return "\(self)" }
+        let number = Int(abs(scaled))
+        let digits = String(number % unit)
+        let fraction = String(repeating: "0", count: max(0, decimals - digits.count)) + digits
+        return (scaled < 0 ? "-" : "") + String(number / unit) + (decimals > 0 ? "." + fraction : "")
+    }
 }

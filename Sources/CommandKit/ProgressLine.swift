@@ -3,15 +3,23 @@ import Synchronization
 /// What a progress line says, and when it is worth drawing again.
 struct ProgressMeter {
     let total: Int?
+    /// What is going on, where it is not plain; then there is a bar too.
+    let title: String?
     private var nextDraw: Duration = .zero
     private static let drawInterval: Duration = .milliseconds(100)
 
-    init(total: Int?) { self.total = total }
+    private static let barCells = 20
+
+    init(total: Int?, title: String? = nil) {
+        self.total = total
+        self.title = title
+    }
 
     /// The line to draw so long after the start, or nil if the last one is young enough.
     mutating func line(done: Int, after elapsed: Duration) -> String? {
         guard elapsed >= nextDraw else { return nil }
         nextDraw = elapsed + Self.drawInterval
+        if title != nil, done == 0 { return title }
         var parts = [total.map { "\(done.grouped) of \($0.grouped)" } ?? done.grouped]
         let (seconds, attoseconds) = elapsed.components
         let milliseconds = Int(seconds * 1_000 + attoseconds / 1_000_000_000_000_000)
@@ -22,7 +30,14 @@ struct ProgressMeter {
                 parts.append("\(Duration.seconds(millisecondsLeft / 1_000).argumentText) left")
             }
         }
-        return parts.joined(separator: " · ")
+        let line = parts.joined(separator: " · ")
+        guard let title else { return line }
+        return [title, total.map { bar(done, of: $0) }, line].compactMap(\.self).joined(separator: "  ")
+    }
+
+    private func bar(_ done: Int, of total: Int) -> String {
+        let filled = min(Self.barCells, Self.scaled(done, by: Self.barCells, over: max(1, total)))
+        return "[" + String(repeating: "#", count: filled) + String(repeating: "-", count: Self.barCells - filled) + "]"
     }
 
     private static func scaled(_ value: Int, by factor: Int, over divisor: Int) -> Int {
@@ -38,12 +53,12 @@ public final class ProgressLine: Sendable {
 
     /// `elapsed` says how long the work has been going on.
     public init(
-        _ output: Output, total: Int? = nil, elapsed: (@Sendable () -> Duration)? = nil
+        _ output: Output, title: String? = nil, total: Int? = nil, elapsed: (@Sendable () -> Duration)? = nil
     ) {
         let start = ContinuousClock.now
         self.output = output
         self.elapsed = elapsed ?? { ContinuousClock.now - start }
-        meter = Mutex(ProgressMeter(total: total))
+        meter = Mutex(ProgressMeter(total: total, title: title))
     }
 
     public func update(_ done: Int) {

@@ -30,4 +30,51 @@ public struct ConnectionString: Sendable {
             option += 1
         }
     }
+
+    /// The same place with some of libpq's keywords set anew, in keyword form.
+    public func setting(_ changes: KeyValuePairs<String, String>) -> ConnectionString? {
+        var settings = parsed.map { (keyword: $0.keyword, value: $0.value) }
+        for (keyword, value) in changes {
+            settings.removeAll { $0.keyword == keyword }
+            settings.append((keyword, value))
+        }
+        return ConnectionString(
+            settings.map { keyword, value in
+                let escaped = value.replacing("\\", with: "\\\\").replacing("'", with: "\\'")
+                return "\(keyword)='\(escaped)'"
+            }.joined(separator: " "))
+    }
+
+    /// The value of a keyword, if the text gives one.
+    public func value(of keyword: String) -> String? {
+        parsed.first { $0.keyword == keyword }?.value
+    }
+
+    /// The same as environment variables, for a program that shall not show a password among its arguments.
+    public var environment: [String: String] {
+        Dictionary(
+            parsed.compactMap { setting in setting.variable.map { ($0, setting.value) } }, uniquingKeysWith: { $1 })
+    }
+
+    /// What the text sets, with the variable that would do the same.
+    private var parsed: [(keyword: String, value: String, variable: String?)] {
+        guard text.contains("=") || text.contains("://") else {
+            return text.isEmpty ? [] : [("dbname", text, "PGDATABASE")]
+        }
+        guard let options = PQconninfoParse(text, nil) else { return [] }
+        defer { PQconninfoFree(options) }
+        var settings: [(keyword: String, value: String, variable: String?)] = []
+        var option = options
+        while let keyword = option.pointee.keyword {
+            if let value = option.pointee.val {
+                settings.append(
+                    (
+                        String(cString: keyword), String(cString: value),
+                        option.pointee.envvar.map { String(cString: $0) }
+                    ))
+            }
+            option += 1
+        }
+        return settings
+    }
 }

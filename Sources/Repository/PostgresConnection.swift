@@ -174,6 +174,46 @@ public final class PostgresConnection {
         guard PQstatus(handle) == CONNECTION_OK else { throw connectionError() }
     }
 
+    /// Runs a COPY FROM STDIN with its data, piece by piece until there is none.
+    public func copy(_ sql: String, from next: () -> UnsafeRawBufferPointer?) throws(DatabaseError) {
+        guard PQsendQuery(handle, sql) == 1 else { throw connectionError() }
+        try flush()
+        try awaitAnswer()
+        guard let start = PQgetResult(handle) else { throw connectionError() }
+        guard PQresultStatus(start) == PGRES_COPY_IN else {
+            let failure = error(of: start)
+            PQclear(start)
+            while let result = PQgetResult(handle) { PQclear(result) }
+            throw failure
+        }
+        PQclear(start)
+        while let piece = next() {
+            let bytes = piece.assumingMemoryBound(to: CChar.self)
+            try retryingWhenFull { PQputCopyData(handle, bytes.baseAddress, Int32(bytes.count)) }
+            try flush()
+        }
+        try retryingWhenFull { PQputCopyEnd(handle, nil) }
+        try flush()
+        var failure: DatabaseError?
+        while true {
+            try awaitAnswer()
+            guard let result = PQgetResult(handle) else { break }
+            if PQresultStatus(result) == PGRES_FATAL_ERROR { failure = failure ?? error(of: result) }
+            PQclear(result)
+        }
+        if let failure { throw failure }
+    }
+
+    /// libpq answers 0 where its buffer has no room until something was sent.
+    private func retryingWhenFull(_ put: () -> Int32) throws(DatabaseError) {
+        while true {
+            let answer = put()
+            if answer == 1 { return }
+            guard answer == 0 else { throw connectionError() }
+            try flush()
+        }
+    }
+
     /// Runs `body` between BEGIN and COMMIT; an error rolls back.
     public func transaction<Value>(
         _ begin: Statement = .begin, _ body: () throws(DatabaseError) -> Value

@@ -13,6 +13,7 @@ enum Settle {
         Section("Run") {
             Up.self
             RunWorker.self
+            RunBench.self
             Group<Global>("migrate", summary: "Bring the database to the version of this program.") {
                 MigrateUp.self
                 MigrateDown.self

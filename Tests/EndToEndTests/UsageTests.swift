@@ -5,7 +5,7 @@ import Testing
 /// What all commands have in common: help, exit codes, where the database is, limits and secrets.
 @Suite struct UsageTests {
     private static let commands = [
-        "up", "worker", "migrate up", "migrate down", "migrate status", "migrate sql", "asset add", "asset list",
+        "up", "worker", "bench", "migrate up", "migrate down", "migrate status", "migrate sql", "asset add", "asset list",
         "market add", "market list", "deposit", "withdraw", "balance", "trade submit", "trade show", "trade list",
         "dlq list", "dlq show", "dlq retry", "verify", "completion",
     ]
@@ -102,7 +102,7 @@ import Testing
             "migrate sql", "asset add BTC --decimals 8", "asset list", "market add BTC/USDT", "market list",
             "deposit a 1 BTC --id k", "withdraw a 1 BTC --id k", "balance a", "trade submit", "trade show 1",
             "trade list",
-            "dlq list", "dlq show 1", "dlq retry --all --yes", "verify", "up --for 1s", "verify --json",
+            "dlq list", "dlq show 1", "dlq retry --all --yes", "verify", "up --for 1s", "verify --json", "bench",
         ] {
             let result = try await run(line)
             #expect(result.exitCode == 69, "\(line)")

@@ -89,14 +89,16 @@ private struct ProjectFile {
 
     @Test func `tables are made and changed in migrations alone`() throws {
         let definition = #/(?i)\b(create|alter|drop)\s+(table|index|type|view|function|trigger|sequence)\b/#
-        for file in try ProjectFile.all(in: "Sources", suffixes: ".swift") {
+        // What the benchmark compares with are other programs, which bring their own tables.
+        for file in try ProjectFile.all(in: "Sources", suffixes: ".swift") where file.module != "Benchmark" {
             #expect(!file.code.contains(definition), "\(file.path)")
         }
     }
 
     @Test func `SQL stands in the repository`() throws {
         let statement = #/\b(insert into|delete from|update \w+ set|from \w+ where) /#
-        for file in try ProjectFile.all(in: "Sources", suffixes: ".swift") where file.module != "Repository" {
+        for file in try ProjectFile.all(in: "Sources", suffixes: ".swift")
+        where !["Repository", "Benchmark"].contains(file.module) {
             #expect(!file.code.contains(statement), "\(file.path)")
         }
     }
