@@ -9,7 +9,7 @@ extension BenchmarkReport {
         [
             "trades_per_second": .measure(main.perSecond?.median, decimals: 1),
             "latency_ms": main.latencies.json,
-            "ratio": .object(
+            "ratio": .named(
                 main.ratios.keys.sorted { $0.rawValue < $1.rawValue }
                     .map { ($0.rawValue, .measure(Spread(main.ratios[$0] ?? [])?.median, decimals: 3)) }),
             "verified": .bool(verification?.isClean == true),
@@ -29,7 +29,7 @@ extension BenchmarkReport {
             "bytes_per_trade": .measure(bytesPerTrade, decimals: 1),
             "peak_memory_bytes": .integer(peakBytes),
             "peak_memory_bytes_first_round": .integer(peakBytesFirstRound),
-            "settings": .object(
+            "settings": .named(
                 settings.map { ($0.name, .string($0.value)) }),
             "conditions": conditions,
             "verify": verification?.json ?? .null,
@@ -57,7 +57,7 @@ extension BenchmarkReport {
             "processed_per_second": result.processedPerSecond.json(decimals: 1),
             "latency_ms": result.latencies.json,
             "p99_to_one_row_commit": .measure(p99ToCommit(result), decimals: 2),
-            "ratio": .object(
+            "ratio": .named(
                 result.ratios.keys.sorted { $0.rawValue < $1.rawValue }
                     .map { ($0.rawValue, Spread(result.ratios[$0] ?? []).json(decimals: 3)) }),
             "ratio_to_uniform": ratioToUniform(result).json(decimals: 3),
@@ -102,8 +102,8 @@ extension BenchmarkReport {
 }
 
 extension JSONValue {
-    fileprivate static func object(_ pairs: [(String, JSONValue)]) -> JSONValue {
-        .object(pairs.map { (key: $0.0, value: $0.1) })
+    fileprivate static func named(_ values: [(String, JSONValue)]) -> JSONValue {
+        .object(values.map { (key: $0.0, value: $0.1) })
     }
 }
 

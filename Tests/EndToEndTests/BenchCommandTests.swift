@@ -1,0 +1,197 @@
+import Foundation
+import Repository
+import SettleTesting
+import Testing
+
+extension Processes {
+    /// `settle bench` with small numbers: what it reports, and that it leaves nothing behind.
+    @Suite(.timeLimit(.minutes(5))) struct BenchCommandTests {
+        private func bench(_ line: String, on database: TestDatabase) async throws -> Program.Result {
+            try await Program(
+                ["bench"] + line.split(separator: " ").map(String.init),
+                environment: ["DATABASE_URL": database.connectionString]
+            ).wait(timeout: .seconds(240))
+        }
+
+        private func figures(_ result: Program.Result) throws -> [String: Any] {
+            try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+        }
+
+        private func number(_ figures: [String: Any], _ path: String...) -> Double {
+            var value: Any? = figures
+            for key in path { value = (value as? [String: Any])?[key] }
+            return (value as? NSNumber)?.doubleValue ?? -1
+        }
+
+        /// The scratch databases and schemas that this database's server has.
+        private func scratches(_ database: TestDatabase) throws -> [String] {
+            let connection = try database.connect()
+            let rows = try connection.query(
+                Statement(
+                    "scratches",
+                    """
+                    select datname::text from pg_database where datname like 'settle_bench_%'
+                    union all select nspname::text from pg_namespace where nspname like 'settle_bench_%'
+                    """))
+            return rows.indices.map { rows.string($0, 0) }
+        }
+
+        @Test func `each skew and opponent is reported, the books balance, and nothing is left or touched`()
+            async throws
+        {
+            // given
+            let database = try TestDatabase()
+            try await database.fund()
+            let before = try database.contents()
+
+            // when
+            let result = try await bench(
+                "--yes --json --trades 300 --accounts 50 --rounds 1 --skew uniform,hot,ten,zipf,zipf:2.0 "
+                    + "--compare naive,function,copy,pgbench --pgbench-scale 1", on: database)
+
+            // then
+            #expect(result.exitCode == 0, "\(result.errors)")
+            let report = try figures(result)
+            #expect(report["verified"] as? Bool == true)
+            #expect(number(report, "trades_per_second") > 0)
+            for quantile in ["p50", "p95", "p99", "max"] { #expect(number(report, "latency_ms", quantile) > 0) }
+            let missing = (report["missing"] as? [[String: Any]] ?? []).compactMap { $0["name"] as? String }
+            for opponent in ["naive", "naive_striped", "function", "copy", "pgbench"] where !missing.contains(opponent)
+            {
+                #expect(number(report, "ratio", opponent) > 0, "\(opponent)")
+            }
+            let runs = try #require(report["runs"] as? [[String: Any]])
+            #expect(runs.compactMap { $0["skew"] as? String } == ["uniform", "hot", "ten", "zipf", "zipf"])
+            for run in runs {
+                #expect(run["settled"] as? Int == 300)
+                #expect(number(run, "ratio", "naive", "median") > 0)
+            }
+            #expect(number(runs[1], "ratio_to_uniform", "median") > 0)
+            #expect(number(report, "one_row_commit_ms", "p50") > 0)
+            #expect(number(report, "alone_ms", "p50") > 0)
+            #expect(number(report, "rows_per_trade") > 5)
+            #expect(number(report, "peak_memory_bytes") > 1_000_000)
+            #expect((report["settings"] as? [String: String])?["fsync"] == "off")
+            #expect(try scratches(database) == [])
+            #expect(try database.contents() == before)
+            #expect(try database.violations() == [])
+        }
+
+        @Test func `what cannot be paid and what comes twice is counted, beside a clean run`() async throws {
+            let database = try TestDatabase()
+            let result = try await bench(
+                "--yes --json --trades 2000 --accounts 50 --rounds 1 --unfundable 5 --duplicates 5", on: database)
+            #expect(result.exitCode == 0, "\(result.errors)")
+            let report = try figures(result)
+            #expect(report["verified"] as? Bool == true)
+            let runs = try #require(report["runs"] as? [[String: Any]])
+            try #require(runs.count == 2)
+            #expect((40...180).contains(number(runs[0], "rejected")))
+            #expect((40...180).contains(number(runs[0], "duplicates")))
+            #expect(number(runs[1], "rejected") == 0 && number(runs[1], "duplicates") == 0)
+            #expect(number(runs[0], "ratio_to_clean", "median") > 0)
+        }
+
+        @Test func `two processes settle at a pace that follows from what they reach`() async throws {
+            let database = try TestDatabase()
+            let result = try await bench(
+                "--yes --json --for 500ms --warm-up 100ms --accounts 50 --rounds 1 --rate 50% --processes 2",
+                on: database)
+            #expect(result.exitCode == 0, "\(result.errors)")
+            let report = try figures(result)
+            #expect(report["verified"] as? Bool == true)
+            let runs = try #require(report["runs"] as? [[String: Any]])
+            #expect(runs.compactMap { $0["processes"] as? Int } == [2, 1, 2])
+            #expect(runs.compactMap { $0["loop"] as? String } == ["closed", "closed", "open"])
+            #expect(number(runs[0], "ratio_to_one_process", "median") > 0)
+            #expect(number(runs[2], "offered_per_second") > 0)
+            #expect(number(runs[2], "p99_to_one_row_commit") > 0)
+            #expect(try scratches(database) == [])
+        }
+
+        @Test func `a role that may not create databases gets a scratch schema`() async throws {
+            let database = try TestDatabase()
+            let role = "bench_" + database.name
+            try database.execute("create role \(role) login; grant create on database \(database.name) to \(role)")
+            let result = try await Program(
+                [
+                    "bench", "--yes", "--json", "--trades", "200", "--accounts", "20", "--rounds", "1", "--compare",
+                    "naive",
+                ],
+                environment: ["DATABASE_URL": database.connectionString + " user=\(role)"]
+            ).wait(timeout: .seconds(120))
+            #expect(result.exitCode == 0, "\(result.errors)")
+            let report = try figures(result)
+            #expect(report["verified"] as? Bool == true)
+            #expect((report["conditions"] as? [String: Any])?["scratch"] as? String == "schema")
+            #expect(try scratches(database) == [])
+        }
+
+        @Test func `a signal stops it, and the scratch database is gone`() async throws {
+            let database = try TestDatabase()
+            let program = try Program(
+                ["bench", "--yes", "--for", "10m", "--accounts", "20"],
+                environment: ["DATABASE_URL": database.connectionString])
+            try await eventually("it settles in its scratch database") {
+                guard let scratch = try scratches(database).first else { return false }
+                let rows = try database.connect().query(
+                    Statement(
+                        "settling",
+                        "select count(*) from pg_stat_activity where datname = $1 and application_name = 'settle wallet'"
+                    ),
+                    .text(scratch))
+                return rows.int64(0, 0) > 0
+            }
+            program.signal(SIGINT)
+            let result = await program.wait(timeout: .seconds(60))
+            #expect(result.exitCode == 0, "\(result.errors)")
+            #expect(result.errors.contains("stopped"))
+            #expect(result.output == "")
+            #expect(try scratches(database) == [])
+        }
+
+        @Test func `what a killed run leaves behind is removed by the next`() async throws {
+            let database = try TestDatabase()
+            let program = try Program(
+                ["bench", "--yes", "--for", "10m", "--accounts", "20"],
+                environment: ["DATABASE_URL": database.connectionString])
+            #expect(await program.waitFor("measuring in"))
+            program.signal(SIGKILL)
+            await program.wait()
+            let leftover = try #require(try scratches(database).first)
+            try await eventually("the server has noticed") {
+                try database.connect().query(
+                    Statement("users", "select count(*) from pg_stat_activity where datname = $1"), .text(leftover)
+                ).int64(0, 0) == 0
+            }
+            let next = try await bench("--yes --trades 100 --accounts 20 --rounds 1", on: database)
+            #expect(next.exitCode == 0, "\(next.errors)")
+            #expect(next.errors.contains("removed the database \(leftover)"))
+            #expect(next.output.contains("The books balance"))
+            #expect(try scratches(database) == [])
+        }
+
+        @Test func `it wants a yes before it loads a server that is not the private one`() async throws {
+            let database = try TestDatabase()
+            let result = try await bench("--trades 100", on: database)
+            #expect(result.exitCode == 64)
+            #expect(result.errors.contains("heavy load") && result.errors.contains("--yes"))
+            #expect(try scratches(database) == [])
+        }
+
+        @Test(arguments: [
+            ("--trades 10 --for 1s", "'--trades' contradicts '--for'"),
+            ("--skew warm", "expected uniform, hot, ten or zipf"),
+            ("--skew hot:2", "only 'zipf' has an exponent"), ("--zipf 11", "a number from 0 to 10"),
+            ("--unfundable 51", "a percentage from 0 to 50"), ("--rate 0%", "a rate such as 20000/s"),
+            ("--accounts 9", "'--accounts' is a whole number from 10 to 10000000"),
+            ("--compare naive,fast", "expected naive, function, pgbench or copy"),
+        ])
+        func `a mistyped option is one line of advice`(line: String, message: String) async throws {
+            let result = try await Program(["bench"] + line.split(separator: " ").map(String.init)).wait()
+            #expect(result.exitCode == 64)
+            #expect(result.errors.contains(message), "\(result.errors)")
+            #expect(result.errors.split(separator: "\n").count == 1)
+        }
+    }
+}
