@@ -5,8 +5,9 @@ import Testing
 /// What all commands have in common: help, exit codes, where the database is, limits and secrets.
 @Suite struct UsageTests {
     private static let commands = [
-        "up", "worker", "bench", "migrate up", "migrate down", "migrate status", "migrate sql", "asset add", "asset list",
-        "market add", "market list", "deposit", "withdraw", "balance", "trade submit", "trade show", "trade list",
+        "up", "worker", "bench", "migrate up", "migrate down", "migrate status", "migrate sql",
+        "asset add", "asset list", "market add", "market list", "deposit", "withdraw", "balance", "trade submit",
+        "trade show", "trade list",
         "dlq list", "dlq show", "dlq retry", "verify", "completion",
     ]
     private static let away = ["DATABASE_URL": "postgres://settle@127.0.0.1:1/settle"]
