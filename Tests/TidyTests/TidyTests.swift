@@ -65,7 +65,7 @@ private struct ProjectFile {
 
     @Test func `a module imports only what stands above it in the manifest`() throws {
         let manifest = try #require(try ProjectFile.named("Package.swift"))
-        let modules = manifest.text.matches(of: #/(?:module\("|executableTarget\(\s*name: ")(\w+)"/#).map {
+        let modules = manifest.text.matches(of: #/(?:module\(\s*"|executableTarget\(\s*name: ")(\w+)"/#).map {
             String($0.1)
         }
         #expect(modules.first == "TradeModel" && modules.last == "settle", "\(modules)")
