@@ -32,10 +32,12 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
                 case .version: try output.line("\(name) \(version)")
                 case .help(let node, let path): try output.write(help(node, path, terminal).text)
                 case .run(let make, let words):
-                    let (command, globals) = try parse(make(), words, path, terminal.environment)
+                    let (command, globals, supplied) = try parse(make(), words, path, terminal.environment)
                     output = Output(terminal, globals.output)
                     try await command.run(
-                        Context(globals: globals, output: output, terminal: terminal, commandPath: path))
+                        Context(
+                            globals: globals, output: output, terminal: terminal, commandPath: path, supplied: supplied)
+                    )
                 }
             }
             output.clearProgress()
@@ -133,15 +135,21 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
 
     private func parse<C: Command<Globals>>(
         _ command: C, _ words: [String], _ path: String, _ environment: [String: String]
-    ) throws -> (any Command<Globals>, Globals) {
+    ) throws -> (any Command<Globals>, Globals, [String: SuppliedValue]) {
         let globals = Globals()
         var declarations = Declarations(of: command)
         declarations += Declarations(of: globals)
-        try Parser(command: relative(path), slots: declarations.slots).parse(words, environment: environment)
+        let parser = Parser(command: relative(path), slots: declarations.slots)
+        try parser.take(words)
+        try parser.take(environment: environment)
+        // The words and the environment come first: they say where to look.
+        let supplied = C.takesSuppliedValues ? try globals.suppliedValues(environment: environment) : [:]
+        try parser.take(supplied: supplied)
+        try parser.requireAll()
         for validate in declarations.validations { try validate() }
         try globals.validate()
         try command.validate()
-        return (command, globals)
+        return (command, globals, supplied)
     }
 
     private func help(_ node: CommandNode<Globals>, _ path: String, _ terminal: Terminal) -> HelpText {

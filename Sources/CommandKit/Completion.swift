@@ -132,6 +132,9 @@ struct CompletionCommand<Globals: GlobalOptions>: Command {
                 """)
     }
 
+    /// Shells run it as they start, wherever that is.
+    static var takesSuppliedValues: Bool { false }
+
     @Argument("SHELL", help: "Whose script.") var shell: Shell
 
     func run(_ context: Context<Globals>) async throws {

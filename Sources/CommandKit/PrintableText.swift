@@ -67,7 +67,7 @@ extension String {
     }
 
     /// The text in lines of at most so many columns, broken between words; a line that begins with a blank stays whole.
-    func wrapped(toColumns limit: Int) -> [String] {
+    public func wrapped(toColumns limit: Int) -> [String] {
         split(separator: "\n", omittingEmptySubsequences: false).flatMap { paragraph -> [String] in
             if paragraph.first == " " { return [String(paragraph)] }
             var lines = [""]
