@@ -14,7 +14,7 @@ TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
 
 SOURCES := Sources Tests Package.swift
 
-.PHONY: help run test build format lint tsan clean toolchain packages
+.PHONY: help run test build format lint tsan docs clean toolchain packages
 
 help: ## This list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -44,6 +44,9 @@ lint: toolchain ## Check the format of the source, without changing it
 
 tsan: packages toolchain ## Run the tests of the concurrent parts under the thread sanitizer
 	@swift test -j $(JOBS) --sanitize=thread -Xswiftc -DTSAN --scratch-path .build/tsan --filter '$(TSAN_FILTER)'
+
+docs: packages toolchain ## Write the pages and the sample that are made from the program: docs/configuration.md, config/settle.yaml
+	@WRITE_DOCUMENTS=1 swift test -j $(JOBS) --filter ConfigurationDocumentTests
 
 clean: ## Remove what was built; data in .settle stay
 	@rm -rf .build

@@ -15,15 +15,17 @@ let package = Package(
     name: "settle",
     products: [.executable(name: "settle", targets: ["settle"])],
     targets: [
-        // C libraries, from Debian: libpq-dev, libzmq3-dev, libxxhash-dev.
+        // C libraries, from Debian: libpq-dev, libzmq3-dev, libxxhash-dev, libyaml-dev.
         .systemLibrary(name: "CPostgres"),
         .systemLibrary(name: "CZeroMQ"),
         .systemLibrary(name: "CXXHash"),
+        .systemLibrary(name: "CYaml"),
 
         // Lowest first: a module imports only what stands above it here.
         module("TradeModel"),
         module("ServiceKit", ["TradeModel"]),
         module("CommandKit"),
+        module("Configuration", ["CYaml", "CommandKit", "ServiceKit"]),
         module("EmbeddedPostgres"),
         module("Repository", ["CPostgres", "CXXHash", "ServiceKit", "TradeModel"]),
         module("TradeFeed", ["CZeroMQ", "ServiceKit", "TradeModel"]),
@@ -32,7 +34,7 @@ let package = Package(
         .executableTarget(
             name: "settle",
             dependencies: [
-                "CommandKit", "EmbeddedPostgres", "Repository", "ServiceKit", "SettlementWorkers",
+                "CommandKit", "Configuration", "EmbeddedPostgres", "Repository", "ServiceKit", "SettlementWorkers",
                 "TradeFeed", "TradeModel", "WalletClient",
             ],
             swiftSettings: strict),
@@ -43,12 +45,13 @@ let package = Package(
             dependencies: ["EmbeddedPostgres", "Repository", "ServiceKit", "TradeModel", "WalletClient"],
             path: "Tests/SettleTesting", swiftSettings: strict),
         tests("CommandKitTests", ["CommandKit"]),
+        tests("ConfigurationTests", ["Configuration", "ServiceKit"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
         tests(
             "EndToEndTests",
             [
-                "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed", "TradeModel",
-                "WalletClient", "settle",
+                "Configuration", "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed",
+                "TradeModel", "WalletClient", "settle",
             ]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),

@@ -13,7 +13,7 @@ extension SettlementPool {
     }
 
     private nonisolated func settle(_ batch: PoolState.Batch, using generator: inout SeededGenerator) async {
-        var progress = BatchProgress(count: batch.items.count, policy: policy)
+        var progress = BatchProgress(count: batch.items.count, policy: policy.withLock { $0 })
         while true {
             guard !Task.isCancelled else {
                 await handBack(batch.part(progress.remaining))

@@ -9,7 +9,7 @@ import WalletClient
 public actor SettlementPool {
     let wallet: any SettlementWallet
     let clock: any Clock<Duration>
-    let policy: RetryPolicy
+    let policy: Guarded<RetryPolicy>
     let seed: UInt64
     /// Called by a worker once for each commit, before anyone else may settle for the same accounts.
     let onCompletion: @Sendable ([Completion]) -> Void
@@ -41,13 +41,18 @@ public actor SettlementPool {
         self.seed = seed
         self.executor = executor
         self.onCompletion = onCompletion
-        policy = RetryPolicy(limits)
+        policy = Guarded(RetryPolicy(limits))
         elapsed = stopwatch(clock)
         state = PoolState(
             capacity: limits.queueCapacity, laneCount: limits.workerCount, batchSizeMax: limits.batchSizeMax,
             queueBytesMax: limits.queueBytesMax, batchBytesMax: limits.batchBytesMax)
         activities = Array(repeating: .idle, count: limits.workerCount)
         readyWorkers = Array(repeating: nil, count: limits.workerCount)
+    }
+
+    /// Takes over how often and after what pauses batches are repeated, from the next batch on.
+    public nonisolated func reload(_ limits: Limits) {
+        policy.withLock { $0 = RetryPolicy(limits) }
     }
 
     // MARK: Submitting

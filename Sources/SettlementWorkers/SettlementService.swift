@@ -17,7 +17,7 @@ public actor SettlementService {
 
     public struct Configuration: Sendable {
         public var connectionString: String
-        public var limits: Limits
+        public var limits: LiveLimits
         public var version: String
         public var log: Log
         public var render: @Sendable (Trade) -> [UInt8]
@@ -29,7 +29,7 @@ public actor SettlementService {
             onCompletion: @escaping @Sendable ([Completion]) -> Void = { _ in }
         ) {
             self.connectionString = connectionString
-            self.limits = limits
+            self.limits = LiveLimits(limits)
             self.version = version
             self.log = log
             self.render = render
@@ -56,15 +56,15 @@ public actor SettlementService {
     public init(_ configuration: Configuration) throws(DatabaseError) {
         self.configuration = configuration
         (control, worker) = try ControlConnection.register(
-            configuration.connectionString, limits: configuration.limits, version: configuration.version)
+            configuration.connectionString, limits: configuration.limits.current, version: configuration.version)
         let log = configuration.log
         let observe = configuration.onCompletion
         wallets = WalletPool(
             WalletConfiguration(
-                connectionString: configuration.connectionString, limits: configuration.limits, worker: worker,
+                connectionString: configuration.connectionString, limits: configuration.limits.current, worker: worker,
                 actor: "worker \(worker)", log: log, render: configuration.render),
             connectionCount: configuration.limits.connections)
-        pool = SettlementPool(wallet: wallets, limits: configuration.limits) { [worker] completions in
+        pool = SettlementPool(wallet: wallets, limits: configuration.limits.current) { [worker] completions in
             log.record(completions, worker: worker)
             observe(completions)
         }
@@ -155,6 +155,13 @@ public actor SettlementService {
         stopSignal.fire()
     }
 
+    /// Takes over what may change while running, and nothing else.
+    public nonisolated func reload(_ limits: Limits) async {
+        configuration.limits.reload(limits)
+        pool.reload(limits)
+        await wallets.reload(limits)
+    }
+
     /// Ends the run at once: what is being written is rolled back, and left with the rest.
     public func abort() {
         isAborted = true
@@ -215,13 +222,14 @@ public actor SettlementService {
 
     /// Brings PENDING rows to the pool: at the start, when told of new ones, and on a timer in case nobody tells.
     private nonisolated func sweep() async {
-        let interval = Duration.milliseconds(configuration.limits.sweepIntervalMilliseconds)
-        var nextSweep = ContinuousClock.now
+        var lastSweep: ContinuousClock.Instant?
         while !stopSignal.hasFired, !Task.isCancelled {
             do {
-                let news = ContinuousClock.now < nextSweep ? try await control.awaitNews(milliseconds: 50) : true
+                let interval = Duration.milliseconds(configuration.limits.sweepIntervalMilliseconds)
+                let isDue = lastSweep.map { ContinuousClock.now - $0 >= interval } ?? true
+                let news = isDue ? true : try await control.awaitNews(milliseconds: 50)
                 guard news, !stopSignal.hasFired else { continue }
-                nextSweep = ContinuousClock.now + interval
+                lastSweep = ContinuousClock.now
                 while try await claimAndSubmit() > 0, !stopSignal.hasFired {}
             } catch let error as PoolError {
                 configuration.log.debug("sweep ended", ["reason": "\(error)"])

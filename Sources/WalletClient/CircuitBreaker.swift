@@ -21,11 +21,17 @@ struct CircuitBreaker: Sendable {
     private(set) var state = State.closed
     private var failuresInARow = 0
     private var pause: Duration
-    private let limits: Limits
+    private var limits: Limits
 
     init(_ limits: Limits = Limits()) {
         self.limits = limits
         pause = .milliseconds(limits.breakerPauseMilliseconds)
+    }
+
+    /// Takes over its limits; the present pause keeps its length.
+    mutating func reload(_ limits: Limits) {
+        self.limits = limits
+        pause = isClosed ? .milliseconds(limits.breakerPauseMilliseconds) : pause
     }
 
     var isClosed: Bool { state == .closed }

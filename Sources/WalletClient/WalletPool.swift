@@ -60,6 +60,11 @@ public actor WalletPool: SettlementWallet {
     /// Whether the database is asked as usual.
     public var isAvailable: Bool { breaker.isClosed }
 
+    /// Takes over the limits of the circuit breaker.
+    public func reload(_ limits: Limits) {
+        breaker.reload(limits)
+    }
+
     /// Leaves the database, after the batches in work.
     public func close() async {
         for wallet in all { await wallet.close() }

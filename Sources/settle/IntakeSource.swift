@@ -7,7 +7,8 @@ import TradeModel
 struct IntakeSource: SettlementService.Source {
     let socket: IntakeSocket
     let log: Log
-    let shutdownTimeout: Duration
+    /// Asked for when it comes to it, since it may be configured anew meanwhile.
+    let shutdownTimeout: @Sendable () -> Duration
 
     /// So many messages are taken in one go. A message may hold many trades; the pool takes them as it has room.
     private static let messagesMax = 500
@@ -22,6 +23,6 @@ struct IntakeSource: SettlementService.Source {
     }
 
     func stop() async {
-        socket.stop(drainingFor: shutdownTimeout)
+        socket.stop(drainingFor: shutdownTimeout())
     }
 }

@@ -46,6 +46,12 @@ enum Settle {
             }
             Verify.self
         }
+        Section("This installation") {
+            Group<Global>("config", summary: "Look after the configuration.") {
+                CheckConfiguration.self
+                ShowConfiguration.self
+            }
+        }
     }
 
     static func main() async {

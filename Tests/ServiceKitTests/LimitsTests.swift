@@ -1,19 +1,35 @@
-import Foundation
 import Testing
 
 @testable import ServiceKit
 
 @Suite struct LimitsTests {
-    @Test func `every limit has an environment variable`() throws {
-        let count = Mirror(reflecting: Limits()).children.count
-        #expect(Limits.names.count + 1 == count, "all of them, and the number of connections")
-        for (name, field, range) in Limits.names {
-            let limits = try Limits(environment: [Limits.variable(of: name): "\(range.upperBound)"])
-            #expect(limits[keyPath: field] == range.upperBound, "\(name)")
-            #expect(range.contains(Limits()[keyPath: field]), "the default of \(name)")
+    @Test func `every limit is a setting with an environment variable`() throws {
+        #expect(Limits.settings.count == Mirror(reflecting: Limits()).children.count)
+        for limit in Limits.settings {
+            let setting = limit.setting
+            let limits = try Limits(environment: [setting.variable: "\(limit.range.upperBound)"])
+            #expect(limit.value(limits) == limit.range.upperBound, "\(setting.key)")
+            #expect(limits != Limits(), "\(setting.key)")
+            #expect(limit.value(Limits()).map { limit.range.contains($0) } ?? true, "the default of \(setting.key)")
+            #expect(limit.value(Limits()).map { "\($0)" } == setting.defaultValue, "\(setting.key)")
         }
         #expect(try Limits(environment: ["SETTLE_CONNECTION_COUNT": "3"]).connectionCount == 3)
         #expect(try Limits(environment: [:]) == Limits())
+    }
+
+    @Test func `the variables have the names that they always had`() {
+        #expect(
+            Limits.settings.map(\.setting.variable).sorted() == [
+                "SETTLE_BATCH_BYTES_MAX", "SETTLE_BATCH_SIZE_MAX", "SETTLE_BREAKER_FAILURES_MAX",
+                "SETTLE_BREAKER_PAUSE_MILLISECONDS", "SETTLE_BREAKER_PAUSE_MILLISECONDS_MAX",
+                "SETTLE_CACHED_BALANCES_MAX", "SETTLE_CONNECTION_COUNT", "SETTLE_CONNECT_TIMEOUT_SECONDS",
+                "SETTLE_DEFERRAL_MILLISECONDS", "SETTLE_HEARTBEAT_INTERVAL_MILLISECONDS",
+                "SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS", "SETTLE_LOCK_TIMEOUT_MILLISECONDS",
+                "SETTLE_QUEUE_BYTES_MAX", "SETTLE_QUEUE_CAPACITY", "SETTLE_RECENT_TRADES_MAX",
+                "SETTLE_REPLAN_ROUNDS_MAX", "SETTLE_RETRY_ATTEMPTS_MAX", "SETTLE_RETRY_BACKOFF_MILLISECONDS",
+                "SETTLE_RETRY_BACKOFF_MILLISECONDS_MAX", "SETTLE_SHUTDOWN_TIMEOUT_SECONDS",
+                "SETTLE_STATEMENT_TIMEOUT_MILLISECONDS", "SETTLE_SWEEP_INTERVAL_MILLISECONDS", "SETTLE_WORKER_COUNT",
+            ])
     }
 
     @Test(arguments: ["abc", "0", "-1", "1.5", "99999999999999999999", " 1"])
@@ -25,19 +41,16 @@ import Testing
             error?.description.hasPrefix("SETTLE_QUEUE_CAPACITY: expected a whole number from 1 to 1000000") == true)
     }
 
-    @Test func `the sample of the environment names every limit with its default`() throws {
-        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("config/settle.env")
-        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
-        for (name, field, _) in Limits.names {
-            #expect(lines.contains("#\(Limits.variable(of: name))=\(Limits()[keyPath: field])"), "\(name)")
+    @Test func `a running process takes over what is declared as reloadable, and nothing else`() {
+        var other = Limits()
+        for limit in Limits.settings { limit.set(&other, limit.range.upperBound) }
+        let live = LiveLimits(Limits())
+        live.reload(other)
+        for limit in Limits.settings {
+            let expected = limit.setting.isReloadable ? limit.range.upperBound : limit.value(Limits())
+            #expect(limit.value(live.current) == expected, "\(limit.setting.key)")
         }
-        let known = Set(Limits.names.map { Limits.variable(of: $0.name) })
-            .union([
-                "SETTLE_CONNECTION_COUNT", "SETTLE_INTAKE", "SETTLE_LOG_LEVEL", "SETTLE_MIGRATIONS", "DATABASE_URL",
-            ])
-        for line in lines where line.contains("=") && line.hasPrefix("#") && !line.hasPrefix("# ") {
-            #expect(known.contains(String(line.dropFirst().prefix { $0 != "=" })), "\(line)")
-        }
+        #expect(live.retryAttemptsMax == 100)
+        #expect(live.queueCapacity == Limits().queueCapacity)
     }
 }

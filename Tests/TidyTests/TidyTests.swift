@@ -51,6 +51,7 @@ private struct ProjectFile {
             "Sources/Repository/Rows.swift",
         ],
         "CXXHash": ["Sources/Repository/Migrations.swift"],
+        "CYaml": ["Sources/Configuration/YAMLEvents.swift"],
         "CZeroMQ": ["Sources/TradeFeed/ZeroMQSocket.swift"],
     ]
 

@@ -1,4 +1,5 @@
 import CommandKit
+import Configuration
 import Repository
 import ServiceKit
 import SettlementWorkers
@@ -10,7 +11,8 @@ struct RunWorker: Command {
         discussion: """
             It settles what waits as PENDING in the database and, with --intake, what engines push over ZeroMQ \
             (docs/wire.md). Any number of workers may run on one database. The first SIGTERM or SIGINT drains and ends; \
-            a second one ends at once; a third exits on the spot.
+            a second one ends at once; a third exits on the spot. SIGHUP reads the configuration again \
+            (docs/configuration.md).
             """,
         examples: [
             Example("settle worker --intake tcp://127.0.0.1:5558", "Also listen for trades."),
@@ -25,26 +27,39 @@ struct RunWorker: Command {
     var logLevel: LogLevel
 
     func validate() throws {
-        if once, intake != nil { throw UsageError("'--once' takes what is PENDING; it goes without '--intake'") }
+        if once, $intake == .commandLine {
+            throw UsageError("'--once' takes what is PENDING; it goes without '--intake'")
+        }
+    }
+
+    /// What was given, by the variable of the setting: a reload leaves it as it is.
+    private var flags: [String: SettingValues.FlagValue] {
+        var flags = limits.flags
+        if $logLevel == .commandLine { flags["SETTLE_LOG_LEVEL"] = .init("--log-level", logLevel.rawValue) }
+        if $intake == .commandLine, let intake { flags["SETTLE_INTAKE"] = .init("--intake", intake) }
+        return flags
     }
 
     func run(_ context: Context) async throws {
         let log = Log(level: logLevel.level)
+        let reload = try ConfigurationReload(context, flags: flags, log: log)
         let database = try Database(context)
         defer { database.leave() }
         let limits = limits.applied(to: database.limits)
+        let configuration = SettlementService.Configuration(
+            connectionString: database.connectionString, limits: limits, version: Settle.version, log: log,
+            render: WireEncoder.encode)
         var sources: [any SettlementService.Source] = []
-        if let intake {
+        if let intake, !once {
             let socket: IntakeSocket
             do { socket = try IntakeSocket(endpoint: intake) } catch { throw CommandFailure("\(error)") }
             sources.append(
-                IntakeSource(socket: socket, log: log, shutdownTimeout: .seconds(limits.shutdownTimeoutSeconds)))
+                IntakeSource(socket: socket, log: log) { .seconds(configuration.limits.shutdownTimeoutSeconds) })
             log.info("listening", ["endpoint": socket.endpoint])
         }
-        let service = try SettlementService(
-            SettlementService.Configuration(
-                connectionString: database.connectionString, limits: limits, version: Settle.version, log: log,
-                render: WireEncoder.encode))
+        let service = try SettlementService(configuration)
+        reload.passesOn(to: service, logLevel: .info)
+        async let _ = reload.run(stop: service.stop)
         let signals = StopSignals(first: { service.stop() }, second: { Task { await service.abort() } })
         let leftovers = once ? try await service.runOnce() : await service.run(sources: sources)
         if signals.wasForced { throw CommandFailure("stopped at once; \(leftovers.count) trades left", exit: .forced) }

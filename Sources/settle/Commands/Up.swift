@@ -1,4 +1,5 @@
 import CommandKit
+import Configuration
 import Repository
 import ServiceKit
 import SettlementWorkers
@@ -37,12 +38,18 @@ struct Up: Command {
         }
         let seed = seed ?? UInt64.random(in: 1...999_999)
         try await SimulatedMarket.prepare(connection, DirectWallet(database))
+        let log = Log(level: logLevel.level)
+        var flags = limits.flags
+        if $logLevel == .commandLine { flags["SETTLE_LOG_LEVEL"] = .init("--log-level", logLevel.rawValue) }
+        let reload = try ConfigurationReload(context, flags: flags, log: log)
         let meter = Meter()
         let service = try SettlementService(
             SettlementService.Configuration(
                 connectionString: database.connectionString, limits: limits.applied(to: database.limits),
-                version: Settle.version, log: Log(level: logLevel.level), render: WireEncoder.encode,
+                version: Settle.version, log: log, render: WireEncoder.encode,
                 onCompletion: meter.record))
+        reload.passesOn(to: service, logLevel: .error)
+        async let _ = reload.run(stop: service.stop)
         // The run's name makes its trades new ones, also in a database that has seen the same seed before.
         let run = String(Timestamp.now.microseconds / 1_000, radix: 36)
         let source = SimulatedSource(
