@@ -40,7 +40,7 @@ extension TestDatabase {
     func contents() throws -> String {
         try [
             "assets", "markets", "accounts", "balances", "ledger_entries", "operations", "trades", "dead_letters",
-            "dead_letter_attempts",
+            "dead_letter_attempts", "queue_control", "operator_actions",
         ].map { table in
             let hash = "md5(coalesce(string_agg(t::text, ',' order by t::text), ''))"
             return try "\(table) " + value("select count(*) || ' ' || \(hash) from \(table) t")
