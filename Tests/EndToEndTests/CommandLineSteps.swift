@@ -22,9 +22,9 @@ extension TestDatabase {
     /// An assertion that a command line succeeds, with its stdout.
     @discardableResult
     func expecting(
-        _ line: String, _ location: SourceLocation = #_sourceLocation
+        _ line: String, input: String? = nil, _ location: SourceLocation = #_sourceLocation
     ) async throws -> String {
-        let result = try await typing(line)
+        let result = try await typing(line, input: input)
         #expect(result.exitCode == 0, "settle \(line): \(result.errors)", sourceLocation: location)
         return result.output
     }
