@@ -96,7 +96,12 @@ extension Limits {
             "How often PENDING rows are looked for when no notification comes."),
         LimitSetting(
             "sweep.deferral_milliseconds", \.deferralMilliseconds, 1...3_600_000,
-            variable: "SETTLE_DEFERRAL_MILLISECONDS", "How long a trade that waits for an older one is left alone."),
+            variable: "SETTLE_DEFERRAL_MILLISECONDS",
+            "How long a trade that waits for an older one is left alone at first; a quarter of its age later on."),
+        LimitSetting(
+            "sweep.deferral_milliseconds_max", \.deferralMillisecondsMax, 1...3_600_000,
+            variable: "SETTLE_DEFERRAL_MILLISECONDS_MAX",
+            "How long a trade that waits for an older one is left alone at most."),
         LimitSetting(
             "heartbeat.interval_milliseconds", \.heartbeatIntervalMilliseconds, 10...3_600_000, reloadable: true,
             "How often a worker says that it is alive."),

@@ -101,7 +101,9 @@ actor SimulatedSource: SettlementService.Source {
     }
 
     func next() async throws -> [SettlementItem]? {
+        let asked = ContinuousClock.now
         while !isStopped {
+            if ContinuousClock.now - asked > .milliseconds(250) { return [] }
             let milliseconds = Int((ContinuousClock.now - start) / .milliseconds(1))
             let due = min(milliseconds * perSecond / 1000, tradesMax ?? .max)
             let count = min(due - market.tradeCount, Self.burstMax)

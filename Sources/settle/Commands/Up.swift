@@ -96,12 +96,14 @@ struct Up: Command {
                     "p50_ms": .string(second.p50), "p99_ms": .string(second.p99),
                     "queue": .integer(snapshot.queueDepth), "retries": .integer(snapshot.counters.retries),
                     "breaker": .string(breaker), "dead_letters": .integer(second.parkedInAll),
+                    "paused": .bool(service.queueControl.isPaused),
                 ]) {
                     try context.output.line(
                         "settled \(second.settledInAll.grouped)  rate \(second.settled.grouped)/s  "
                             + "p50 \(second.p50) ms  p99 \(second.p99) ms  queue \(snapshot.queueDepth)  "
                             + "retries \(snapshot.counters.retries)  dead letters \(second.parkedInAll.grouped)"
-                            + (breaker == "open" ? "  database away" : ""))
+                            + (breaker == "open" ? "  database away" : "")
+                            + (service.queueControl.isPaused ? "  paused" : ""))
                 }
                 try context.output.flush()
             } catch {
