@@ -12,9 +12,9 @@ ARGS ?=
 # Which tests `make tsan` runs: those of the concurrent parts.
 TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
 
-SOURCES := Sources Tests Package.swift
+SOURCES := Sources Tests Plugins Package.swift
 
-.PHONY: help run test build format lint tsan clean toolchain packages
+.PHONY: help run test build docs format lint tsan clean toolchain packages
 
 help: ## This list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -35,6 +35,9 @@ endif
 
 build: packages toolchain ## Build for debugging
 	@swift build -j $(JOBS)
+
+docs: build ## Write the pages that the program itself knows: docs/command-line.md
+	@.build/debug/settle generate-docs docs
 
 format: toolchain ## Format the source
 	@swift format format --in-place --recursive $(SOURCES)

@@ -35,7 +35,8 @@ let package = Package(
                 "CommandKit", "EmbeddedPostgres", "Repository", "ServiceKit", "SettlementWorkers",
                 "TradeFeed", "TradeModel", "WalletClient",
             ],
-            swiftSettings: strict),
+            swiftSettings: strict, plugins: ["NoteCommit"]),
+        .plugin(name: "NoteCommit", capability: .buildTool()),
 
         // What tests share: databases of their own, and the question whether the books are right.
         .target(
@@ -47,8 +48,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed", "TradeModel",
-                "WalletClient", "settle",
+                "CommandKit", "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed",
+                "TradeModel", "WalletClient", "settle",
             ]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
