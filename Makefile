@@ -12,9 +12,9 @@ ARGS ?=
 # Which tests `make tsan` runs: those of the concurrent parts.
 TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
 
-SOURCES := Sources Tests Package.swift
+SOURCES := Sources Tests Plugins Package.swift
 
-.PHONY: help run test build format lint tsan docs clean toolchain packages
+.PHONY: help run test build docs format lint tsan clean toolchain packages
 
 help: ## This list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -36,6 +36,9 @@ endif
 build: packages toolchain ## Build for debugging
 	@swift build -j $(JOBS)
 
+docs: build ## Write the pages and the sample that are made from the program itself
+	@.build/debug/settle generate-docs .
+
 format: toolchain ## Format the source
 	@swift format format --in-place --recursive $(SOURCES)
 
@@ -44,9 +47,6 @@ lint: toolchain ## Check the format of the source, without changing it
 
 tsan: packages toolchain ## Run the tests of the concurrent parts under the thread sanitizer
 	@swift test -j $(JOBS) --sanitize=thread -Xswiftc -DTSAN --scratch-path .build/tsan --filter '$(TSAN_FILTER)'
-
-docs: packages toolchain ## Write the pages and the sample that are made from the program: docs/configuration.md, config/settle.yaml
-	@WRITE_DOCUMENTS=1 swift test -j $(JOBS) --filter ConfigurationDocumentTests
 
 clean: ## Remove what was built; data in .settle stay
 	@rm -rf .build

@@ -37,7 +37,8 @@ let package = Package(
                 "CommandKit", "Configuration", "EmbeddedPostgres", "Repository", "ServiceKit", "SettlementWorkers",
                 "TradeFeed", "TradeModel", "WalletClient",
             ],
-            swiftSettings: strict),
+            swiftSettings: strict, plugins: ["NoteCommit"]),
+        .plugin(name: "NoteCommit", capability: .buildTool()),
 
         // What tests share: databases of their own, and the question whether the books are right.
         .target(
@@ -50,8 +51,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "Configuration", "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed",
-                "TradeModel", "WalletClient", "settle",
+                "CommandKit", "Configuration", "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting",
+                "TradeFeed", "TradeModel", "WalletClient", "settle",
             ]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),

@@ -28,15 +28,19 @@ public struct CommandInfo: Sendable {
     /// Lines of usage, without the command's name, where the generated one would say too little.
     public var usage: [String]
     public var examples: [Example]
+    /// Whether help and completion say nothing of it: a command for those who work on the program.
+    public var isHidden: Bool
 
     public init(
-        _ name: String, summary: String, discussion: String = "", usage: [String] = [], examples: [Example] = []
+        _ name: String, summary: String, discussion: String = "", usage: [String] = [], examples: [Example] = [],
+        isHidden: Bool = false
     ) {
         self.name = name
         self.summary = summary
         self.discussion = discussion
         self.usage = usage
         self.examples = examples
+        self.isHidden = isHidden
     }
 }
 

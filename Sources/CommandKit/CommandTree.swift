@@ -79,9 +79,9 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
         var node = root
         var rest = arguments[...]
         var leading: [String] = []
-        while case .group(let children) = node.content {
+        while case .group = node.content {
             guard let word = rest.popFirst() else {
-                throw UsageError("'\(path)' needs a command: \(spokenList(children.map(\.info.name)))")
+                throw UsageError("'\(path)' needs a command: \(spokenList(node.shownChildren.map(\.info.name)))")
             }
             let place = relative(path)
             if word == "-h" || word == "--help" {
@@ -122,7 +122,7 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
     ) throws -> CommandNode<Globals> {
         guard let child = node.child(word) else {
             let place = node.info.name == root.info.name ? "" : " for '\(relative(path))'"
-            let names = node.children.map(\.info.name) + ["help"]
+            let names = node.shownChildren.map(\.info.name) + ["help"]
             let suggestion = nearestName(to: word, among: names) ?? root.path(to: word)
             throw UsageError("unknown command '\(word)'\(place)", suggestion: suggestion)
         }
@@ -133,7 +133,7 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
     /// The path without the program's name: `dlq list`.
     private func relative(_ path: String) -> String { String(path.dropFirst(name.count + 1)) }
 
-    private func parse<C: Command<Globals>>(
+    func parse<C: Command<Globals>>(
         _ command: C, _ words: [String], _ path: String, _ environment: [String: String]
     ) throws -> (any Command<Globals>, Globals, [String: SuppliedValue]) {
         let globals = Globals()

@@ -28,9 +28,9 @@ extension CommandTree {
             }
             if current.hasPrefix("-") { return matching(optionNames(slots, isRoot: node.info.name == name), current) }
         }
-        if case .group(let children) = node.content {
+        if case .group = node.content {
             let help = node.info.name == name && !words.contains("help") ? [("help", "Show help of a command")] : []
-            return matching(children.map { ($0.info.name, $0.info.summary) } + help, current)
+            return matching(node.shownChildren.map { ($0.info.name, $0.info.summary) } + help, current)
         }
         return matching(argumentValues(slots, skipped, options), current)
     }

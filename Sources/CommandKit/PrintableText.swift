@@ -99,4 +99,9 @@ extension BinaryInteger {
         }
         return result
     }
+
+    /// So many of something: `1 line`, `2,000 lines`. The plural is given where it is more than an added s.
+    public func counted(_ noun: String, plural: String? = nil) -> String {
+        "\(grouped) \(self == 1 ? noun : plural ?? noun + "s")"
+    }
 }

@@ -15,6 +15,9 @@ struct Database {
     /// Whether it is the private one in `.settle/`.
     var isEmbedded: Bool { cluster != nil }
 
+    /// Where the private one's data lie; nil where another database was named.
+    var dataDirectory: String? { cluster?.dataDirectory }
+
     func connect() throws -> PostgresConnection {
         try PostgresConnection(connectionString, limits: limits)
     }
@@ -61,9 +64,10 @@ extension Settle {
     static func explain(_ error: any Error) -> CommandFailure? {
         switch error {
         case let error as DatabaseError where error.sqlState == nil || error.isServerUnready:
-            CommandFailure("\(error.message). \(advice(error.message))", exit: .unavailable, detail: error.detail)
+            CommandFailure(
+                "\(error.message). \(advice(error.message)) \(seeDoctor)", exit: .unavailable, detail: error.detail)
         case let error as DatabaseError where error.isConnectionLoss:
-            CommandFailure("PostgreSQL ended the connection: \(error.message)", exit: .unavailable)
+            CommandFailure("PostgreSQL ended the connection: \(error.message). \(seeDoctor)", exit: .unavailable)
         case let error as DatabaseError where error.sqlState == "42P01":
             CommandFailure(
                 "the database does not have the tables of this version. Run 'settle migrate up'.",
@@ -75,14 +79,14 @@ extension Settle {
         case let error as WalletError:
             switch error {
             case .unavailable(let fault):
-                CommandFailure("\(fault.message). \(advice(fault.message))", exit: .unavailable)
+                CommandFailure("\(fault.message). \(advice(fault.message)) \(seeDoctor)", exit: .unavailable)
             default:
                 CommandFailure(
                     error.fault?.message ?? "others kept moving the same money; try again", exit: .refused,
                     detail: error.fault?.description)
             }
         case let error as EmbeddedPostgresError:
-            CommandFailure("\(error)", exit: .unavailable)
+            CommandFailure("\(error). \(seeDoctor)", exit: .unavailable)
         case let error as InvalidLimit:
             CommandFailure("\(error)", exit: .usage)
         case let error as QueuePaused:
@@ -93,6 +97,8 @@ extension Settle {
             nil
         }
     }
+
+    private static let seeDoctor = "Try 'settle doctor'."
 
     /// What to look at when no connection came about. The server is there if it, rather than the network, refused.
     private static func advice(_ message: String) -> String {

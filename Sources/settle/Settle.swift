@@ -4,7 +4,8 @@ import Glibc
 /// The program: its commands, and how the errors of its parts read to a person.
 @main
 enum Settle {
-    static let version = "0.1.0"
+    /// What this program is called among its likes: the version, and where it is known the commit.
+    static let version = "0.1.0" + (builtFromCommit.map { " (\($0))" } ?? "")
 
     static let tree = CommandTree<Global>(
         "settle", version: version,
@@ -55,11 +56,13 @@ enum Settle {
             Verify.self
         }
         Section("This installation") {
+            Doctor.self
             Group<Global>("config", summary: "Look after the configuration.") {
                 CheckConfiguration.self
                 ShowConfiguration.self
             }
         }
+        GenerateDocs.self
     }
 
     static func main() async {

@@ -8,25 +8,15 @@ import Testing
 private let root = URL(fileURLWithPath: #filePath)
     .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
-/// The page and the sample are what the declarations say; `make docs` writes them anew.
+/// The page and the sample hold what the declarations say.
 @Suite struct ConfigurationDocumentTests {
-    private func expect(_ path: String, toHold text: String) throws {
-        let file = "\(root)/\(path)"
-        if ProcessInfo.processInfo.environment["WRITE_DOCUMENTS"] != nil {
-            try text.write(toFile: file, atomically: true, encoding: .utf8)
-        }
-        #expect(try String(contentsOfFile: file, encoding: .utf8) == text, "\(path) is out of date: make docs")
-    }
-
-    @Test func `the page of the settings is up to date`() throws {
-        try expect("docs/configuration.md", toHold: ConfigurationPage.text)
+    @Test func `the page names every setting`() {
         for setting in Settings.all {
             #expect(ConfigurationPage.text.contains("| `\(setting.key)` | `\(setting.variable)` |"))
         }
     }
 
     @Test func `the sample file names every setting, is valid, and says what holds anyway`() throws {
-        try expect("config/settle.yaml", toHold: ConfigurationSample.text)
         let file = try ConfigurationFile(path: "\(root)/config/settle.yaml", settings: Settings.all)
         #expect(file.problems == [])
         let lines = ConfigurationSample.text.split(separator: "\n")

@@ -90,7 +90,9 @@ private struct ProjectFile {
 
     @Test func `tables are made and changed in migrations alone`() throws {
         let definition = #/(?i)\b(create|alter|drop)\s+(table|index|type|view|function|trigger|sequence)\b/#
-        for file in try ProjectFile.all(in: "Sources", suffixes: ".swift") {
+        // What the doctor writes is advice for people; it runs none of it.
+        for file in try ProjectFile.all(in: "Sources", suffixes: ".swift")
+        where !file.path.hasPrefix("Sources/settle/Doctor/") {
             #expect(!file.code.contains(definition), "\(file.path)")
         }
     }
