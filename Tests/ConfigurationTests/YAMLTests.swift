@@ -86,7 +86,7 @@ private func read(_ bytes: [UInt8]) throws(YAMLError) -> YAMLNode? {
     @Test func `random bytes are read or refused, and never end the program`() {
         var generator = SystemRandomNumberGenerator()
         let pieces = [
-            "a", "queue", ":", " ", "\n", "- ", "[", "]", "{", "}", ",", "?", "|", ">", "&x", "*x", "!t", "'", "\"",
+            "a", "queue", "capacity", "12", ": ", ":", " ", "\n", "- ", "[", "]", "{", "}", ",", "?", "|", ">", "&x", "*x", "!t", "'", "\"",
             "\\",
             "\\u12", "#", "%YAML 1.1\n", "---", "...", "\t", "~", "\u{FEFF}", "\u{2028}", "é", "💶", "\u{0}", "@", "`",
         ]
@@ -99,8 +99,10 @@ private func read(_ bytes: [UInt8]) throws(YAMLError) -> YAMLNode? {
                     bytes += Array(pieces.randomElement(using: &generator)!.utf8)
                 }
             }
+            let read = ConfigurationFile(path: "settle.yaml", bytes: bytes, settings: sampleSettings)
+            for entry in read.entries { #expect(sampleSettings.contains { $0.key == entry.key }) }
             do throws(YAMLError) {
-                _ = try read(bytes)
+                _ = try ConfigurationTests.read(bytes)
             } catch {
                 let lines = bytes.count { $0 == 0x0A || $0 == 0x0D || $0 == 0xA8 } + 2
                 #expect(error.line >= 1 && error.line <= lines && error.column >= 1, "\(bytes): \(error)")
