@@ -9,7 +9,11 @@ enum Settle {
 
     static let tree = CommandTree<Global>(
         "settle", version: version,
-        summary: "Settles trades exactly once: balances, fees and a double-entry ledger in one transaction."
+        summary: "Settles trades exactly once: balances, fees and a double-entry ledger in one transaction.",
+        discussion: """
+            New here? 'settle up' shows everything at work on this machine. Something wrong? 'settle doctor' says what, and \
+            what mends it.
+            """
     ) {
         Section("Run") {
             Up.self
@@ -20,13 +24,14 @@ enum Settle {
                 MigrateStatus.self
                 MigrateSQL.self
             }
+            Doctor.self
         }
         Section("Markets and money") {
-            Group<Global>("asset", summary: "What can be owned.") {
+            Group<Global>("asset", summary: "Add and list assets: what can be owned.") {
                 AddAsset.self
                 ListAssets.self
             }
-            Group<Global>("market", summary: "What is traded against what.") {
+            Group<Global>("market", summary: "Add and list markets: what is traded against what.") {
                 AddMarket.self
                 ListMarkets.self
             }
@@ -46,7 +51,6 @@ enum Settle {
                 RetryLetters.self
             }
             Verify.self
-            Doctor.self
         }
         GenerateDocs.self
     }
