@@ -5,7 +5,7 @@ public struct CommandNode<Globals: GlobalOptions>: Sendable {
         case group([CommandNode])
     }
 
-    let info: CommandInfo
+    var info: CommandInfo
     let content: Content
     /// The heading under which help lists it.
     var section: String?

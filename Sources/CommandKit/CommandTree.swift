@@ -11,8 +11,9 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
         self.name = name
         self.version = version
         let info = CommandInfo(name, summary: summary, discussion: discussion)
-        let others = Section<Globals>("Other commands") { CompletionCommand<Globals>.self }
-        root = CommandNode(info: info, content: .group(commands() + others.nodes))
+        var others = Section<Globals>("Other commands") { CompletionCommand<Globals>.self }.nodes
+        others[0].info.examples = CompletionCommand<Globals>.examples(for: name)
+        root = CommandNode(info: info, content: .group(commands() + others))
     }
 
     /// Runs the command that the arguments name and returns the process's exit code.

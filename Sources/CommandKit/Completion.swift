@@ -137,6 +137,17 @@ struct CompletionCommand<Globals: GlobalOptions>: Command {
 
     @Argument("SHELL", help: "Whose script.") var shell: Shell
 
+    /// The program's name stands in them, which no declaration knows.
+    static func examples(for program: String) -> [Example] {
+        [
+            Example(
+                "\(program) completion bash > /etc/bash_completion.d/\(program)",
+                "For everybody's bash on this machine."),
+            Example(
+                "\(program) completion zsh > /usr/local/share/zsh/site-functions/_\(program)", "For everybody's zsh."),
+        ]
+    }
+
     func run(_ context: Context<Globals>) async throws {
         let program = context.commandPath.split(separator: " ")[0]
         try context.output.write(shell.script(for: String(program)))

@@ -9,7 +9,11 @@ enum Settle {
 
     static let tree = CommandTree<Global>(
         "settle", version: version,
-        summary: "Settles trades exactly once: balances, fees and a double-entry ledger in one transaction."
+        summary: "Settles trades exactly once: balances, fees and a double-entry ledger in one transaction.",
+        discussion: """
+            New here? 'settle up' shows everything at work on this machine. Something wrong? 'settle doctor' says what, and \
+            what mends it.
+            """
     ) {
         Section("Run") {
             Up.self
@@ -26,13 +30,18 @@ enum Settle {
                 MigrateStatus.self
                 MigrateSQL.self
             }
+            Group<Global>("config", summary: "Check and show the configuration.") {
+                CheckConfiguration.self
+                ShowConfiguration.self
+            }
+            Doctor.self
         }
         Section("Markets and money") {
-            Group<Global>("asset", summary: "What can be owned.") {
+            Group<Global>("asset", summary: "Add and list assets: what can be owned.") {
                 AddAsset.self
                 ListAssets.self
             }
-            Group<Global>("market", summary: "What is traded against what.") {
+            Group<Global>("market", summary: "Add and list markets: what is traded against what.") {
                 AddMarket.self
                 ListMarkets.self
                 HaltMarket.self
@@ -54,13 +63,6 @@ enum Settle {
                 RetryLetters.self
             }
             Verify.self
-        }
-        Section("This installation") {
-            Doctor.self
-            Group<Global>("config", summary: "Look after the configuration.") {
-                CheckConfiguration.self
-                ShowConfiguration.self
-            }
         }
         GenerateDocs.self
     }

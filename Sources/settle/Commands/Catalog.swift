@@ -30,7 +30,8 @@ struct AddAsset: Command {
         if !isNew {
             let existing = try CatalogStore.read(connection).assets[symbol]!
             guard existing.decimals == decimals else {
-                throw CommandFailure("asset \(symbol) exists with \(existing.decimals) decimals, not \(decimals)")
+                throw CommandFailure(
+                    "asset \(symbol) exists with \(existing.decimals.counted("decimal")), not \(decimals)")
             }
         }
         try context.output.show([
@@ -39,7 +40,7 @@ struct AddAsset: Command {
         ]) {
             try context.output.line(
                 isNew
-                    ? "\(dryRun ? "would add" : "added") asset \(symbol) with \(decimals) decimals"
+                    ? "\(dryRun ? "would add" : "added") asset \(symbol) with \(decimals.counted("decimal"))"
                     : "asset \(symbol) is there already")
         }
     }

@@ -62,11 +62,13 @@ struct RunWorker: Command {
         async let _ = reload.run(stop: service.stop)
         let signals = StopSignals(first: { service.stop() }, second: { Task { await service.abort() } })
         let leftovers = once ? try await service.runOnce() : await service.run(sources: sources)
-        if signals.wasForced { throw CommandFailure("stopped at once; \(leftovers.count) trades left", exit: .forced) }
+        if signals.wasForced {
+            throw CommandFailure("stopped at once; \(leftovers.count.counted("trade")) left", exit: .forced)
+        }
         if let failure = await service.intakeFailure { throw CommandFailure("the intake failed: \(failure)") }
         if !leftovers.isEmpty {
             throw CommandFailure(
-                "the deadline came with \(leftovers.count) trades unsettled; they are named in the log")
+                "the deadline came with \(leftovers.count.counted("trade")) unsettled; the log names what is left")
         }
     }
 }
