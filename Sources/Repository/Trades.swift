@@ -42,6 +42,7 @@ public enum TradeStore {
         t.buy_order_id, t.sell_order_id, t.taker::text, t.executed_at, t.stream, t.stream_seq,
         t.status::text, t.received_seq, t.attempts, t.batch_no, t.received_at, t.settled_at
         """
+    static let columnCount = columns.split(separator: ",").count
 
     static let readStatement = Statement(
         "trades_read",
@@ -61,23 +62,6 @@ public enum TradeStore {
     /// The trades of one id, in all markets or one.
     public static func find(_ id: Identifier, in market: MarketSymbol?) -> Request {
         Request(findStatement, [.text(id.text), .text(market?.text)])
-    }
-
-    static let listStatement = Statement(
-        "trades_list",
-        """
-        select \(columns) from trades t
-         where ($1 is null or t.status = $1::trade_status) and ($2 is null or t.market = $2)
-           and ($3 is null or t.received_at >= $3) and t.received_seq > $4
-         order by t.received_seq limit $5
-        """)
-
-    public static func list(
-        status: TradeStatus?, market: MarketSymbol?, since: Timestamp?, after: Int64, limit: Int
-    ) -> Request {
-        Request(
-            listStatement,
-            [.text(status?.rawValue), .text(market?.text), .timestamp(since), .int8(after), .int8(Int64(limit))])
     }
 
     public static func decode(_ rows: Rows) -> [RecordedTrade] {

@@ -101,8 +101,12 @@ public actor SettlementService {
             let sweeping = Task { await self.sweep() }
             self.intake = intake
             group.addTask { await self.beat() }
+            let indexes = IndexKeeper(
+                configuration.connectionString, limits: configuration.limits, log: configuration.log)
+            let keepingIndexes = Task { await indexes.run() }
 
             await stopSignal.wait()
+            keepingIndexes.cancel()
             configuration.log.info("worker stops", ["worker": "\(worker)"])
             let deadline = ContinuousClock.now + .seconds(configuration.limits.shutdownTimeoutSeconds)
             // Rows that wait for room stay in the table; what sources have received exists nowhere else: while the
@@ -121,6 +125,7 @@ public actor SettlementService {
             let leftovers = await drain(until: deadline) + unqueued
             group.cancelAll()
             await group.waitForAll()
+            await keepingIndexes.value
             await leave(leftovers)
             return leftovers
         }

@@ -11,7 +11,8 @@ final class WalletSession {
     private var recent: RecentTrades
     /// Set when an id was found taken that nothing had warned of: a replay, perhaps. Then it pays to look first.
     private var looksFirst = false
-    private var nextBatch: BatchNumber?
+    /// A number for the next batch, and when it was given out.
+    private var nextBatch: (number: BatchNumber, at: ContinuousClock.Instant)?
 
     /// Rows are locked in the order of their keys. Only a nested loop over sorted input keeps that order.
     static let settings = """
@@ -161,11 +162,15 @@ final class WalletSession {
         }
     }
 
+    /// A number that lay longer is not used: readers of the ledger rely on numbers and commits rising nearly together.
+    private static let numberAgeMax = Duration.seconds(1)
+
     /// The number of the batch at hand; one that was not used yet is used again.
     private func batchNumber() throws -> BatchNumber {
-        if let nextBatch { return nextBatch }
+        if let nextBatch, ContinuousClock.now - nextBatch.at < Self.numberAgeMax { return nextBatch.number }
+        let now = ContinuousClock.now
         let number = try connection.pipeline([BatchStore.nextNumber])[0].int64(0, 0)
-        nextBatch = number
+        nextBatch = (number, now)
         return number
     }
 
@@ -214,7 +219,7 @@ final class WalletSession {
             guard answers[requests.count - 2].command == "COMMIT" else {
                 throw WalletError.retry(DatabaseFault(message: "the transaction was rolled back"))
             }
-            nextBatch = answers[requests.count - 1].int64(0, 0)
+            nextBatch = (answers[requests.count - 1].int64(0, 0), .now)
         } catch let error as DatabaseError where error.isConnectionLoss || !connection.isInTransaction {
             // Either nobody said what became of the commit, or it was carried out and what came behind it failed.
             throw WalletError.findOut(number, DatabaseFault(error))

@@ -50,6 +50,7 @@ enum Settle {
             Deposit.self
             Withdraw.self
             ShowBalance.self
+            ShowStatement.self
         }
         Section("Trades") {
             Group<Global>("trade", summary: "Store trades to be settled, and look at them.") {
@@ -62,7 +63,12 @@ enum Settle {
                 ShowLetter.self
                 RetryLetters.self
             }
+            ExplainTrade.self
             Verify.self
+            Group<Global>("export", summary: "Write what was committed to a file or a pipe.") {
+                ExportTrades.self
+                ExportLedger.self
+            }
         }
         GenerateDocs.self
     }

@@ -1,0 +1,81 @@
+import Repository
+import ServiceKit
+
+/// Builds, beside the settling, the indexes that readers want: over a connection of its own, so that nothing waits for
+/// a build, and of all processes on a database one at a time.
+actor IndexKeeper {
+    /// The first look comes after a pause, so that a process that ends soon begins nothing.
+    private static let firstPause = Duration.seconds(2)
+    private static let pause = Duration.seconds(10)
+
+    private let executor = BlockingExecutor(label: "settle.indexes")
+    private let connectionString: String
+    private let limits: Limits
+    private let log: Log
+    private let pieceEntries: Int64
+    private var connection: PostgresConnection?
+    /// What a build that is under way can be stopped by; read from outside the actor, which is busy then.
+    private nonisolated let interrupter = Guarded<StatementInterrupter?>(nil)
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(
+        _ connectionString: String, limits: Limits, log: Log,
+        pieceEntries: Int64 = ReadingIndexStore.pieceEntriesMax
+    ) {
+        self.connectionString = connectionString
+        self.limits = limits
+        self.log = log
+        self.pieceEntries = pieceEntries
+    }
+
+    /// Looks again and again what is missing, until cancelled. A build that is under way then is given up.
+    nonisolated func run() async {
+        await withTaskCancellationHandler {
+            var pause = Self.firstPause
+            while (try? await Task.sleep(for: pause)) != nil {
+                await work()
+                pause = Self.pause
+            }
+        } onCancel: {
+            interrupt()
+        }
+        await close()
+    }
+
+    /// Does all that is missing now.
+    func work() {
+        do throws(DatabaseError) {
+            let connection = try connected()
+            while !Task.isCancelled, let done = try ReadingIndexStore.advance(on: connection, pieceEntries: pieceEntries) {
+                log.info("index", ["statement": done])
+            }
+            if !Task.isCancelled { try ReadingIndexStore.summarize(on: connection) }
+        } catch {
+            // A new connection is free of whatever it was; what was begun is taken away by the next look.
+            close()
+            if !Task.isCancelled { log.warning("index not built", ["reason": error.message]) }
+        }
+    }
+
+    private func connected() throws(DatabaseError) -> PostgresConnection {
+        if let connection { return connection }
+        let connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle indexes")
+        // Builds take long, and wait for transactions that are older than they.
+        try connection.liftStatementTimeout()
+        try connection.script("set lock_timeout = 0")
+        self.connection = connection
+        interrupter.withLock { $0 = connection.interrupter() }
+        return connection
+    }
+
+    /// May be called at any time, also while a build blocks the actor.
+    nonisolated func interrupt() {
+        interrupter.withLock { $0 }?.interrupt()
+    }
+
+    private func close() {
+        interrupter.withLock { $0 = nil }
+        connection = nil
+    }
+}
