@@ -47,8 +47,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed", "TradeModel",
-                "WalletClient", "settle",
+                "CommandKit", "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "SettlementWorkers",
+                "TradeFeed", "TradeModel", "WalletClient", "settle",
             ]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
