@@ -52,7 +52,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "CommandKit", "Configuration", "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting",
-                "TradeFeed", "TradeModel", "WalletClient", "settle",
+                "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient", "settle",
             ]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),

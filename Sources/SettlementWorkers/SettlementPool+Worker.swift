@@ -5,9 +5,11 @@ import WalletClient
 extension SettlementPool {
     /// One worker: takes what has arrived in its lane and brings it to its end, batch after batch.
     nonisolated func work(_ lane: Int) async {
-        var generator = SeededGenerator(seed: seed &+ UInt64(lane))
-        while let batch = await nextBatch(of: lane) {
-            await settle(batch, using: &generator)
+        await CurrentWorker.$number.withValue(lane) {
+            var generator = SeededGenerator(seed: seed &+ UInt64(lane))
+            while let batch = await nextBatch(of: lane) {
+                await settle(batch, using: &generator)
+            }
         }
         await left(lane)
     }

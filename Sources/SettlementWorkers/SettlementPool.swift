@@ -20,6 +20,7 @@ public actor SettlementPool {
     private var state: PoolState
     private var counters = PoolSnapshot.Counters()
     private var activities: [PoolSnapshot.Activity]
+    private var records: [PoolSnapshot.WorkerRecord]
     private var runningWorkers = 0
     private var hasRun = false
 
@@ -47,6 +48,7 @@ public actor SettlementPool {
             capacity: limits.queueCapacity, laneCount: limits.workerCount, batchSizeMax: limits.batchSizeMax,
             queueBytesMax: limits.queueBytesMax, batchBytesMax: limits.batchBytesMax)
         activities = Array(repeating: .idle, count: limits.workerCount)
+        records = Array(repeating: PoolSnapshot.WorkerRecord(), count: limits.workerCount)
         readyWorkers = Array(repeating: nil, count: limits.workerCount)
     }
 
@@ -165,7 +167,8 @@ public actor SettlementPool {
         counters.submitted = state.submittedCount
         return PoolSnapshot(
             queueDepth: state.waitingCount, queueCapacity: state.capacity, setAside: state.blockedCount,
-            inFlight: state.inFlightCount, workers: activities, counters: counters, isOpen: state.phase == .open)
+            inFlight: state.inFlightCount, workers: activities, records: records, counters: counters,
+            isOpen: state.phase == .open)
     }
 
     private func stop() {
@@ -227,9 +230,12 @@ extension SettlementPool {
     func committed(_ completions: [Completion], slots: ArraySlice<PoolState.SlotNumber>, of lane: Int, isParked: Bool) {
         counters.batches += 1
         if isParked { counters.parked += completions.count }
+        records[lane].lastBatchSize = completions.count
         for completion in completions {
             switch completion.outcome {
-            case .settled: counters.settled += 1
+            case .settled:
+                counters.settled += 1
+                records[lane].settled += 1
             case .duplicate: counters.duplicates += 1
             case .rejected(let rejection): counters.rejected[rejection.failureClass, default: 0] += 1
             case .deferred: counters.deferred += 1

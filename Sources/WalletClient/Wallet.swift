@@ -35,10 +35,18 @@ public actor Wallet {
     private let executor = BlockingExecutor(label: "settle.wallet")
     private let configuration: WalletConfiguration
     private var session: WalletSession? {
-        didSet { interrupter.withLock { $0 = session?.interrupter() } }
+        didSet {
+            let (interrupter, backend) = (session?.interrupter(), session?.connection.backend)
+            self.interrupter.withLock { $0 = interrupter }
+            currentBackend.withLock { $0 = backend }
+        }
     }
     /// Outside the actor, which is busy when it is to be interrupted.
     private let interrupter = Guarded<StatementInterrupter?>(nil)
+    private let currentBackend = Guarded<Int32?>(nil)
+
+    /// The number of PostgreSQL's process at the other end of the connection, if there is one.
+    nonisolated var backend: Int32? { currentBackend.withLock { $0 } }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 

@@ -5,7 +5,9 @@ import TradeModel
 
 /// The wallets of a process behind one circuit breaker. A batch leases one; with all of them busy it waits its turn.
 public actor WalletPool: SettlementWallet {
-    private let all: [Wallet]
+    let all: [Wallet]
+    /// Which worker has which wallet at the moment.
+    private(set) var holders: [ObjectIdentifier: Int] = [:]
     private var idle: [Wallet]
     private var waiting: [CheckedContinuation<Wallet, Never>] = []
     private var breaker: CircuitBreaker
@@ -91,6 +93,7 @@ public actor WalletPool: SettlementWallet {
         _ body: (Wallet) async throws(WalletError) -> Value
     ) async throws(WalletError) -> Value {
         let wallet = await lease()
+        holders[ObjectIdentifier(wallet)] = CurrentWorker.number
         defer { giveBack(wallet) }
         do {
             let value = try await body(wallet)
@@ -127,6 +130,7 @@ public actor WalletPool: SettlementWallet {
     }
 
     private func giveBack(_ wallet: Wallet) {
+        holders[ObjectIdentifier(wallet)] = nil
         if waiting.isEmpty { idle.append(wallet) } else { waiting.removeFirst().resume(returning: wallet) }
     }
 }

@@ -35,11 +35,7 @@ public final class Program: Sendable {
         errors = Capture()
         process.executableURL = URL(fileURLWithPath: Self.path)
         process.arguments = arguments
-        var inherited = ProcessInfo.processInfo.environment.filter { name, _ in
-            !name.hasPrefix("PG") && !name.hasPrefix("SETTLE_") && name != "DATABASE_URL"
-        }
-        inherited["SETTLE_MIGRATIONS"] = migrationsDirectory
-        process.environment = inherited.merging(environment) { $1 }
+        process.environment = Self.environment(environment)
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         process.standardInput = input
         process.standardOutput = output.pipe
@@ -57,6 +53,15 @@ public final class Program: Sendable {
         } else {
             try input.fileHandleForWriting.close()
         }
+    }
+
+    /// This process's environment without any database in it, and with what is given.
+    static func environment(_ given: [String: String]) -> [String: String] {
+        var inherited = ProcessInfo.processInfo.environment.filter { name, _ in
+            !name.hasPrefix("PG") && !name.hasPrefix("SETTLE_") && name != "DATABASE_URL"
+        }
+        inherited["SETTLE_MIGRATIONS"] = migrationsDirectory
+        return inherited.merging(given) { $1 }
     }
 
     /// A test that fails leaves no process behind.
