@@ -102,7 +102,7 @@ public actor SettlementService {
             self.intake = intake
             group.addTask { await self.beat() }
             let indexes = IndexKeeper(
-                configuration.connectionString, limits: configuration.limits, log: configuration.log)
+                configuration.connectionString, limits: configuration.limits.current, log: configuration.log)
             let keepingIndexes = Task { await indexes.run() }
 
             await stopSignal.wait()
