@@ -22,9 +22,16 @@ public struct ConfigurationFile: Sendable {
     /// After so many, the rest is not looked at.
     static let problemsMax = 100
 
+    /// Whether a password stands in it, for everybody on the machine to read.
+    public private(set) var exposesPassword = false
+
     /// Reads a file; throws the reason if that is impossible, with `isMissing` set where there is none.
     public init(path: String, settings: [Setting]) throws(UnreadableFile) {
-        self.init(path: path, bytes: try Self.bytes(of: path), settings: settings)
+        let (bytes, mode) = try Self.contents(of: path)
+        self.init(path: path, bytes: bytes, settings: settings)
+        exposesPassword =
+            mode & S_IROTH != 0
+            && settings.contains { $0.isSecret && entries[$0.key].map { Secret.masked($0.text) != $0.text } ?? false }
     }
 
     init(path: String, bytes: [UInt8], settings: [Setting]) {
@@ -48,10 +55,12 @@ public struct ConfigurationFile: Sendable {
     public func place(of key: String) -> String? { entries[key].map { "\(path):\($0.line)" } }
 
     /// At most a byte more than allowed, so that whoever looks sees that it is too large.
-    private static func bytes(of path: String) throws(UnreadableFile) -> [UInt8] {
+    private static func contents(of path: String) throws(UnreadableFile) -> (bytes: [UInt8], mode: mode_t) {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw UnreadableFile(path: path, code: errno) }
         defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw UnreadableFile(path: path, code: errno) }
         var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
         var count = 0
         while count < bytes.count {
@@ -62,7 +71,7 @@ public struct ConfigurationFile: Sendable {
             if read == 0 { break }
             count += max(0, read)
         }
-        return Array(bytes.prefix(count))
+        return (Array(bytes.prefix(count)), status.st_mode)
     }
 }
 

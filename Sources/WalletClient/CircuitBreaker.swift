@@ -28,10 +28,13 @@ struct CircuitBreaker: Sendable {
         pause = .milliseconds(limits.breakerPauseMilliseconds)
     }
 
-    /// Takes over its limits; the present pause keeps its length.
+    /// Takes over its limits; a pause that has begun keeps its length.
     mutating func reload(_ limits: Limits) {
         self.limits = limits
-        pause = isClosed ? .milliseconds(limits.breakerPauseMilliseconds) : pause
+        pause =
+            isClosed
+            ? .milliseconds(limits.breakerPauseMilliseconds)
+            : min(pause, .milliseconds(limits.breakerPauseMillisecondsMax))
     }
 
     var isClosed: Bool { state == .closed }

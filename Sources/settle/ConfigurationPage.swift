@@ -27,7 +27,7 @@ enum ConfigurationPage {
         1. A flag: `settle worker --queue-size 5000`.
         2. A variable of the environment: `SETTLE_QUEUE_CAPACITY=5000`. An empty one counts as not set.
         3. The configuration file: the one that `--config FILE` or `SETTLE_CONFIG` names, else `settle.yaml` in the current
-           folder, if there is one. A file that is named and missing is an error.
+           folder, if there is one. A file that is named and missing is an error; `--config /dev/null` reads none.
         4. The default.
 
         A database that `--database-url`, `DATABASE_URL` or `database.url` names goes before libpq's `PG*` variables, which

@@ -86,7 +86,8 @@ private func read(_ bytes: [UInt8]) throws(YAMLError) -> YAMLNode? {
     @Test func `random bytes are read or refused, and never end the program`() {
         var generator = SystemRandomNumberGenerator()
         let pieces = [
-            "a", "queue", "capacity", "12", ": ", ":", " ", "\n", "- ", "[", "]", "{", "}", ",", "?", "|", ">", "&x", "*x", "!t", "'", "\"",
+            "a", "queue", "capacity", "12", ": ", ":", " ", "\n", "- ", "[", "]", "{", "}", ",", "?", "|", ">", "&x",
+            "*x", "!t", "'", "\"",
             "\\",
             "\\u12", "#", "%YAML 1.1\n", "---", "...", "\t", "~", "\u{FEFF}", "\u{2028}", "é", "💶", "\u{0}", "@", "`",
         ]

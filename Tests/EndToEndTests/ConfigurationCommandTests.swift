@@ -91,6 +91,19 @@ final class ConfigurationFolder: Sendable {
         #expect(try await folder.settle("config show").lines.count == show.lines.count + 6, "heading and five without")
     }
 
+    @Test func `a password that everybody may read is remarked upon`() async throws {
+        try folder.write("database: {url: 'postgres://u:geheim@h/db'}\n")
+        let manager = FileManager.default
+        try manager.setAttributes([.posixPermissions: 0o644], ofItemAtPath: folder.path + "/settle.yaml")
+        let open = try await folder.settle("config check")
+        #expect(
+            open.errors == "settle.yaml holds a password, and everybody on this machine may read it: "
+                + "chmod o-r settle.yaml\n")
+        #expect(open.exitCode == 0)
+        try manager.setAttributes([.posixPermissions: 0o640], ofItemAtPath: folder.path + "/settle.yaml")
+        #expect(try await folder.settle("config check").errors == "")
+    }
+
     // MARK: What other commands say of a wrong file
 
     @Test func `a mistake ends every command with the place, and says how to see the rest`() async throws {

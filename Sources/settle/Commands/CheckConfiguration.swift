@@ -34,6 +34,10 @@ struct CheckConfiguration: Command {
             try context.output.line("ok: \(inFile), \(Self.counted(variableCount)) in the environment".printable)
         }
         try context.output.flush()
+        if let file, file.exposesPassword {
+            context.output.note(
+                "\(file.path) holds a password, and everybody on this machine may read it: chmod o-r \(file.path)")
+        }
         for (name, meant) in unknownVariables(context.terminal.environment) {
             context.output.note("\(name) is no setting, and has no effect. Did you mean '\(meant)'?")
         }
