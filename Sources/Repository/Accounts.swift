@@ -44,15 +44,6 @@ public enum AccountStore {
         }
     }
 
-    static let findInactiveStatement = Statement(
-        "accounts_find_inactive",
-        "select account_no from accounts where status <> 'active' and account_no = any ($1)")
-
-    /// Those of the accounts that are frozen or closed.
-    public static func findInactive(_ accounts: some Collection<AccountNumber>) -> Request {
-        Request(findInactiveStatement, [.int8s(accounts) { $0 }])
-    }
-
     static let openStatement = Statement(
         "accounts_open",
         """

@@ -27,6 +27,7 @@ extension Limits {
             ("recentTradesMax", \.recentTradesMax, 2...100_000_000),
             ("sweepIntervalMilliseconds", \.sweepIntervalMilliseconds, 10...3_600_000),
             ("deferralMilliseconds", \.deferralMilliseconds, 1...3_600_000),
+            ("deferralMillisecondsMax", \.deferralMillisecondsMax, 1...3_600_000),
             ("heartbeatIntervalMilliseconds", \.heartbeatIntervalMilliseconds, 10...3_600_000),
             ("heartbeatTimeoutMilliseconds", \.heartbeatTimeoutMilliseconds, 100...86_400_000),
             ("shutdownTimeoutSeconds", \.shutdownTimeoutSeconds, 0...86_400),

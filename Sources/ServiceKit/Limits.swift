@@ -35,8 +35,10 @@ public struct Limits: Sendable, Equatable {
 
     /// How often PENDING rows are looked for when no notification comes.
     public var sweepIntervalMilliseconds = 1_000
-    /// How long a trade that waits for an older one is left alone.
+    /// How long a trade that waits for an older one is left alone: at first, and at most. It is a quarter of the time
+    /// that it has waited for.
     public var deferralMilliseconds = 250
+    public var deferralMillisecondsMax = 10_000
     public var heartbeatIntervalMilliseconds = 2_000
     /// A worker that was silent for so long is dead, and what it claimed is free.
     public var heartbeatTimeoutMilliseconds = 10_000

@@ -7,9 +7,10 @@ import WalletClient
 ///
 /// Whoever calls ``run(sources:)`` owns its life; ``stop()`` ends it in order, ``abort()`` at once.
 public actor SettlementService {
-    /// Where items come from. It is asked for more only when the queue has room.
+    /// Where items come from. It is asked for more only when the queue has room and is not paused.
     public protocol Source: Sendable {
-        /// The next items; nil when there will be none.
+        /// The next items; nil when there will be none. Where none come for a quarter of a second it returns an empty
+        /// list: between two calls the service may leave a pause.
         func next() async throws -> [SettlementItem]?
         /// Asks for an end: what has arrived is still returned, then nil.
         func stop() async
@@ -41,9 +42,13 @@ public actor SettlementService {
     public nonisolated let wallets: WalletPool
     /// The number under which the process is registered.
     public nonisolated let worker: Int64
-    private nonisolated let configuration: Configuration
-    private nonisolated let control: ControlConnection
-    private let stopSignal = OneShot()
+    nonisolated let configuration: Configuration
+    nonisolated let control: ControlConnection
+    let stopSignal = OneShot()
+    /// The queue's control as last read, and what was last reported of ourselves.
+    let controlState: Guarded<QueueControl>
+    let lastReport = Guarded<WorkerReport?>(nil)
+    let gate = IntakeGate()
     private static let interruptIntervalMilliseconds = 50
     private var isAborted = false
     private var unqueued: [SettlementItem] = []
@@ -55,8 +60,10 @@ public actor SettlementService {
     /// Registers the process; throws when the database cannot be reached.
     public init(_ configuration: Configuration) throws(DatabaseError) {
         self.configuration = configuration
-        (control, worker) = try ControlConnection.register(
+        let queue: QueueControl
+        (control, worker, queue) = try ControlConnection.register(
             configuration.connectionString, limits: configuration.limits, version: configuration.version)
+        controlState = Guarded(queue)
         let log = configuration.log
         let observe = configuration.onCompletion
         wallets = WalletPool(
@@ -80,6 +87,10 @@ public actor SettlementService {
                 "worker": "\(worker)", "connections": "\(configuration.limits.connections)",
                 "queue_capacity": "\(configuration.limits.queueCapacity)",
             ])
+        if queueControl.isPaused {
+            configuration.log.warning("\(QueuePaused(queueControl)); nothing is settled", ["worker": "\(worker)"])
+        }
+        setGate()
         return await withTaskGroup(of: Void.self, returning: [SettlementItem].self) { group in
             group.addTask { await self.pool.run() }
             let intake = Task {
@@ -94,7 +105,10 @@ public actor SettlementService {
             await stopSignal.wait()
             configuration.log.info("worker stops", ["worker": "\(worker)"])
             let deadline = ContinuousClock.now + .seconds(configuration.limits.shutdownTimeoutSeconds)
-            // Rows that wait for room stay in the table; what sources have received exists nowhere else.
+            // Rows that wait for room stay in the table; what sources have received exists nowhere else: while the
+            // queue is paused it is stored, to wait there.
+            if queueControl.isPaused { wallets.storeOnly() }
+            setGate()
             sweeping.cancel()
             for source in sources { await source.stop() }
             let intakeDeadline = Task {
@@ -136,13 +150,14 @@ public actor SettlementService {
         }
     }
 
-    /// Brings what is PENDING to the pool until nothing is left to claim.
+    /// Brings what is PENDING to the pool until nothing is left to claim, or throws when the queue is paused.
     private nonisolated func settleWhatWaits() async throws {
         // A trade that waited for an older one is put back for a moment: it takes two looks to see that none is left.
         var emptyLooks = 0
         while emptyLooks < 2, !stopSignal.hasFired {
             let claimed = try await claimAndSubmit()
             await pool.untilIdle()
+            if queueControl.isPaused { throw QueuePaused(queueControl) }
             emptyLooks = claimed == 0 ? emptyLooks + 1 : 0
             if emptyLooks > 0 {
                 try await Task.sleep(for: .milliseconds(configuration.limits.deferralMilliseconds + 10))
@@ -184,7 +199,8 @@ public actor SettlementService {
 
     private nonisolated func read(_ source: any Source) async {
         do {
-            while let items = try await source.next() {
+            while let items = try await takeIn(from: source) {
+                defer { gate.handedOn(items.count) }
                 do {
                     try await pool.submit(items)
                 } catch {
@@ -200,6 +216,16 @@ public actor SettlementService {
             configuration.log.error("intake failed", ["reason": "\(error)"])
             await fail("\(error)")
         }
+    }
+
+    /// Asks a source for more, when the queue is not paused.
+    private nonisolated func takeIn(from source: any Source) async throws -> [SettlementItem]? {
+        await gate.pass()
+        var count = 0
+        defer { gate.took(count) }
+        let items = try await source.next()
+        count = items?.count ?? 0
+        return items
     }
 
     /// A way in that is broken for good ends the process: whoever watches over it must see that.
@@ -220,6 +246,7 @@ public actor SettlementService {
         while !stopSignal.hasFired, !Task.isCancelled {
             do {
                 let news = ContinuousClock.now < nextSweep ? try await control.awaitNews(milliseconds: 50) : true
+                try await reportChanges()
                 guard news, !stopSignal.hasFired else { continue }
                 nextSweep = ContinuousClock.now + interval
                 while try await claimAndSubmit() > 0, !stopSignal.hasFired {}
@@ -242,9 +269,20 @@ public actor SettlementService {
             room = min(snapshot.queueCapacity - snapshot.queueDepth, 2 * configuration.limits.batchSizeMax)
             if room > 0 { break }
             guard !stopSignal.hasFired else { return 0 }
+            if try await control.awaitNews(milliseconds: 0) { obey(try await control.readQueue()) }
             try await Task.sleep(for: .milliseconds(5))
         }
-        let items = try await control.claim(upTo: room)
+        if queueControl.isPaused { obey(try await control.readQueue()) }
+        guard gate.tryPass() else { return 0 }
+        var items: [SettlementItem] = []
+        do {
+            defer { gate.took(items.count) }
+            let queue: QueueControl
+            (queue, items) = try await control.claim(
+                upTo: room, hasHaltedMarkets: queueControl.hasHaltedMarkets)
+            obey(queue)
+        }
+        defer { gate.handedOn(items.count) }
         do {
             try await pool.submit(items)
         } catch {
@@ -257,8 +295,7 @@ public actor SettlementService {
     private nonisolated func beat() async {
         while !Task.isCancelled {
             do {
-                let snapshot = await pool.snapshot()
-                try await control.beat(inFlight: snapshot.inFlight + snapshot.queueDepth)
+                try await beat(report())
             } catch {
                 configuration.log.warning("heartbeat failed", ["reason": "\(error)"])
             }

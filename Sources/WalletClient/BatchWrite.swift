@@ -12,9 +12,11 @@ struct BatchWrite {
     private let expectedRows: [(request: Int, count: Int)]
     private let applyRequest: Int?
     private let absenceRequest: Int?
-    private let statusRequest: Int?
-    /// The accounts that were frozen or closed when the batch was planned.
-    private let inactiveAccounts: Set<AccountNumber>
+    private let obstaclesRequest: Int?
+    /// The accounts that were frozen or closed when the batch was planned, and the markets that were halted.
+    private var planned = Obstacles()
+    /// The markets of the batch.
+    private let markets: Set<MarketNumber>
 
     var isEmpty: Bool { requests.isEmpty }
 
@@ -31,17 +33,18 @@ struct BatchWrite {
         var requests: [Request] = []
         var expectedRows: [(request: Int, count: Int)] = []
         func expect(_ count: Int) { expectedRows.append((requests.count - 1, count)) }
-        let delay = configuration.limits.deferralMilliseconds
 
-        if !sorted.decided.isEmpty {
-            requests.append(TradeStore.insert(sorted.decided, batch: number, delayMilliseconds: delay))
-        }
+        if !plan.settledMarkets.isEmpty { requests.append(MarketStore.enter(plan.settledMarkets)) }
+        if !sorted.decided.isEmpty { requests.append(TradeStore.insert(sorted.decided, batch: number)) }
         if !sorted.finished.isEmpty {
             requests.append(TradeStore.finishWaiting(sorted.finished, batch: number))
             expect(sorted.finished.count)
         }
         if !sorted.putBack.isEmpty {
-            requests.append(TradeStore.putBack(sorted.putBack, delayMilliseconds: delay))
+            requests.append(
+                TradeStore.putBack(
+                    sorted.putBack, delayMilliseconds: configuration.limits.deferralMilliseconds,
+                    delayMillisecondsMax: configuration.limits.deferralMillisecondsMax))
         }
         if !plan.operations.isEmpty {
             let operations = plan.operations.sorted { $0.operation.key < $1.operation.key }
@@ -68,9 +71,11 @@ struct BatchWrite {
         absenceRequest = plan.unknownAccounts.isEmpty || requests.isEmpty ? nil : requests.count
         if absenceRequest != nil { requests.append(AccountStore.find(plan.unknownAccounts)) }
         let accounts = Set(batch.flatMap(\.accounts).compactMap { books.accounts[$0] })
-        inactiveAccounts = Set(accounts.lazy.filter { $0.status != .active }.map(\.number))
-        statusRequest = accounts.isEmpty || requests.isEmpty ? nil : requests.count
-        if statusRequest != nil { requests.append(AccountStore.findInactive(accounts.map(\.number))) }
+        planned.accounts = Set(accounts.lazy.filter { $0.status != .active }.map(\.number))
+        planned.markets = plan.haltedMarkets
+        markets = plan.settledMarkets.union(plan.haltedMarkets)
+        obstaclesRequest = accounts.isEmpty && markets.isEmpty || requests.isEmpty ? nil : requests.count
+        if obstaclesRequest != nil { requests.append(ObstacleStore.find(among: accounts.map(\.number))) }
         self.requests = requests
         self.expectedRows = expectedRows
     }
@@ -81,16 +86,26 @@ struct BatchWrite {
     func balances(from answers: [Rows]) -> [BalanceKey: Balance]? {
         for (request, count) in expectedRows where answers[request + 1].affected != count { return nil }
         if let absenceRequest, answers[absenceRequest + 1].count > 0 { return nil }
-        if let statusRequest {
-            let rows = answers[statusRequest + 1]
-            guard Set(rows.indices.map { rows.int64($0, 0) }) == inactiveAccounts else { return nil }
-        }
+        guard obstacles(from: answers) == planned else { return nil }
         guard let applyRequest else { return [:] }
         var balances: [BalanceKey: Balance] = [:]
         balances.reserveCapacity(answers[applyRequest + 1].count)
         for (key, balance) in BalanceStore.decode(answers[applyRequest + 1]) { balances[key] = balance }
         return balances
     }
+
+    /// What operators had put in the batch's way at the end of the write.
+    ///
+    /// - Parameter answers: those to BEGIN and then to `requests`.
+    func obstacles(from answers: [Rows]) -> Obstacles {
+        guard let obstaclesRequest else { return planned }
+        var found = ObstacleStore.decode(answers[obstaclesRequest + 1])
+        found.markets.formIntersection(markets)
+        return found
+    }
+
+    /// Whether a market was halted, or went on, since the catalog was read.
+    func hasOutdatedMarkets(_ answers: [Rows]) -> Bool { obstacles(from: answers).markets != planned.markets }
 
     /// The ledger's rows: each entry's version and balance follow from what the update returned and what came after
     /// the entry in the batch. Returns nil when a balance had more than 38 digits in between, which a plan on the
@@ -121,7 +136,7 @@ struct BatchWrite {
 private struct SortedItems {
     var decided: [DecidedTrade] = []
     var finished: [(key: TradeKey, status: TradeStatus, attempts: Int)] = []
-    var putBack: [TradeKey] = []
+    var putBack: [(key: TradeKey, isHeld: Bool)] = []
     var letters: [NewLetter] = []
 
     init(
@@ -141,11 +156,12 @@ private struct SortedItems {
             case (.trade(let trade), .message, .settled):
                 decided.append(DecidedTrade(trade, .settled, attempts: 1))
             case (.trade(let trade), .message, .deferred):
-                decided.append(DecidedTrade(trade, .pending, attempts: 0))
+                let delay = books.isHeld(trade) ? nil : configuration.limits.deferralMilliseconds
+                decided.append(DecidedTrade(trade, .pending, attempts: 0, delayMilliseconds: delay))
             case (.trade(let trade), .pending, .settled):
                 finished.append((trade.key, .settled, attempts))
             case (.trade(let trade), .pending, .deferred):
-                putBack.append(trade.key)
+                putBack.append((trade.key, books.isHeld(trade)))
             case (.trade(let trade), .message, .rejected(let rejection)):
                 isStored =
                     rejection.failureClass.claimsTradeID && books.catalog.markets[trade.market] != nil
@@ -164,7 +180,7 @@ private struct SortedItems {
             if contents.insert(letter.content).inserted { letters.append(letter) }
         }
         finished.sort { $0.key < $1.key }
-        putBack.sort()
+        putBack.sort { $0.key < $1.key }
     }
 }
 

@@ -79,6 +79,13 @@ struct RunningBalances {
         sum(slots[index].start.available, slots[index].availableSum)
     }
 
+    /// What there is to pay with, in words: `3.00 available and a credit line of 100.00`.
+    func means(_ index: Int, _ asset: Asset) -> String {
+        let lowest = slots[index].start.lowest ?? .zero
+        let line = lowest == .zero ? "" : " and a credit line of \(asset.text(lowest.negated))"
+        return "\(asset.text(availableNow(index))) available\(line)"
+    }
+
     /// What is missing of an amount, or nil when it is there. What was missing becomes a condition of the write.
     mutating func shortfall(_ amount: Amount, in index: Int) -> Amount? {
         guard let lowest = slots[index].start.lowest, amount > .zero else { return nil }
@@ -160,7 +167,7 @@ struct RunningBalances {
                 BalanceChange(
                     key: $0.key, availableDelta: $0.availableSum, frozenDelta: $0.frozenSum,
                     entryCount: $0.entryCount, availableLowest: $0.availableLowest, frozenLowest: $0.frozenLowest,
-                    ceiling: $0.ceiling)
+                    ceiling: $0.ceiling, line: $0.ceiling == nil ? nil : $0.start.lowest)
             }
             .sorted { $0.key < $1.key }
     }

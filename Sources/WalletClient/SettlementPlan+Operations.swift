@@ -62,7 +62,7 @@ extension SettlementPlan {
         {
             throw Rejection(
                 .insufficientFunds,
-                "account \(account.id) has \(asset.text(balances.availableNow(index))) available, needs \(asset.text(amount)): "
+                "account \(account.id) has \(balances.means(index, asset)), needs \(asset.text(amount)): "
                     + "\(asset.text(missing)) missing")
         }
         do {

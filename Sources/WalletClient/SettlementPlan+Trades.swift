@@ -41,6 +41,7 @@ extension SettlementPlan {
             try balances.post(books.house, feeAsset, terms.buyerFee, .fee, trade.id, market, books)
             try balances.post(books.house, quote, terms.sellerFee, .fee, trade.id, market, books)
         } catch { throw overflow }
+        settledMarkets.insert(market.number)
     }
 
     private mutating func account(_ id: Identifier, _ role: String, _ books: Books) throws(Rejection) -> Account {
@@ -94,7 +95,7 @@ extension SettlementPlan {
         let heldText = held > .zero ? " and \(gift.asset.text(held)) held for its order" : ""
         throw Rejection(
             .insufficientFunds,
-            "\(gift.role) \(gift.account.id) has \(gift.asset.text(balances.availableNow(index))) available\(heldText), "
+            "\(gift.role) \(gift.account.id) has \(balances.means(index, gift.asset))\(heldText), "
                 + "needs \(gift.asset.text(gift.amount)): \(gift.asset.text(missing)) missing")
     }
 }

@@ -24,7 +24,7 @@ public enum Outcome: Hashable, Sendable {
     case duplicate
     /// A trade was parked in the dead letters; an operation was refused. Nothing moved.
     case rejected(Rejection)
-    /// It waits as PENDING, because an older trade may still bring what it needs.
+    /// It waits as PENDING, because an older trade may still bring what it needs, or since its market is halted.
     case deferred
 }
 

@@ -11,6 +11,8 @@ public struct WalletConfiguration: Sendable {
     /// Who parks a trade, for the history of its letter.
     public var actor: String
     public var log: Log
+    /// Once fired, nothing is settled any more: trades are stored, to wait as PENDING.
+    let storeOnly = OneShot()
     /// Writes a trade as it would have been received, for the letter of one that came from a table.
     public var render: @Sendable (Trade) -> [UInt8]
 

@@ -13,6 +13,7 @@ public actor WalletPool: SettlementWallet {
     private var breaker: CircuitBreaker
     private let clock = ContinuousClock()
     private let log: Log
+    private let storingOnly: OneShot
 
     /// - Parameter connectionCount: how many connections settle; at least one.
     public init(_ configuration: WalletConfiguration, connectionCount: Int) {
@@ -20,6 +21,12 @@ public actor WalletPool: SettlementWallet {
         idle = all
         breaker = CircuitBreaker(configuration.limits)
         log = configuration.log
+        storingOnly = configuration.storeOnly
+    }
+
+    /// From now on nothing is settled: what is brought is stored, to wait as PENDING.
+    public nonisolated func storeOnly() {
+        storingOnly.fire()
     }
 
     public func settle(

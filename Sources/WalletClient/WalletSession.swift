@@ -61,6 +61,7 @@ final class WalletSession {
     func settle(
         _ batch: [SettlementItem], resolving lostBatch: BatchNumber?, parking: Parking? = nil
     ) throws(WalletError) -> [Outcome] {
+        books.storesOnly = configuration.storeOnly.hasFired
         do {
             try prepare(batch, lostBatch: lostBatch, parking: parking)
             for _ in 0..<configuration.limits.replanRoundsMax {
@@ -181,6 +182,7 @@ final class WalletSession {
             let answers = try connection.pipeline([Request(.begin)] + write.requests)
             guard let balances = write.balances(from: answers), let entries = write.entries(balances) else {
                 connection.rollBack()
+                if write.hasOutdatedMarkets(answers) { books.catalog = try CatalogStore.read(connection) }
                 try readAnew(plan, batch)
                 return nil
             }

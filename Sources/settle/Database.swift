@@ -3,6 +3,7 @@ import EmbeddedPostgres
 import Foundation
 import Repository
 import ServiceKit
+import SettlementWorkers
 import WalletClient
 
 /// The database of a command, and the lease on the private server where there is one.
@@ -84,6 +85,8 @@ extension Settle {
             CommandFailure("\(error)", exit: .unavailable)
         case let error as InvalidLimit:
             CommandFailure("\(error)", exit: .usage)
+        case let error as QueuePaused:
+            CommandFailure("\(error); nothing is settled until 'settle queue resume'".printable)
         case let error as MigrationError:
             CommandFailure("\(error)")
         default:

@@ -14,11 +14,8 @@ struct IntakeSource: SettlementService.Source {
 
     func next() async throws -> [SettlementItem]? {
         let source = "zmq \(socket.endpoint)"
-        while let messages = try await socket.receive(upTo: Self.messagesMax, timeout: .seconds(1)) {
-            let items = messages.flatMap { WireDecoder.decodeMessage($0, source: source) }
-            if !items.isEmpty { return items }
-        }
-        return nil
+        return try await socket.receive(upTo: Self.messagesMax, timeout: .milliseconds(250))?
+            .flatMap { WireDecoder.decodeMessage($0, source: source) }
     }
 
     func stop() async {

@@ -163,7 +163,7 @@ struct LetterRetry {
             case (_, .settled): result.settled += 1
             case (.open, _), (_, .failed): result.parkedAgain += 1
             default:
-                if ContinuousClock.now < deadline {
+                if try ContinuousClock.now < deadline && !QueueControlStore.read(connection).isPaused {
                     // Asked each time: a worker that was killed seems to live for a while.
                     if try isAnyWorkerAlive() {
                         try await Task.sleep(for: .milliseconds(20))
@@ -177,6 +177,8 @@ struct LetterRetry {
             open = open.dropFirst()
         }
         if result.waiting > 0 {
+            let queue = try QueueControlStore.read(connection)
+            if queue.isPaused { note("\(QueuePaused(queue)); they wait until 'settle queue resume'") }
             note("\(result.waiting) trades are still PENDING; 'settle trade list --status pending' shows them")
         }
     }

@@ -13,6 +13,12 @@ enum Settle {
         Section("Run") {
             Up.self
             RunWorker.self
+            Group<Global>("queue", summary: "Pause the settling of trades, and let it go on.") {
+                ShowQueue.self
+                PauseQueue.self
+                DrainQueue.self
+                ResumeQueue.self
+            }
             Group<Global>("migrate", summary: "Bring the database to the version of this program.") {
                 MigrateUp.self
                 MigrateDown.self
@@ -28,6 +34,8 @@ enum Settle {
             Group<Global>("market", summary: "What is traded against what.") {
                 AddMarket.self
                 ListMarkets.self
+                HaltMarket.self
+                ResumeMarket.self
             }
             Deposit.self
             Withdraw.self

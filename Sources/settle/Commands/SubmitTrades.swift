@@ -1,5 +1,6 @@
 import CommandKit
 import Repository
+import SettlementWorkers
 import TradeFeed
 import TradeModel
 import WalletClient
@@ -153,6 +154,11 @@ private struct Submission {
             if rows.contains(where: { $0.status == .pending }) {
                 if !hasWarned, try connection.pipeline([WorkerStore.living(database.limits)])[0].int64(0, 0) == 0 {
                     context.output.note("no worker is running; start one with 'settle worker'")
+                    hasWarned = true
+                }
+                let queue = try QueueControlStore.read(connection)
+                if queue.isPaused, !hasWarned {
+                    context.output.note("\(QueuePaused(queue)); they wait until 'settle queue resume'")
                     hasWarned = true
                 }
                 try await Task.sleep(for: .milliseconds(50))

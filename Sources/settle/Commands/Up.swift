@@ -75,7 +75,7 @@ struct Up: Command {
         }
         let leftovers = await withTaskGroup(of: Void.self, returning: [SettlementItem].self) { group in
             group.addTask { [panel] in
-                if let panel { await panel.run() } else { await report(meter, service, context) }
+                if let panel { await panel.run() } else { await report(meter, service, source, context) }
             }
             group.addTask { await stopWhenDone(service, source) }
             let leftovers = await service.run(sources: [source, poison])
@@ -104,11 +104,14 @@ struct Up: Command {
     }
 
     /// A line a second, until cancelled.
-    private func report(_ meter: SettlementMeter, _ service: SettlementService, _ context: Context) async {
+    private func report(
+        _ meter: SettlementMeter, _ service: SettlementService, _ source: SimulatedSource, _ context: Context
+    ) async {
         var next = ContinuousClock.now + .seconds(1)
         while (try? await Task.sleep(until: next, clock: .continuous)) != nil {
             next += .seconds(1)
             let second = meter.takeSecond()
+            await source.obey(isPaused: service.queueControl.isPaused)
             let snapshot = await service.pool.snapshot()
             let breaker = await service.wallets.isAvailable ? "closed" : "open"
             do {
@@ -117,12 +120,14 @@ struct Up: Command {
                     "p50_ms": .string(second.p50), "p99_ms": .string(second.p99),
                     "queue": .integer(snapshot.queueDepth), "retries": .integer(snapshot.counters.retries),
                     "breaker": .string(breaker), "dead_letters": .integer(second.parkedInAll),
+                    "paused": .bool(service.queueControl.isPaused),
                 ]) {
                     try context.output.line(
                         "settled \(second.settledInAll.grouped)  rate \(second.settled.grouped)/s  "
                             + "p50 \(second.p50) ms  p99 \(second.p99) ms  queue \(snapshot.queueDepth)  "
                             + "retries \(snapshot.counters.retries)  dead letters \(second.parkedInAll.grouped)"
-                            + (breaker == "open" ? "  database away" : ""))
+                            + (breaker == "open" ? "  database away" : "")
+                            + (service.queueControl.isPaused ? "  paused" : ""))
                 }
                 try context.output.flush()
             } catch {

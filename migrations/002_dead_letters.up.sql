@@ -1,0 +1,1 @@
+-- Its place is kept: nothing is changed here.
