@@ -63,6 +63,10 @@ struct Up: Command {
 
         let screen = showsPanel ? TerminalScreen(context.terminal, colors: context.output.colors) : nil
         defer { screen?.leave() }
+        if showsPanel, screen == nil {
+            throw CommandFailure(
+                "this terminal cannot be taken over for the panel. Try '\(context.commandPath) | cat'.")
+        }
         var panel: LivePanel?
         if let screen {
             let state = PanelState(

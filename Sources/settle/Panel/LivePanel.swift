@@ -148,7 +148,8 @@ actor LivePanel {
         do {
             try await database.setPaused(!isPaused)
         } catch {
-            remarks.add("the queue cannot be \(isPaused ? "resumed" : "paused"): the database is away", tone: .bad)
+            let reason = (error as? DatabaseError)?.message ?? "\(error)"
+            remarks.add("the queue cannot be \(isPaused ? "resumed" : "paused"): \(reason)", tone: .bad)
         }
     }
 

@@ -32,7 +32,7 @@ struct PanelScreen {
         }
         lines = Array(lines.prefix(size.rows - 1))
         lines += Array(repeating: "", count: max(0, size.rows - 1 - lines.count)) + [keys]
-        return lines.map { $0.fitted(toColumns: columns, mark: glyphs.ellipsis) }
+        return lines.map { (glyphs.isASCII ? $0.inASCII : $0).fitted(toColumns: columns, mark: glyphs.ellipsis) }
     }
 
     /// Workers, letters beside books, and events in what is left.
