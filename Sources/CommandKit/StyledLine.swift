@@ -59,6 +59,16 @@ public struct StyledLine: Hashable, Sendable, ExpressibleByStringLiteral {
         return result
     }
 
+    /// The line with a question mark for everything that is not ASCII, for terminals that know no more.
+    public var inASCII: StyledLine {
+        guard spans.contains(where: { $0.text.utf8.contains { $0 >= 0x80 } }) else { return self }
+        var result = self
+        for index in spans.indices {
+            result.spans[index].text = String(spans[index].text.map { $0.isASCII ? $0 : "?" })
+        }
+        return result
+    }
+
     /// What a terminal is sent.
     func rendered(colors: Bool) -> String {
         spans.map { span in

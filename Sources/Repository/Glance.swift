@@ -17,7 +17,7 @@ public enum Glance {
     }
 
     /// So many letters are counted.
-    public static let openLettersMax: Int64 = 10_000
+    private static let openLettersMax = Int64(BoundedCount.bound)
 
     static let openLettersStatement = Statement(
         "glance_open_letters",

@@ -126,15 +126,14 @@ actor SimulatedSource: SettlementService.Source {
         isStopped = true
     }
 
-    /// Makes nothing until it is resumed; what was not made meanwhile is not made up for.
-    func pause() {
-        if pausedAt == nil { pausedAt = .now }
-    }
-
-    func resume() {
-        guard let pausedAt else { return }
-        pausedFor += .now - pausedAt
-        self.pausedAt = nil
+    /// Makes nothing while the queue is paused; what was not made meanwhile is not made up for.
+    func obey(isPaused: Bool) {
+        if isPaused {
+            pausedAt = pausedAt ?? .now
+        } else if let start = pausedAt {
+            pausedFor += .now - start
+            pausedAt = nil
+        }
     }
 
     var isExhausted: Bool { tradesMax.map { market.tradeCount >= $0 } ?? false }

@@ -24,8 +24,7 @@ struct UpSummary {
             try context.output.line(report.summary)
             guard !proposals.isEmpty else { return }
             try context.output.line("")
-            let letters =
-                open == 1 ? "1 dead letter is open. " : open > 1 ? "\(open.grouped) dead letters are open. " : ""
+            let letters = open == 0 ? "" : "\(Int(open).counted("dead letter")) \(open == 1 ? "is" : "are") open. "
             try context.output.line("\(letters)Try next:")
             // As it was called: `make run` puts nothing on the path.
             let program = CommandLine.arguments[0]
@@ -38,13 +37,19 @@ struct UpSummary {
         }
         try context.output.flush()
         guard report.isClean else { throw CommandFailure("the books do not balance", exit: .mismatch) }
-        if left > 0 { throw CommandFailure("\(left) trades were not settled before the deadline") }
+        if left > 0 {
+            throw CommandFailure(
+                "\(left.counted("trade")) \(left == 1 ? "was" : "were") not settled before the deadline")
+        }
     }
 
     private func proposals(
         open: Int64, _ connection: PostgresConnection
     ) async throws -> [(command: String, meaning: String)] {
         var proposals: [(String, String)] = []
+        if try QueueControlStore.read(connection).isPaused {
+            proposals.append(("queue resume", "the queue is paused, and would be the next time too"))
+        }
         let poor = LetterFilter(failureClass: .insufficientFunds, status: .open)
         let any = LetterFilter(status: .open)
         let answers = try connection.pipeline([poor, any].map { DeadLetterStore.list($0, after: 0, limit: 1) })

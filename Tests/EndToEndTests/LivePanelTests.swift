@@ -39,6 +39,7 @@ extension Processes {
             try await terminal.waitUntil("it has paused") {
                 $0.lines[0].contains("paused") && $0.holds(" 0/s") && $0.lines[23].hasPrefix(" p resume")
             }
+            #expect(try await database.expecting("queue status").contains("paused"))
             let paused = terminal.screen
             let later = try await terminal.waitUntil("a while has gone by") { $0.seconds >= paused.seconds + 2 }
             #expect(later.settled == paused.settled)
@@ -46,6 +47,12 @@ extension Processes {
             try await terminal.waitUntil("it has resumed") {
                 $0.settled > paused.settled && $0.lines[0].contains("running")
             }
+
+            // and so does somebody else's
+            try await database.expecting("queue pause --reason lunch")
+            try await terminal.waitUntil("it has paused") { $0.lines[0].contains("paused") && $0.holds("  paused by ") }
+            try await database.expecting("queue resume")
+            try await terminal.waitUntil("it has resumed") { $0.lines[0].contains("running") }
 
             // and a killed connection costs a retry, and nothing else
             terminal.type("k")

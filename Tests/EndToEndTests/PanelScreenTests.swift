@@ -145,8 +145,11 @@ import WalletClient
 
     @Test func `without UTF-8 every character is of ASCII`() {
         for (columns, rows) in [(80, 24), (120, 40), (40, 10)] {
-            let lines = lines(busyState(), columns, rows, .ascii)
+            var state = busyState()
+            state.addEvent("dead letter 18: unknown_account: there is no account Zoë", at: Self.noon)
+            let lines = lines(state, columns, rows, .ascii)
             #expect(lines.allSatisfy { $0.utf8.allSatisfy { (0x20..<0x7F).contains($0) } }, "\(text(lines))")
+            #expect(columns < 80 || text(lines).contains("there is no account Zo?"))
         }
     }
 
@@ -160,8 +163,8 @@ import WalletClient
                 counters: .init(), isOpen: true))
         empty.phase = .stopping
         for state in [busyState(), helping, empty] {
-            for columns in stride(from: 1, through: 130, by: 3) {
-                for rows in [1, 2, 5, 9, 10, 19, 20, 21, 24, 27, 28, 45] {
+            for columns in [1, 2, 10, 39, 40, 60, 77, 78, 80, 100, 118, 130] {
+                for rows in [1, 2, 9, 10, 19, 20, 24, 28, 45] {
                     let lines = lines(state, columns, rows)
                     #expect(lines.count == rows, "\(columns)x\(rows)")
                     #expect(lines.allSatisfy { $0.columns <= columns }, "\(columns)x\(rows)")

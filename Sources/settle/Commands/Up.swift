@@ -69,6 +69,10 @@ struct Up: Command {
 
         let screen = showsPanel ? TerminalScreen(context.terminal, colors: context.output.colors) : nil
         defer { screen?.leave() }
+        if showsPanel, screen == nil {
+            throw CommandFailure(
+                "this terminal cannot be taken over for the panel. Try '\(context.commandPath) | cat'.")
+        }
         var panel: LivePanel?
         if let screen {
             let state = PanelState(
@@ -81,7 +85,7 @@ struct Up: Command {
         }
         let leftovers = await withTaskGroup(of: Void.self, returning: [SettlementItem].self) { group in
             group.addTask { [panel] in
-                if let panel { await panel.run() } else { await report(meter, service, context) }
+                if let panel { await panel.run() } else { await report(meter, service, source, context) }
             }
             group.addTask { await stopWhenDone(service, source) }
             let leftovers = await service.run(sources: [source, poison])
@@ -110,11 +114,14 @@ struct Up: Command {
     }
 
     /// A line a second, until cancelled.
-    private func report(_ meter: SettlementMeter, _ service: SettlementService, _ context: Context) async {
+    private func report(
+        _ meter: SettlementMeter, _ service: SettlementService, _ source: SimulatedSource, _ context: Context
+    ) async {
         var next = ContinuousClock.now + .seconds(1)
         while (try? await Task.sleep(until: next, clock: .continuous)) != nil {
             next += .seconds(1)
             let second = meter.takeSecond()
+            await source.obey(isPaused: service.queueControl.isPaused)
             let snapshot = await service.pool.snapshot()
             let breaker = await service.wallets.isAvailable ? "closed" : "open"
             do {

@@ -1,3 +1,4 @@
+import Repository
 import SettlementWorkers
 import WalletClient
 
@@ -32,7 +33,8 @@ extension LivePanel {
             await watchRecovery(of: victim)
         } catch is CancellationError {
         } catch {
-            remarks.add("cannot kill a connection: the database does not answer", tone: .bad)
+            let reason = (error as? DatabaseError)?.message ?? "\(error)"
+            remarks.add("cannot kill a connection: \(reason)", tone: .bad)
         }
     }
 

@@ -97,7 +97,17 @@ actor LivePanel {
                 tone: isAvailable ? .good : .bad)
         }
         state.breakerIsClosed = isAvailable
+        await obeyQueue()
+    }
+
+    /// The queue may be paused from anywhere; what the panel's own key did comes back this way too.
+    private func obeyQueue() async {
+        let queue = service.queueControl
+        await source.obey(isPaused: queue.isPaused)
         if !state.pool.isOpen { state.phase = .stopping }
+        guard state.phase != .stopping, queue.isPaused != (state.phase == .paused) else { return }
+        state.phase = queue.isPaused ? .paused : .running
+        remarks.add((queue.isPaused ? "paused" : "resumed") + (queue.actor.map { " by \($0)" } ?? ""))
     }
 
     // MARK: - Keys
@@ -133,16 +143,13 @@ actor LivePanel {
     }
 
     private func togglePause(resuming: Bool) async {
-        switch state.phase {
-        case .running where !resuming:
-            await source.pause()
-            state.phase = .paused
-            remarks.add("paused: nothing new is taken in")
-        case .paused:
-            await source.resume()
-            state.phase = .running
-            remarks.add("resumed")
-        case .running, .stopping: break
+        let isPaused = state.phase == .paused
+        guard state.phase != .stopping, isPaused || !resuming else { return }
+        do {
+            try await database.setPaused(!isPaused)
+        } catch {
+            let reason = (error as? DatabaseError)?.message ?? "\(error)"
+            remarks.add("the queue cannot be \(isPaused ? "resumed" : "paused"): \(reason)", tone: .bad)
         }
     }
 
@@ -153,8 +160,9 @@ actor LivePanel {
         let sent = Poison.allCases.enumerated().compactMap { index, poison in
             poison.message(id: "\(run)-x\(volleys)\(index)", settled: settled).map { (poison.name, $0) }
         }
-        poison.send(sent.map(\.1))
-        remarks.add("poison sent: " + sent.map(\.0).joined(separator: ", "))
+        let isSent = poison.send(sent.map(\.1))
+        remarks.add(
+            isSent ? "poison sent: " + sent.map(\.0).joined(separator: ", ") : "no room for more poison; resume first")
     }
 
     private func killAsAsked() async {

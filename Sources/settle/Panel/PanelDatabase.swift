@@ -60,12 +60,22 @@ actor PanelDatabase {
         try ask([BackendStore.terminate(backend, onlyAtWork: onlyAtWork)])[0].count > 0
     }
 
+    /// Pauses the queue of the database or lets it go on, as an operator does from elsewhere.
+    func setPaused(_ isPaused: Bool) throws {
+        try connected { try QueueControlStore.set(paused: isPaused, actor: operatorName, reason: "settle up", on: $0) }
+    }
+
     private func ask(_ requests: [Request]) throws -> [Rows] {
+        try connected { try $0.pipeline(requests) }
+    }
+
+    @discardableResult
+    private func connected<Value>(_ body: (PostgresConnection) throws -> Value) throws -> Value {
         do {
             if connection == nil {
                 connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle panel")
             }
-            return try connection!.pipeline(requests)
+            return try body(connection!)
         } catch {
             // Whatever went wrong, a new connection is free of it.
             connection = nil

@@ -11,6 +11,8 @@ struct PanelGlyphs {
         steps: Array("▁▂▃▄▅▆▇█"), filled: "█", empty: "░", dot: "·", ellipsis: "…")
     static let ascii = PanelGlyphs(steps: Array("_.:-=+*#"), filled: "#", empty: ".", dot: "-", ellipsis: "~")
 
+    var isASCII: Bool { filled.isASCII }
+
     /// As the locale says, by the first of the variables that is set.
     static func matching(_ environment: [String: String]) -> PanelGlyphs {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty } ?? ""

@@ -32,7 +32,7 @@ struct PanelScreen {
         }
         lines = Array(lines.prefix(size.rows - 1))
         lines += Array(repeating: "", count: max(0, size.rows - 1 - lines.count)) + [keys]
-        return lines.map { $0.fitted(toColumns: columns, mark: glyphs.ellipsis) }
+        return lines.map { (glyphs.isASCII ? $0.inASCII : $0).fitted(toColumns: columns, mark: glyphs.ellipsis) }
     }
 
     /// Workers, letters beside books, and events in what is left.
@@ -120,7 +120,7 @@ struct PanelScreen {
 
     private var help: [StyledLine] {
         let texts: [(String, String)] = [
-            ("p", "pause or resume: nothing new is taken in, what is there is settled"),
+            ("p", "pause or resume the database's queue, as 'settle queue pause' does"),
             ("x", "poison: sends bad trades of five kinds; each is parked with its reason"),
             ("k", "kill: ends the PostgreSQL connection of the next worker at work"),
             ("0-9", "kill that worker's connection when it is next at work (0 is 10)"),

@@ -1,3 +1,4 @@
+import ServiceKit
 import SettlementWorkers
 import TradeFeed
 import TradeModel
@@ -43,25 +44,39 @@ enum Poison: CaseIterable {
 struct PoisonSource: SettlementService.Source {
     static let name = "up, poison"
 
-    private let messages: AsyncStream<[[UInt8]]>
-    private let sender: AsyncStream<[[UInt8]]>.Continuation
-    /// So many volleys wait at most; more of them are dropped.
-    private static let waitingMax = 100
-
-    init() {
-        (messages, sender) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(Self.waitingMax))
+    private struct State: Sendable {
+        var messages: [[UInt8]] = []
+        var isStopped = false
     }
 
-    func send(_ messages: [[UInt8]]) {
-        sender.yield(messages)
+    private let state = Guarded(State())
+    /// So many messages wait at most, while the queue is paused; more of them are dropped.
+    private static let waitingMax = 500
+
+    /// Returns whether there was room for all of them.
+    func send(_ messages: [[UInt8]]) -> Bool {
+        state.withLock { state in
+            guard state.messages.count + messages.count <= Self.waitingMax else { return false }
+            state.messages += messages
+            return true
+        }
     }
 
     func next() async throws -> [SettlementItem]? {
-        var iterator = messages.makeAsyncIterator()
-        return await iterator.next()?.flatMap { WireDecoder.decodeMessage($0, source: Self.name) }
+        let asked = ContinuousClock.now
+        while ContinuousClock.now - asked < .milliseconds(250) {
+            let (messages, isStopped) = state.withLock { state in
+                defer { state.messages = [] }
+                return (state.messages, state.isStopped)
+            }
+            if !messages.isEmpty { return messages.flatMap { WireDecoder.decodeMessage($0, source: Self.name) } }
+            if isStopped { return nil }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return []
     }
 
     func stop() async {
-        sender.finish()
+        state.withLock { $0.isStopped = true }
     }
 }
