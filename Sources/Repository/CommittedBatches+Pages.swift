@@ -74,7 +74,8 @@ extension CommittedBatches {
         guard !numbers.isEmpty else { return nil }
         let rows = try connection.query(Self.tradesStatement, .int8s(numbers) { $0 })
         return zip(TradeStore.decode(rows), rows.indices).map { recorded, row in
-            guard let content = recorded.trade, let batch = recorded.batch, let market = catalog.markets[recorded.key.market],
+            guard let content = recorded.trade, let batch = recorded.batch,
+                let market = catalog.markets[recorded.key.market],
                 let quote = DecimalNumber.productRoundedDown(
                     content.price, content.quantity, decimals: market.quote.decimals)
             else { preconditionFailure("what was settled can be read, and its market is known") }

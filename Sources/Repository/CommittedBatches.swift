@@ -87,10 +87,12 @@ public struct CommittedBatches {
             Self.headersStatement, .timestamp(place.time), .int8(place.batch), .timestamp(until),
             .int8(Self.headersMax))
         isAtEnd = rows.count < Int(Self.headersMax)
-        headers = rows.indices.map { row in
-            Header(
-                place: Place(time: rows.timestamp(row, 1), batch: rows.int64(row, 0)), entries: Int(rows.int32(row, 2)))
-        }[...]
+        headers =
+            rows.indices.map { row in
+                Header(
+                    place: Place(time: rows.timestamp(row, 1), batch: rows.int64(row, 0)),
+                    entries: Int(rows.int32(row, 2)))
+            }[...]
         // Assets and markets that these batches brought first.
         catalog = try CatalogStore.read(connection)
     }

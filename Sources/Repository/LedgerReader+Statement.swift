@@ -102,7 +102,8 @@ extension AccountStore {
 
     /// The account that a name means: a customer's; or, where no customer is called so, all of the house or of the
     /// outside world, or one of them, such as `house/0`. Empty when there is none.
-    public static func named(_ name: Identifier, _ connection: PostgresConnection) throws(DatabaseError) -> [NamedAccount]
+    public static func named(_ name: Identifier, _ connection: PostgresConnection) throws(DatabaseError)
+        -> [NamedAccount]
     {
         let rows = try connection.query(namedStatement, .text(name.text))
         return rows.indices.map {

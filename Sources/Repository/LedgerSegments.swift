@@ -56,7 +56,7 @@ public enum ReadingIndexStore {
         do {
             try connection.script("set lock_timeout = 100")
             try connection.query(summarizeStatement)
-        } catch where error.sqlState == DatabaseError.lockNotAvailable {}
+        } catch  where error.sqlState == DatabaseError.lockNotAvailable {}
         try connection.script("set lock_timeout = 0")
     }
 }

@@ -159,7 +159,8 @@ public enum TradeStoryStore {
         guard rows.count > 0 else { return nil }
         return TradeStory.Batch(
             number: number, worker: rows.optional(0, 0, rows.int64), host: rows.optional(0, 1, rows.string),
-            processID: rows.optional(0, 2, rows.int32), committedAt: rows.timestamp(0, 3), trades: Int(rows.int32(0, 4)))
+            processID: rows.optional(0, 2, rows.int32), committedAt: rows.timestamp(0, 3), trades: Int(rows.int32(0, 4))
+        )
     }
 
     private static let postingsStatement = Statement(

@@ -47,7 +47,9 @@ actor IndexKeeper {
     func work() {
         do throws(DatabaseError) {
             let connection = try connected()
-            while !Task.isCancelled, let done = try ReadingIndexStore.advance(on: connection, pieceEntries: pieceEntries) {
+            while !Task.isCancelled,
+                let done = try ReadingIndexStore.advance(on: connection, pieceEntries: pieceEntries)
+            {
                 log.info("index", ["statement": done])
             }
             if !Task.isCancelled { try ReadingIndexStore.summarize(on: connection) }

@@ -48,8 +48,10 @@ struct TradeStoryText {
         guard trade.buyerFee != .zero || trade.sellerFee != .zero else { return "No fees." }
         let (asset, rule) =
             market.feeRule == .received
-            ? (market.base, "each side pays from what it receives") : (market.quote, "both sides pay in \(market.quote.symbol)")
-        return "Fees: the buyer \(fee(trade.buyerFee, asset)), the seller \(fee(trade.sellerFee, market.quote)); \(rule)."
+            ? (market.base, "each side pays from what it receives")
+            : (market.quote, "both sides pay in \(market.quote.symbol)")
+        return
+            "Fees: the buyer \(fee(trade.buyerFee, asset)), the seller \(fee(trade.sellerFee, market.quote)); \(rule)."
     }
 
     private func fee(_ fee: DecimalNumber, _ asset: Asset) -> String {
@@ -80,12 +82,11 @@ struct TradeStoryText {
             let company =
                 recorded.status != .settled || others == 0
                 ? "" : " together with \(others) other \(others == 1 ? "trade" : "trades")"
-            lines.append("\(verb)  \(batch.committedAt), \(waited(until: batch.committedAt, since: recorded.receivedAt))")
+            lines.append(
+                "\(verb)  \(batch.committedAt), \(waited(until: batch.committedAt, since: recorded.receivedAt))")
             lines.append("          by \(worker(batch)), in batch \(batch.number)\(company)")
         }
-        if recorded.attempts != 1 {
-            lines.append("tried     \(recorded.attempts) \(recorded.attempts == 1 ? "time" : "times")")
-        }
+        if recorded.attempts > 1 { lines.append("tried     \(recorded.attempts) times") }
         return lines
     }
 

@@ -5,7 +5,7 @@ import TradeModel
 
 /// `settle explain`.
 @Suite struct ExplainCommandTests {
-    private let database: TestDatabase
+    let database: TestDatabase
 
     init() async throws {
         database = try TestDatabase()
@@ -19,7 +19,8 @@ import TradeModel
     }
 
     @Test func `a settled trade is told from its arrival to the balances after it`() async throws {
-        let line = #"{"id":"9001","market":"BTC/USDT","price":"100.5","quantity":"2","buyer_id":"alice","seller_id":"bob","#
+        let line =
+            #"{"id":"9001","market":"BTC/USDT","price":"100.5","quantity":"2","buyer_id":"alice","seller_id":"bob","#
             + #""buyer_fee":"0.01","seller_fee":"0.5","executed_at":"2026-01-02T03:04:05Z","buy_order_id":"71"}"#
         _ = try await database.typing("trade submit", input: line + "\n" + tradeLine("9002"))
         try await database.expecting("worker --once --log-level error")
@@ -37,13 +38,13 @@ import TradeModel
                 settled   TIME, after LONG
                           by worker W, in batch B together with 1 other trade
 
-                ACCOUNT    WHAT      ASSET       BEFORE       CHANGE        AFTER
-                alice      pays      USDT   1000.000000  -201.000000   799.000000
-                bob        pays      BTC    10.00000000  -2.00000000   8.00000000
-                alice      receives  BTC     0.00000000  +1.99000000   1.99000000
-                bob        receives  USDT      0.000000  +200.500000   200.500000
-                the house  fee       BTC     0.00000000  +0.01000000   0.01000000
-                the house  fee       USDT      0.000000    +0.500000     0.500000
+                ACCOUNT    WHAT      ASSET       BEFORE       CHANGE       AFTER
+                alice      pays      USDT   1000.000000  -201.000000  799.000000
+                bob        pays      BTC    10.00000000  -2.00000000  8.00000000
+                alice      receives  BTC     0.00000000  +1.99000000  1.99000000
+                bob        receives  USDT      0.000000  +200.500000  200.500000
+                the house  fee       BTC     0.00000000  +0.01000000  0.01000000
+                the house  fee       USDT      0.000000    +0.500000    0.500000
 
                 """)
         let json = try await database.expecting("explain BTC/USDT:9001 -o jsonl")
@@ -75,11 +76,10 @@ import TradeModel
                 No fees.
 
                 received  TIME, number 2 in line
-                tried     0 times
 
                 1 trade waits before it.
                 Its market BTC/USDT is halted.
-                Worker W, which had taken it up, is silent; any other may take it now.
+                Worker 77, which had taken it up, is silent; any other may take it now.
                 It was put back until TIME, since an older trade may bring what it lacks.
                 An older trade of its accounts waits too: BTC/USDT:1.
                 No worker is running.
@@ -105,9 +105,14 @@ import TradeModel
         let told = normal(try await database.expecting("explain 5"))
         #expect(told.hasPrefix("BTC/USDT:5 failed and is parked.\n"))
         #expect(told.contains("failed    TIME, after LONG\n          by worker W, in batch B\n"))
-        #expect(told.contains("It failed for insufficient_funds: buyer alice has 1000.000000 USDT available, needs 1100.000000 USDT"))
-        #expect(told.contains("Now: buyer alice needs 1100.000000 USDT, has 1000.000000 USDT available: 100.000000 USDT missing."))
-        #expect(told.contains("Dead letter 1, open, received from trades:\n  TIME  parked by worker W: buyer alice has"))
+        #expect(
+            told.contains(
+                "It failed for insufficient_funds: buyer alice has 1000.000000 USDT available, needs 1100.000000 USDT"))
+        #expect(
+            told.contains(
+                "Now: buyer alice needs 1100.000000 USDT, has 1000.000000 USDT available: 100.000000 USDT missing."))
+        #expect(
+            told.contains("Dead letter 1, open, received from trades:\n  TIME  parked by worker W: buyer alice has"))
         #expect(told.contains("Next: settle deposit alice 100.000000 USDT --id KEY\n"))
         #expect(told.contains("Next: settle deposit bob 1.00000000 BTC --id KEY\nThen: settle dlq retry 1\n"))
 
@@ -130,11 +135,13 @@ import TradeModel
             let told = try await database.expecting("explain 7")
             #expect(told.hasPrefix("ETH/USDT:7 was not stored: it could not be settled as it is.\n"), "\(told)")
             #expect(told.contains("unknown_market"))
-            #expect(try await database.expecting("explain ETH/USDT:7 -o jsonl").contains(#""status":null,"trade":null"#))
+            #expect(
+                try await database.expecting("explain ETH/USDT:7 -o jsonl").contains(#""status":null,"trade":null"#))
         }
         try await database.expecting("market add USDT/BTC")
         _ = try await database.typing(
-            "trade submit", input: tradeLine("8") + tradeLine("8", price: "0.01", buyer: "bob", seller: "alice", market: "USDT/BTC"))
+            "trade submit",
+            input: tradeLine("8") + tradeLine("8", price: "0.01", buyer: "bob", seller: "alice", market: "USDT/BTC"))
         let both = try await database.typing("explain 8")
         #expect(both.exitCode == 64)
         #expect(both.errors.contains("BTC/USDT:8, USDT/BTC:8"))
@@ -145,6 +152,36 @@ import TradeModel
         }
         #expect(try await database.typing("explain").exitCode == 64)
         try await database.expecting("worker --once --log-level error")
+        #expect(try database.violations() == [])
+    }
+}
+
+extension ExplainCommandTests {
+    @Test func `money that was held for an order is shown apart`() async throws {
+        let order = OrderKey(stream: nil, order: Identifier("71")!)
+        let (alice, bob) = (Identifier("alice")!, Identifier("bob")!)
+        let hold = Operation(
+            key: Identifier("hold-1")!, kind: .reserve, account: alice, asset: AssetSymbol("USDT")!,
+            amount: DecimalNumber("80")!, order: order)
+        let trade = Trade(
+            id: Identifier("9")!, market: MarketSymbol("BTC/USDT")!, price: DecimalNumber("100")!,
+            quantity: DecimalNumber("1")!, buyer: alice, seller: bob, buyOrder: order.order)
+        let outcomes = try await database.wallet().settle([
+            SettlementItem(.operation(hold), origin: .message("test")),
+            SettlementItem(.trade(trade), origin: .message("test")),
+        ])
+        #expect(outcomes == [.settled, .settled])
+        let told = try await database.expecting("explain 9")
+        #expect(
+            told.contains(
+                """
+                alice    pays                USDT    920.000000   -20.000000  900.000000
+                alice    pays from its hold  USDT     80.000000   -80.000000    0.000000
+                """), "\(told)")
+        #expect(told.contains("by a command, in batch"))
+        let statement = try await database.expecting("statement alice USDT")
+        #expect(statement.contains("held for order 71: hold-1"))
+        #expect(statement.contains("-80.000000   920.000000     +80.000000  80.000000"), "\(statement)")
         #expect(try database.violations() == [])
     }
 }

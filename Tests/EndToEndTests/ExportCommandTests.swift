@@ -15,7 +15,8 @@ import TradeModel
 
     /// Where an export says that the next one goes on.
     private func end(of result: Program.Result) throws -> String {
-        try #require(result.errors.firstMatch(of: /Go on with --since (\S+)\n/).map { String($0.1) }, "\(result.errors)")
+        try #require(
+            result.errors.firstMatch(of: /Go on with --since (\S+)\n/).map { String($0.1) }, "\(result.errors)")
     }
 
     @Test func `entries and trades are exported in plain ids and decimals`() async throws {
@@ -58,7 +59,8 @@ import TradeModel
     @Test func `exports of one window after the other have what one export has, while a worker settles`() async throws {
         let load = TradeLoad(4_000, seed: 9)
         try await load.prepare(database)
-        let worker = try await Program.worker(on: database, ["--batch", "20", "--concurrency", "4", "--connections", "4"])
+        let worker = try await Program.worker(
+            on: database, ["--batch", "20", "--concurrency", "4", "--connections", "4"])
         var windows: [String] = []
         var since = "1970-01-01"
         for part in 0..<8 {
@@ -117,7 +119,9 @@ import TradeModel
         let export = try Program(
             ["export", "ledger", "--format", "jsonl"], environment: ["DATABASE_URL": database.connectionString])
         try await eventually("the export has begun") {
-            try database.value("select count(*) from pg_stat_activity where query like '%pg_snapshot_xmin%' and pid <> pg_backend_pid() and datname = current_database()") != "0"
+            try database.value(
+                "select count(*) from pg_stat_activity where query like '%pg_snapshot_xmin%' and pid <> pg_backend_pid() and datname = current_database()"
+            ) != "0"
         }
         #expect(export.isRunning)
         try slow.script("commit")
@@ -154,7 +158,8 @@ import TradeModel
         ("export ledger --after 1 --since 1h", 64, "'--since' goes without '--after'"),
         ("export trades --since 1h --until 2h", 64, "'--until' is before '--since'"),
         ("export trades --format xml", 64, "expected csv or jsonl"), ("export trades --force", 64, "'--output-file'"),
-        ("export trades -o json", 64, "csv or jsonl"), ("export", 64, ""), ("export dust", 64, "dust"),
+        ("export trades -o json", 64, "csv or jsonl"), ("export", 64, "needs a command: trades or ledger"),
+        ("export dust", 64, "dust"),
     ])
     func `what cannot be exported is told in one line`(line: String, exit: Int, message: String) async throws {
         let result = try await database.typing(line)

@@ -88,7 +88,9 @@ import Testing
 
                         """)
             }
-            try FileManager.default.removeItem(atPath: path)
+            try write(Array(text.utf8), to: path)
+            let files = try FileManager.default.contentsOfDirectory(atPath: copy).sorted()
+            try FileManager.default.removeItem(atPath: copy + "/" + files.last { $0.hasSuffix(".up.sql") }!)
             #expect(
                 try await database.typing("migrate status", environment).errors.contains("Use a newer settle."))
             try write(Array("select 1".utf8), to: copy + "/007_gap.up.sql")

@@ -25,17 +25,17 @@ import Testing
         #expect(
             try await database.expecting("statement alice").withoutTimes == """
                 alice in BTC
-                TIME  ENTRY                                                       CHANGE   AVAILABLE  FROZEN CHANGE      FROZEN
-                      opening balance                                                     0.00000000                 0.00000000
+                TIME                         ENTRY                                                        CHANGE   AVAILABLE  FROZEN CHANGE      FROZEN
+                                             opening balance                                                      0.00000000                 0.00000000
                 TIME  bought 1 BTC from bob at 100 USDT, trade BTC/USDT:9001  +1.00000000  1.00000000                 0.00000000
-                      closing balance                                                     1.00000000                 0.00000000
+                                             closing balance                                                      1.00000000                 0.00000000
 
                 alice in USDT
-                TIME  ENTRY                                                         CHANGE    AVAILABLE  FROZEN CHANGE    FROZEN
-                      opening balance                                                          0.000000                 0.000000
+                TIME                         ENTRY                                                         CHANGE    AVAILABLE  FROZEN CHANGE    FROZEN
+                                             opening balance                                                          0.000000                 0.000000
                 TIME  deposit fund-alice                                      +1000.000000  1000.000000                 0.000000
                 TIME  bought 1 BTC from bob at 100 USDT, trade BTC/USDT:9001   -100.000000   900.000000                 0.000000
-                      closing balance                                                        900.000000                 0.000000
+                                             closing balance                                                        900.000000                 0.000000
 
                 """)
         let batch = try database.value("select max(batch_no) from batches")
@@ -121,7 +121,8 @@ import Testing
         ("statement alice --last 0", 64, "from 1 to 100000"),
         ("statement alice --last 3 --limit 3", 64, "'--last' goes without '--limit'"),
         ("statement alice --last 3 --after USDT:1", 64, "'--last' goes without '--after'"),
-        ("statement alice --after 17", 64, "such as USDT:50"), ("statement alice USDT --after BTC:1", 64, "is not in USDT"),
+        ("statement alice --after 17", 64, "such as USDT:50"),
+        ("statement alice USDT --after BTC:1", 64, "is not in USDT"),
         ("statement alice --since 2026-02-01 --until 2026-01-01", 64, "'--until' is before '--since'"),
         ("statement", 64, "missing argument ACCOUNT"),
     ])

@@ -43,7 +43,9 @@ import WalletClient
         #expect(sealed.count { $0.hasPrefix("create index concurrently ledger_entries_0_by_account") } == 1)
         #expect(sealed.count { $0.hasPrefix("drop index concurrently if exists ledger_entries_0_batches_") } == 1)
         #expect(
-            try database.value("select string_agg(first_batch || '-' || next_batch || is_indexed, ' ' order by first_batch) from ledger_segments()")
+            try database.value(
+                "select string_agg(first_batch || '-' || next_batch || is_indexed, ' ' order by first_batch) from ledger_segments()"
+            )
                 == "0-1048576true 1048576-2097152false")
         #expect(try database.violations() == [])
     }
@@ -75,7 +77,9 @@ import WalletClient
         interrupter.interrupt()
     }
 
-    @Test func `a build that was interrupted is taken away and done again, and settling goes on meanwhile`() async throws {
+    @Test func `a build that was interrupted is taken away and done again, and settling goes on meanwhile`()
+        async throws
+    {
         let blocker = try database.connect()
         try blocker.script("begin; lock table batches in row exclusive mode")
         let (database, interrupter) = (database, connection.interrupter())
@@ -84,11 +88,15 @@ import WalletClient
         #expect(error?.sqlState == DatabaseError.queryCanceled)
         try await interruption
         try blocker.script("rollback")
-        #expect(try database.value("select indisvalid from pg_index where indexrelid = 'batches_by_time'::regclass") == "false")
+        #expect(
+            try database.value("select indisvalid from pg_index where indexrelid = 'batches_by_time'::regclass")
+                == "false")
 
         let done = try advanceToTheEnd()
         #expect(done.first == "drop index concurrently if exists batches_by_time")
-        #expect(try database.value("select indisvalid from pg_index where indexrelid = 'batches_by_time'::regclass") == "true")
+        #expect(
+            try database.value("select indisvalid from pg_index where indexrelid = 'batches_by_time'::regclass")
+                == "true")
         #expect(try work() == "0")
         #expect(try database.violations() == [])
     }

@@ -66,7 +66,8 @@ import WalletClient
     @Test func `a range that is full is read by its index, and what is appended by none`() async throws {
         let run = try await ScenarioRun(seed: 11)
         let connection = try run.database.connect()
-        let names = try run.database.value("select string_agg(index_name, ',' order by index_name) from ledger_account_indexes()")
+        let names = try run.database.value(
+            "select string_agg(index_name, ',' order by index_name) from ledger_account_indexes()")
         #expect(names.contains("ledger_entries_0_by_account"))
         #expect(names.contains("ledger_entries_2_batches_"))
         #expect(!names.contains("ledger_entries_0_batches_"))

@@ -88,7 +88,8 @@ struct ShowStatement: Command {
             }
             if first <= last {
                 section.lines = try reader.lines(
-                    of: key, versions: first...last, newest: newest, since: max(since ?? owner.openedAt, owner.openedAt),
+                    of: key, versions: first...last, newest: newest,
+                    since: max(since ?? owner.openedAt, owner.openedAt),
                     until: until)
                 if page.last == nil { room -= section.lines.count }
             }
