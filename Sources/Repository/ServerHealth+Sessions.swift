@@ -44,6 +44,7 @@ extension ServerHealth {
                coalesce(a.usename, '')::text, coalesce(a.application_name, ''), coalesce(a.state, ''),
                coalesce(extract(epoch from clock_timestamp() - a.xact_start) * 1000, 0)::bigint
           from pg_locks w
+          join pg_stat_activity o on o.pid = w.pid and o.datname = current_database()
          cross join lateral unnest(pg_blocking_pids(w.pid)) as b (pid)
           left join pg_stat_activity a on a.pid = b.pid
          where not w.granted and w.waitstart < clock_timestamp() - $1 * interval '1 millisecond'
@@ -128,7 +129,7 @@ extension ServerHealth {
             return other == before || after != before
         } catch {
             // Statements that were prepared and are gone, or prepared by somebody else.
-            guard ["26000", "42P05"].contains(error.sqlState) else { throw error }
+            guard error.isOfSharedSession else { throw error }
             return true
         }
     }

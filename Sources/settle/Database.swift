@@ -68,6 +68,10 @@ extension Settle {
                 "\(error.message). \(advice(error.message)) \(seeDoctor)", exit: .unavailable, detail: error.detail)
         case let error as DatabaseError where error.isConnectionLoss:
             CommandFailure("PostgreSQL ended the connection: \(error.message). \(seeDoctor)", exit: .unavailable)
+        case let error as DatabaseError where error.isOfSharedSession:
+            CommandFailure(
+                "a connection pooler gives our session to others; settle needs one in session mode, or none. \(seeDoctor)",
+                exit: .unavailable, detail: error.message)
         case let error as DatabaseError where error.sqlState == "42P01":
             CommandFailure(
                 "the database does not have the tables of this version. Run 'settle migrate up'.",

@@ -5,7 +5,7 @@ import Testing
 /// `settle doctor` as it is typed.
 @Suite struct DoctorCommandTests {
     private static let names = [
-        "program", "connection", "server", "pooler", "durability", "checksums", "clock", "notifications", "connections",
+        "program", "connection", "pooler", "server", "durability", "checksums", "clock", "notifications", "connections",
         "transactions", "locks", "prepared transactions", "replication slots", "migrations", "autovacuum", "indexes",
         "ledger", "workers", "waiting trades", "dead letters", "disk space",
     ]

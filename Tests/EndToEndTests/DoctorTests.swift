@@ -179,7 +179,7 @@ import TradeModel
         try await eventually("somebody waits for a lock") {
             try database.value("select count(*) from pg_locks where not granted and waitstart is not null") != "0"
         }
-        #expect(try finding("locks", database).status == .ok)
+        #expect(try finding("locks", database) { $0.lockWaitMillisecondsMax = 3_600_000 }.status == .ok)
         let found = try #require(
             try findings(database) { $0.lockWaitMillisecondsMax = 0 }
                 .first { $0.name == "locks" && $0.message.contains("(holder, settle) holds") })
@@ -197,6 +197,14 @@ import TradeModel
         let pooler = try #require(pooled.first { $0.name == "pooler" })
         #expect(pooler.status == .problem)
         #expect(pooler.message.hasPrefix("a connection pooler in transaction mode stands before the server"))
+        #expect(pooled.count == 1)
+        let used = try database.connect()
+        try used.script("prepare health_backend as select 1")
+        let after = Checkup(connection: used, second: try database.connect(), limits: limits, environment: [:])
+        #expect(try after.findings().map(\.status) == [.problem])
+        let told = Settle.explain(DatabaseError(sqlState: "42P05", message: "already exists"))
+        #expect(told?.exit == .unavailable)
+        #expect(told?.message.hasPrefix("a connection pooler gives our session to others") == true)
         let deaf = try Checkup(
             connection: try database.connect(), second: try other.connect(), limits: limits, environment: [:],
             thresholds: Checkup.Thresholds(notificationMillisecondsMax: 50)

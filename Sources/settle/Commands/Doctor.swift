@@ -81,6 +81,7 @@ struct Doctor: Command {
             ("database \"", "createdb, or mend the database's name in the URL"),
             ("role \"", "createuser, or mend the user's name in the URL"),
             ("translate host name", "mend the host in the database URL"),
+            ("encoding UTF8", "createdb --encoding UTF8 --template template0 NAME, and name that one"),
             ("too many", "close connections that nobody needs, or raise max_connections and restart the server"),
         ]
         return remedies.first { message.contains($0.0) }?.1 ?? "check the server and the database URL"

@@ -12,7 +12,7 @@ extension Checkup {
             .problem(
                 name,
                 "a connection pooler in transaction mode stands before the server; locks, settings and notifications "
-                    + "of a session get lost in it",
+                    + "of a session get lost in it, and nothing more can be looked at through it",
                 remedy:
                     "set pool_mode = session in pgbouncer.ini for settle, or name the server itself in the database URL"
             )
