@@ -1,5 +1,5 @@
 /// The candidate a mistyped name most likely meant, or nil where none is near.
-func nearestName(to typed: String, among candidates: [String]) -> String? {
+public func nearestName(to typed: String, among candidates: [String]) -> String? {
     let bare = bareName(typed)
     let completions = candidates.filter { bare.count > 1 && bareName($0).hasPrefix(bare) }
     if completions.count == 1 { return completions[0] }

@@ -42,7 +42,11 @@ enum Settle {
             Group<Global>("dlq", summary: "Look after dead letters: trades that could not be settled.") {
                 ListLetters.self
                 ShowLetter.self
+                CountLetters.self
                 RetryLetters.self
+                EditLetter.self
+                DiscardLetters.self
+                PurgeLetters.self
             }
             Verify.self
         }
