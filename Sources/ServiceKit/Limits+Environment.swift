@@ -1,3 +1,5 @@
+import TradeModel
+
 /// A limit whose environment variable does not hold what it should.
 public struct InvalidLimit: Error, CustomStringConvertible {
     public let description: String
@@ -30,6 +32,11 @@ extension Limits {
             ("heartbeatIntervalMilliseconds", \.heartbeatIntervalMilliseconds, 10...3_600_000),
             ("heartbeatTimeoutMilliseconds", \.heartbeatTimeoutMilliseconds, 100...86_400_000),
             ("shutdownTimeoutSeconds", \.shutdownTimeoutSeconds, 0...86_400),
+            ("letterRetryIntervalSeconds", \.letterRetryIntervalSeconds, 1...86_400),
+            ("letterRetryBatchMax", \.letterRetryBatchMax, 1...10_000),
+            ("letterRetryAttemptsMax", \.letterRetryAttemptsMax, 1...100),
+            ("letterRetryBackoffSeconds", \.letterRetryBackoffSeconds, 1...86_400),
+            ("letterRetryBackoffSecondsMax", \.letterRetryBackoffSecondsMax, 1...2_592_000),
         ]
 
     /// The connections have no number of their own by default: one for each core.
@@ -42,6 +49,7 @@ extension Limits {
             self[keyPath: field] = value
         }
         connectionCount = try Self.read("connectionCount", Self.connectionCountRange, environment)
+        letterRetryClasses = try Self.classes(environment[Self.variable(of: "letterRetryClasses")] ?? "")
     }
 
     private static func read(
@@ -55,6 +63,20 @@ extension Limits {
                     + "found '\(text)'")
         }
         return value
+    }
+
+    /// `queue_full,retries_exhausted`: only what may heal by itself.
+    private static func classes(_ text: String) throws(InvalidLimit) -> [FailureClass] {
+        var classes: [FailureClass] = []
+        for word in text.split(whereSeparator: { $0 == "," || $0 == " " }) {
+            guard let known = FailureClass.healing.first(where: { $0.rawValue == word }) else {
+                throw InvalidLimit(
+                    description: "\(variable(of: "letterRetryClasses")): expected some of "
+                        + FailureClass.healing.map(\.rawValue).joined(separator: ",") + ", found '\(word)'")
+            }
+            if !classes.contains(known) { classes.append(known) }
+        }
+        return classes
     }
 
     /// `queueCapacity` → `SETTLE_QUEUE_CAPACITY`.

@@ -90,6 +90,7 @@ public actor SettlementService {
             let sweeping = Task { await self.sweep() }
             self.intake = intake
             group.addTask { await self.beat() }
+            group.addTask { await self.retryLetters(self.control, self.configuration, until: self.stopSignal) }
 
             await stopSignal.wait()
             configuration.log.info("worker stops", ["worker": "\(worker)"])

@@ -6,7 +6,7 @@ import Testing
 @Suite struct LimitsTests {
     @Test func `every limit has an environment variable`() throws {
         let count = Mirror(reflecting: Limits()).children.count
-        #expect(Limits.names.count + 1 == count, "all of them, and the number of connections")
+        #expect(Limits.names.count + 2 == count, "all of them, the number of connections, and the classes of letters")
         for (name, field, range) in Limits.names {
             let limits = try Limits(environment: [Limits.variable(of: name): "\(range.upperBound)"])
             #expect(limits[keyPath: field] == range.upperBound, "\(name)")
@@ -25,6 +25,22 @@ import Testing
             error?.description.hasPrefix("SETTLE_QUEUE_CAPACITY: expected a whole number from 1 to 1000000") == true)
     }
 
+    @Test func `only what may heal is retried by itself, and nothing unless it is named`() throws {
+        let name = "SETTLE_LETTER_RETRY_CLASSES"
+        #expect(try Limits(environment: [:]).letterRetryClasses == [])
+        #expect(try Limits(environment: [name: ""]).letterRetryClasses == [])
+        #expect(
+            try Limits(environment: [name: "queue_full, retries_exhausted,queue_full"]).letterRetryClasses
+                == [.queueFull, .retriesExhausted])
+        #expect(try Limits(environment: [name: "insufficient_funds"]).letterRetryClasses == [.insufficientFunds])
+        for text in ["conflict", "all", "queue-full"] {
+            let error = #expect(throws: InvalidLimit.self) { try Limits(environment: [name: text]) }
+            #expect(
+                error?.description
+                    == "\(name): expected some of queue_full,retries_exhausted,insufficient_funds, found '\(text)'")
+        }
+    }
+
     @Test func `the sample of the environment names every limit with its default`() throws {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("config/settle.env")
@@ -34,7 +50,8 @@ import Testing
         }
         let known = Set(Limits.names.map { Limits.variable(of: $0.name) })
             .union([
-                "SETTLE_CONNECTION_COUNT", "SETTLE_INTAKE", "SETTLE_LOG_LEVEL", "SETTLE_MIGRATIONS", "DATABASE_URL",
+                "SETTLE_CONNECTION_COUNT", "SETTLE_LETTER_RETRY_CLASSES", "SETTLE_INTAKE", "SETTLE_LOG_LEVEL",
+                "SETTLE_MIGRATIONS", "DATABASE_URL",
             ])
         for line in lines where line.contains("=") && line.hasPrefix("#") && !line.hasPrefix("# ") {
             #expect(known.contains(String(line.dropFirst().prefix { $0 != "=" })), "\(line)")

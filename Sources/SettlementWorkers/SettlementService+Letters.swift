@@ -1,0 +1,40 @@
+import Repository
+import ServiceKit
+import TradeModel
+
+extension SettlementService {
+    /// Retries dead letters that may have healed, where that is configured. Of all workers one does, as long as it lives.
+    nonisolated func retryLetters(
+        _ control: ControlConnection, _ configuration: Configuration, until stopSignal: OneShot
+    ) async {
+        let limits = configuration.limits
+        guard !limits.letterRetryClasses.isEmpty else { return }
+        while !stopSignal.hasFired, !Task.isCancelled {
+            do {
+                let letters = try await control.retryDueLetters()
+                if !letters.isEmpty {
+                    configuration.log.info("dead letters retried", ["count": "\(letters.count)"])
+                }
+            } catch {
+                configuration.log.warning("dead letters not retried", ["reason": "\(error)"])
+            }
+            try? await Task.sleep(for: .seconds(limits.letterRetryIntervalSeconds))
+        }
+    }
+}
+
+extension ControlConnection {
+    /// Retries the letters whose time has come, if this worker is the one that does; returns their numbers.
+    func retryDueLetters() throws(DatabaseError) -> [Int64] {
+        try connected { connection throws(DatabaseError) in
+            guard try connection.pipeline([DeadLetterStore.lead])[0].bool(0, 0) else { return [] }
+            let rows = try connection.pipeline([
+                DeadLetterStore.retryDue(
+                    limits.letterRetryClasses, attemptsMax: limits.letterRetryAttemptsMax,
+                    countMax: limits.letterRetryBatchMax, backoffSeconds: limits.letterRetryBackoffSeconds,
+                    backoffSecondsMax: limits.letterRetryBackoffSecondsMax)
+            ])[0]
+            return rows.indices.map { rows.int64($0, 0) }
+        }
+    }
+}
