@@ -69,12 +69,17 @@ extension DeadLetterStore {
 
     // MARK: Retrying
 
-    /// What follows the choice of letters, for all that are retried as they are.
-    private static let retryOfChosen = """
-        locked as materialized (
+    /// What follows the choice of letters, for all that are retried as they are. The trades are locked first, then the
+    /// letters, as everywhere; whoever edited or discarded a letter meanwhile has come first, and it is left alone.
+    private static func retryOfChosen(_ status: String) -> String {
+        """
+        failed as materialized (
             select c.letter_no, t.market, t.trade_id, t.received_seq
               from chosen c join trades t on t.market = c.market and t.trade_id = c.trade_id
              where t.status = 'FAILED' order by t.market, t.trade_id for update of t),
+        locked as materialized (
+            select f.* from failed f join dead_letters l on l.letter_no = f.letter_no
+             where l.status::text = \(status) and l.version = 1 order by f.market, f.trade_id for update of l),
         ordered as (
             select l.*, nextval('received_numbers') as place from (select * from locked order by received_seq) l),
         waiting as (
@@ -84,21 +89,21 @@ extension DeadLetterStore {
              where t.market = o.market and t.trade_id = o.trade_id and t.status = 'FAILED'
             returning o.letter_no, o.place)
         """
+    }
 
     /// One statement and one commit: the trade waits again, and its letter says who wanted that.
     ///
-    /// The trades are changed first, as everywhere, and locked in the order of their keys, so that two operators do not
-    /// wait for each other in a ring. A letter whose trade is no longer FAILED is left alone, and so is an edited one.
+    /// The trades are locked in the order of their keys, so that two operators do not wait for each other in a ring. A letter whose trade is no longer FAILED is left alone, and so is an edited one.
     static let retryStatement = Statement(
         "dead_letters_retry",
         """
         with chosen as (
             select l.letter_no, l.market, l.trade_id from dead_letters l
              where l.letter_no = any ($1) and l.status::text = $4 and l.stored and l.version = 1),
-        \(retryOfChosen),
+        \(retryOfChosen("$4")),
         retried as (
             update dead_letters l set status = 'retried', received_seq = w.place, changed_at = now()
-              from waiting w where l.letter_no = w.letter_no and l.status::text = $4 returning l.letter_no),
+              from waiting w where l.letter_no = w.letter_no returning l.letter_no),
         recorded as (
             insert into dead_letter_attempts (letter_no, number, action, actor, message)
             select letter_no,
@@ -123,6 +128,12 @@ extension DeadLetterStore {
             select l.letter_no, c.* from dead_letters l, (select \(TradeStore.contentValues)) c (\(TradeStore.contentColumns))
              where l.letter_no = $15 and l.status::text = $18 and l.stored and l.version = $19
                and l.market = c.market and l.trade_id = c.trade_id),
+        failed as materialized (
+            select c.* from chosen c join trades t on t.market = c.market and t.trade_id = c.trade_id
+             where t.status = 'FAILED' for update of t),
+        locked as materialized (
+            select f.* from failed f join dead_letters l on l.letter_no = f.letter_no
+             where l.status::text = $18 and l.version = $19 for update of l),
         waiting as (
             update trades t
                set status = 'PENDING', claimed_by = null, not_before = null, batch_no = null,
@@ -130,13 +141,12 @@ extension DeadLetterStore {
                    buyer_id = c.buyer_id, seller_id = c.seller_id, buyer_fee = c.buyer_fee, seller_fee = c.seller_fee,
                    buy_order_id = c.buy_order_id, sell_order_id = c.sell_order_id, taker = c.taker,
                    executed_at = c.executed_at, stream = c.stream, stream_seq = c.stream_seq
-              from chosen c
+              from locked c
              where t.market = c.market and t.trade_id = c.trade_id and t.status = 'FAILED'
             returning c.letter_no, t.received_seq as place),
         retried as (
             update dead_letters l set status = 'retried', received_seq = w.place, changed_at = now()
-              from waiting w
-             where l.letter_no = w.letter_no and l.status::text = $18 and l.version = $19 returning l.letter_no),
+              from waiting w where l.letter_no = w.letter_no returning l.letter_no),
         recorded as (
             insert into dead_letter_attempts (letter_no, number, action, actor, message)
             select letter_no,
@@ -172,14 +182,35 @@ extension DeadLetterStore {
           from retried r
         """)
 
-    /// For a letter whose trade was not stored before and is now: belongs in the transaction that stores it.
-    public static func recordRetry(_ letter: DeadLetter, actor: String, reason: String) -> Request {
-        Request(
+    /// What became of the retry of a letter whose trade was never stored.
+    public enum Storing: Sendable {
+        case waits
+        /// The letter is no longer as it was read.
+        case leftAlone
+        /// A trade of that id is there, with other content or parked under a letter of its own.
+        case taken(RecordedTrade?)
+    }
+
+    /// Stores the trade of a letter that had no row, and says in the letter who wanted that: both or neither.
+    public static func retryUnstored(
+        _ letter: DeadLetter, as trade: Trade, actor: String, reason: String, on connection: PostgresConnection
+    ) throws(DatabaseError) -> Storing {
+        defer { connection.rollBack() }
+        try connection.query(.begin)
+        let isNew = try connection.pipeline([TradeStore.accept([trade])])[0].count == 1
+        let existing = TradeStore.decode(try connection.pipeline([TradeStore.read([trade.key])])[0]).first
+        guard isNew || existing?.status != .failed && existing?.trade?.hasSameContent(as: trade) == true else {
+            return .taken(existing)
+        }
+        let record = Request(
             recordRetryStatement,
             [
                 .int8(letter.number), .text(actor), .text(reason), .text(letter.status.rawValue),
                 .int4(Int32(letter.version)),
             ])
+        guard try connection.pipeline([record])[0].affected == 1 else { return .leftAlone }
+        try connection.commit()
+        return .waits
     }
 
     static let recordRefusalStatement = Statement(
@@ -226,14 +257,14 @@ extension DeadLetterStore {
                       and d.auto_due_at <= clock_timestamp() and d.version = 1 and d.auto_retries < $2
                     order by d.auto_due_at, d.received_seq limit $3) l
              order by l.auto_due_at, l.received_seq limit $3),
-        \(retryOfChosen),
+        \(retryOfChosen("'open'")),
         retried as (
             update dead_letters l
                set status = 'retried', received_seq = w.place, changed_at = now(), auto_retries = l.auto_retries + 1,
                    auto_due_at = case when l.auto_retries + 1 >= $2 then 'infinity'
                                  else clock_timestamp() + least($5, $4 * 2::numeric ^ least(l.auto_retries, 30))
                                       * interval '1 second' end
-              from waiting w where l.letter_no = w.letter_no and l.status = 'open'
+              from waiting w where l.letter_no = w.letter_no
             returning l.letter_no, l.auto_retries, l.class),
         recorded as (
             insert into dead_letter_attempts (letter_no, number, action, actor, class, message)

@@ -119,21 +119,17 @@ struct LetterRetry {
         }
         do { _ = try TradeTerms(trade, market: market) } catch { return try refuse(letter, error) }
 
-        let refusal = try connection.transaction { () throws(DatabaseError) -> Rejection? in
-            let isNew = try connection.pipeline([TradeStore.accept([trade])])[0].count == 1
-            let existing = TradeStore.decode(try connection.pipeline([TradeStore.read([trade.key])])[0]).first
-            guard isNew || existing?.trade?.hasSameContent(as: trade) == true else {
-                return trade.conflict(with: existing?.trade)
-            }
-            guard isNew || existing?.status != .failed else {
-                return Rejection(.conflict, "trade \(trade.key) is parked under another dead letter; retry that one")
-            }
-            _ = try connection.pipeline([
-                DeadLetterStore.recordRetry(letter, actor: operatorName, reason: reason)
-            ])
-            return nil
+        switch try DeadLetterStore.retryUnstored(
+            letter, as: trade, actor: operatorName, reason: reason, on: connection)
+        {
+        case .waits: return .waits
+        case .leftAlone: return .leftAlone
+        case .taken(let other) where other?.trade?.hasSameContent(as: trade) == true:
+            return try refuse(
+                letter,
+                Rejection(.conflict, "trade \(trade.key) is parked under another dead letter; retry that one"))
+        case .taken(let other): return try refuse(letter, trade.conflict(with: other?.trade))
         }
-        return try refusal.map { try refuse(letter, $0) } ?? .waits
     }
 
     private func refuse(_ letter: DeadLetter, _ rejection: Rejection) throws -> Beginning {

@@ -15,7 +15,7 @@ extension LetterStory {
                     .printable + "from \(trade.seller)".printable)
         }
         if let status = letter.tradeStatus { try output.line("stands   \(standing(status))") }
-        try output.line("payload  \(versions[0].text.printable)")
+        try output.line("payload  \(versions[0].excerpt)")
         try tellVersions(output)
         try tellMoney(output)
         try tellRelated(output)
@@ -43,7 +43,7 @@ extension LetterStory {
     private func tellVersions(_ output: Output) throws {
         for version in versions {
             guard let edit = version.edit else { continue }
-            try output.line("edited   \(version.text.printable)")
+            try output.line("edited   \(version.excerpt)")
             try output.line(
                 "         version \(version.number), by \(edit.actor.printable) at \(edit.at): \(edit.reason.printable)"
             )
@@ -105,6 +105,14 @@ extension LetterEvent {
 }
 
 extension LetterVersion {
+    /// The text for a terminal, which a message of a megabyte would bury.
+    fileprivate var excerpt: String {
+        let lengthMax = 4_000
+        guard payload.count > lengthMax else { return text.printable }
+        return text.prefix(lengthMax).description.printable
+            + "… (\(payload.count.grouped) bytes; --json has all of them)"
+    }
+
     /// Whether it is text; otherwise it is shown as hexadecimal digits.
     var isText: Bool { String(validating: payload, as: UTF8.self) != nil }
 
