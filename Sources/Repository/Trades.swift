@@ -99,16 +99,16 @@ public enum TradeStore {
 
     // MARK: Storing
 
-    private static let contentColumns = """
+    static let contentColumns = """
         market, trade_id, price, quantity, buyer_id, seller_id, buyer_fee, seller_fee,
         buy_order_id, sell_order_id, taker, executed_at, stream, stream_seq
         """
-    private static let contentValues = """
+    static let contentValues = """
         unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), unnest($8),
         unnest($9), unnest($10), unnest($11)::trade_side, unnest($12), unnest($13), unnest($14)
         """
 
-    private static func content(_ trades: [Trade]) -> [Parameter] {
+    static func content(_ trades: [Trade]) -> [Parameter] {
         [
             .texts(trades) { $0.market.text }, .texts(trades) { $0.id.text },
             .decimals(trades) { $0.price }, .decimals(trades) { $0.quantity },

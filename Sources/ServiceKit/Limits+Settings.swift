@@ -1,3 +1,5 @@
+import TradeModel
+
 /// A limit whose environment variable does not hold what it should.
 public struct InvalidLimit: Error, CustomStringConvertible {
     public let description: String
@@ -6,10 +8,10 @@ public struct InvalidLimit: Error, CustomStringConvertible {
 /// A limit as a setting.
 public struct LimitSetting: Sendable {
     public let setting: Setting
-    public let range: ClosedRange<Int>
-    /// Nil in a limit that has no number of its own by default.
-    public let value: @Sendable (Limits) -> Int?
-    let set: @Sendable (inout Limits, Int?) -> Void
+    /// What holds, as the setting writes it; nil in a limit that has no value of its own by default.
+    public let text: @Sendable (Limits) -> String?
+    /// Takes over what the setting accepts; nil brings back the default.
+    let set: @Sendable (inout Limits, String?) -> Void
 
     init(
         _ key: String, _ field: WritableKeyPath<Limits, Int> & Sendable, _ range: ClosedRange<Int>,
@@ -18,9 +20,8 @@ public struct LimitSetting: Sendable {
         setting = Setting(
             key, variable: variable, .number(range), default: "\(Limits()[keyPath: field])", reloadable: reloadable,
             summary)
-        self.range = range
-        value = { $0[keyPath: field] }
-        set = { limits, value in limits[keyPath: field] = value ?? Limits()[keyPath: field] }
+        text = { "\($0[keyPath: field])" }
+        set = { limits, text in limits[keyPath: field] = text.flatMap { Int($0) } ?? Limits()[keyPath: field] }
     }
 
     /// A limit that is worked out unless it is set; `otherwise` says from what.
@@ -30,9 +31,25 @@ public struct LimitSetting: Sendable {
     ) {
         setting = Setting(
             key, variable: variable, .number(range), default: nil, remark: otherwise, reloadable: reloadable, summary)
-        self.range = range
-        value = { $0[keyPath: field] }
-        set = { limits, value in limits[keyPath: field] = value }
+        text = { $0[keyPath: field].map { "\($0)" } }
+        set = { limits, text in limits[keyPath: field] = text.flatMap { Int($0) } }
+    }
+
+    /// Which of some classes of dead letters; none by default.
+    init(
+        _ key: String, _ field: WritableKeyPath<Limits, [FailureClass]> & Sendable, of classes: [FailureClass],
+        reloadable: Bool = false, _ summary: String
+    ) {
+        setting = Setting(
+            key, .choices(classes.map(\.rawValue)), default: nil, reloadable: reloadable, summary)
+        text = { limits in
+            let chosen = limits[keyPath: field]
+            return chosen.isEmpty ? nil : chosen.map(\.rawValue).joined(separator: ",")
+        }
+        set = { limits, text in
+            let words = text.map(Setting.parts) ?? []
+            limits[keyPath: field] = classes.filter { words.contains($0.rawValue) }
+        }
     }
 }
 
@@ -111,6 +128,24 @@ extension Limits {
         LimitSetting(
             "shutdown.timeout_seconds", \.shutdownTimeoutSeconds, 0...86_400, reloadable: true,
             "How long a stop may take to settle what was taken in."),
+        LimitSetting(
+            "letter_retry.classes", \.letterRetryClasses, of: FailureClass.healing, reloadable: true,
+            "Which dead letters are retried without an operator, by their class."),
+        LimitSetting(
+            "letter_retry.interval_seconds", \.letterRetryIntervalSeconds, 1...86_400, reloadable: true,
+            "How often dead letters whose time has come are looked for, by one worker of all."),
+        LimitSetting(
+            "letter_retry.batch_max", \.letterRetryBatchMax, 1...10_000, reloadable: true,
+            "How many dead letters are retried at a time."),
+        LimitSetting(
+            "letter_retry.attempts_max", \.letterRetryAttemptsMax, 1...100, reloadable: true,
+            "How often one dead letter is retried without an operator."),
+        LimitSetting(
+            "letter_retry.backoff_seconds", \.letterRetryBackoffSeconds, 1...86_400, reloadable: true,
+            "How long a dead letter is left alone after the first such retry; twice as long after each further one."),
+        LimitSetting(
+            "letter_retry.backoff_seconds_max", \.letterRetryBackoffSecondsMax, 1...2_592_000, reloadable: true,
+            "How long a dead letter is left alone after such a retry at most."),
     ]
 
     /// The setting of a key that is known to exist.
@@ -126,18 +161,18 @@ extension Limits {
         for limit in Self.settings {
             let setting = limit.setting
             guard let text = environment[setting.variable], !text.isEmpty else { continue }
-            guard let value = Int(text), limit.range.contains(value) else {
+            guard setting.accepts(text) else {
                 throw InvalidLimit(
                     description: "\(setting.variable): expected \(setting.expectation), found '\(text)'")
             }
-            limit.set(&self, value)
+            limit.set(&self, text)
         }
     }
 
     /// These limits, with those of another set that a running process can take over.
     public func reloaded(from other: Limits) -> Limits {
         var limits = self
-        for limit in Self.settings where limit.setting.isReloadable { limit.set(&limits, limit.value(other)) }
+        for limit in Self.settings where limit.setting.isReloadable { limit.set(&limits, limit.text(other)) }
         return limits
     }
 }

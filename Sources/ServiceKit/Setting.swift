@@ -67,5 +67,7 @@ public struct Setting: Sendable {
     }
 
     /// The elements of a list as a variable writes it.
-    public static func parts(_ text: String) -> [String] { text.split(separator: ",").map(String.init) }
+    public static func parts(_ text: String) -> [String] {
+        text.split { $0 == "," || $0 == " " }.map(String.init)
+    }
 }

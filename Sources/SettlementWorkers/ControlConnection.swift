@@ -7,7 +7,7 @@ import TradeModel
 actor ControlConnection {
     private let executor = BlockingExecutor(label: "settle.control")
     private let connectionString: String
-    private let limits: Limits
+    let limits: Limits
     private let worker: WorkerIdentity
     private var connection: PostgresConnection?
 
@@ -80,7 +80,7 @@ actor ControlConnection {
         connection = nil
     }
 
-    private func connected<Value>(
+    func connected<Value>(
         _ body: (PostgresConnection) throws(DatabaseError) -> Value
     ) throws(DatabaseError) -> Value {
         do throws(DatabaseError) {

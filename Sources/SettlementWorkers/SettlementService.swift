@@ -101,6 +101,7 @@ public actor SettlementService {
             let sweeping = Task { await self.sweep() }
             self.intake = intake
             group.addTask { await self.beat() }
+            group.addTask { await self.retryLetters() }
             let indexes = IndexKeeper(
                 configuration.connectionString, limits: configuration.limits.current, log: configuration.log)
             let keepingIndexes = Task { await indexes.run() }

@@ -51,7 +51,10 @@ struct BatchWrite {
             requests.append(OperationStore.insert(operations, batch: number))
         }
         if !letters.isEmpty {
-            requests.append(DeadLetterStore.park(letters, batch: number, actor: configuration.actor))
+            requests.append(
+                DeadLetterStore.park(
+                    letters, after: parking?.tries ?? [], batch: number, worker: configuration.worker,
+                    actor: configuration.actor))
         }
         let holds = plan.balances.holdChanges(books)
         let newHolds = holds.filter { $0.before == nil }
@@ -221,7 +224,8 @@ extension SettlementItem {
                 content: payload.isEmpty ? Array("unreadable\u{1f}\(name)".utf8) : payload,
                 rejection: Rejection(rejection.failureClass, storable(rejection.message)), attempts: attempts,
                 isStored: isStored, market: refused.market.map { storable($0) },
-                tradeID: refused.tradeID.map { storable($0) }, source: source, payload: payload)
+                tradeID: refused.tradeID.map { storable($0) }, buyer: refused.buyer.map { storable($0) },
+                seller: refused.seller.map { storable($0) }, source: source, payload: payload)
         case .operation:
             preconditionFailure("operations are refused to whoever asked, not parked")
         }

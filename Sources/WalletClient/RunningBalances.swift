@@ -79,13 +79,6 @@ struct RunningBalances {
         sum(slots[index].start.available, slots[index].availableSum)
     }
 
-    /// What there is to pay with, in words: `3.00 available and a credit line of 100.00`.
-    func means(_ index: Int, _ asset: Asset) -> String {
-        let lowest = slots[index].start.lowest ?? .zero
-        let line = lowest == .zero ? "" : " and a credit line of \(asset.text(lowest.negated))"
-        return "\(asset.text(availableNow(index))) available\(line)"
-    }
-
     /// What is missing of an amount, or nil when it is there. What was missing becomes a condition of the write.
     mutating func shortfall(_ amount: Amount, in index: Int) -> Amount? {
         guard let lowest = slots[index].start.lowest, amount > .zero else { return nil }

@@ -13,15 +13,16 @@ extension SettlementPlan {
 
         let base = market.base
         let quote = market.quote
-        var buyerGives = terms.quote
+        let buyerGives: Amount
         var buyerGets = terms.quantity
         var rebate = Amount.zero
         let overflow = Rejection(.invalid, "an amount has more than 38 digits")
         do {
+            buyerGives = try terms.buyerGives()
             switch market.feeRule {
             case .received: buyerGets = try buyerGets.subtracting(terms.buyerFee)
             case .quote where terms.buyerFee.isNegative: rebate = terms.buyerFee.negated
-            case .quote: buyerGives = try buyerGives.adding(terms.buyerFee)
+            case .quote: break
             }
         } catch { throw overflow }
 
@@ -30,7 +31,7 @@ extension SettlementPlan {
             Gift(account: buyer, role: "buyer", asset: quote, amount: buyerGives, order: trade.buyOrder),
             trade, market, books)
         try give(
-            Gift(account: seller, role: "seller", asset: base, amount: terms.quantity, order: trade.sellOrder),
+            Gift(account: seller, role: "seller", asset: base, amount: terms.sellerGives, order: trade.sellOrder),
             trade, market, books)
         do {
             try balances.post(buyer.number, base, buyerGets, .trade, trade.id, market, books)
@@ -92,10 +93,10 @@ extension SettlementPlan {
         guard let missing = balances.shortfall(amount, in: index) else { return }
         shortOfFunds.insert(gift.account.id)
         lacksMoney = gift.account.id
-        let heldText = held > .zero ? " and \(gift.asset.text(held)) held for its order" : ""
         throw Rejection(
-            .insufficientFunds,
-            "\(gift.role) \(gift.account.id) has \(balances.means(index, gift.asset))\(heldText), "
-                + "needs \(gift.asset.text(gift.amount)): \(gift.asset.text(missing)) missing")
+            payer: "\(gift.role) \(gift.account.id)",
+            Shortfall(
+                account: gift.account.id, asset: gift.asset, needed: gift.amount,
+                available: balances.availableNow(index), held: held, missing: missing))
     }
 }

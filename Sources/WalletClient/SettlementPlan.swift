@@ -65,7 +65,7 @@ struct SettlementPlan {
 
     private mutating func decide(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Outcome {
         if let earlier = decidedTrades[trade.key] {
-            return earlier.hasSameContent(as: trade) ? .duplicate : .rejected(conflict(trade, with: earlier))
+            return earlier.hasSameContent(as: trade) ? .duplicate : .rejected(trade.conflict(with: earlier))
         }
         let isClaimedRow = if case .pending = origin { true } else { false }
         if let recorded = books.trades[trade.key] {
@@ -77,7 +77,7 @@ struct SettlementPlan {
                 return recorded.status == .settled
                     ? .settled : .rejected(Rejection(.invalid, "parked; its dead letter says why"))
             default:
-                return .rejected(conflict(trade, with: recorded.trade))
+                return .rejected(trade.conflict(with: recorded.trade))
             }
         } else if isClaimedRow, books.claimsAreKnown {
             return .duplicate
@@ -116,11 +116,6 @@ struct SettlementPlan {
             deferredAccounts[account] = min(deferredAccounts[account] ?? .max - 1, place)
         }
         return .deferred
-    }
-
-    private func conflict(_ trade: Trade, with other: Trade?) -> Rejection {
-        guard let other else { return Rejection(.conflict, "trade \(trade.key) exists with other content") }
-        return Rejection(.conflict, "trade \(trade.key) exists with other content: \(trade.differences(from: other))")
     }
 
     /// Whether an older trade of the account that lacks money is still waiting, and may bring it.

@@ -70,10 +70,10 @@ public actor Wallet {
     }
 
     /// Parks an item for a reason that does not lie in what it says.
-    public func park(_ item: SettlementItem, because rejection: Rejection, attempts: Int) throws(WalletError)
-        -> Outcome
+    public func park(_ item: SettlementItem, because rejection: Rejection, after tries: [FailedAttempt])
+        throws(WalletError) -> Outcome
     {
-        var parking = Parking(rejection: rejection, attempts: attempts)
+        var parking = Parking(rejection: rejection, tries: tries)
         do {
             return try park(item, parking)
         } catch .reject(let fault) {

@@ -38,10 +38,10 @@ public actor WalletPool: SettlementWallet {
     }
 
     public func park(
-        _ item: SettlementItem, because rejection: Rejection, attempts: Int
+        _ item: SettlementItem, because rejection: Rejection, after tries: [FailedAttempt]
     ) async throws(WalletError) -> Outcome {
         try await onWallet { wallet throws(WalletError) in
-            try await wallet.park(item, because: rejection, attempts: attempts)
+            try await wallet.park(item, because: rejection, after: tries)
         }
     }
 

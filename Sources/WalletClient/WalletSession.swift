@@ -236,10 +236,13 @@ final class WalletSession {
     }
 }
 
-/// Why items are parked without being tried, and how often they were.
+/// Why items are parked without being tried again.
 struct Parking {
     let rejection: Rejection
-    let attempts: Int
+    /// The tries that failed, for the history of the letter; there may have been none.
+    var tries: [FailedAttempt] = []
     /// Whether a trade's id is claimed in `trades`, as is usual.
     var isStored = true
+
+    var attempts: Int { tries.count }
 }

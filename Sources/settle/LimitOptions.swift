@@ -38,10 +38,9 @@ struct LimitOptions: ParameterGroup {
 
     func validate() throws {
         for (flag, key, value) in numbers {
-            let range = Limits.setting(key).range
-            if let value, !range.contains(value) {
-                throw UsageError(
-                    "'\(flag)' is a whole number from \(range.lowerBound) to \(range.upperBound), not \(value)")
+            let setting = Limits.setting(key).setting
+            if let value, !setting.accepts("\(value)") {
+                throw UsageError("'\(flag)' is \(setting.expectation), not \(value)")
             }
         }
         if let shutdownTimeout, shutdownTimeout > .seconds(86_400) {

@@ -61,7 +61,11 @@ enum Settle {
             Group<Global>("dlq", summary: "Look after dead letters: trades that could not be settled.") {
                 ListLetters.self
                 ShowLetter.self
+                CountLetters.self
                 RetryLetters.self
+                EditLetter.self
+                DiscardLetters.self
+                PurgeLetters.self
             }
             ExplainTrade.self
             Verify.self

@@ -11,6 +11,7 @@ extension TestDatabase {
     }
 
     /// The same, for words that hold blanks or nothing.
+    @discardableResult
     func running(_ words: [String], _ environment: [String: String] = [:], input: String? = nil) async throws
         -> Program.Result
     {
@@ -40,7 +41,7 @@ extension TestDatabase {
     func contents() throws -> String {
         try [
             "assets", "markets", "accounts", "balances", "ledger_entries", "operations", "trades", "dead_letters",
-            "dead_letter_attempts", "queue_control", "operator_actions",
+            "dead_letter_attempts", "dead_letter_versions", "purged_letters", "queue_control", "operator_actions",
         ].map { table in
             let hash = "md5(coalesce(string_agg(t::text, ',' order by t::text), ''))"
             return try "\(table) " + value("select count(*) || ' ' || \(hash) from \(table) t")

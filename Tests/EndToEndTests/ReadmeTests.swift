@@ -2,10 +2,11 @@ import Foundation
 import SettleTesting
 import Testing
 
-/// The README's tour, typed as it stands, in an empty folder with a private database.
+/// What documents tell a reader to type, typed as it stands, each in an empty folder with a private database.
 @Suite struct ReadmeTests {
-    @Test func `the tour of the README does what it says`() async throws {
-        let steps = try Tour.steps(of: "README.md")
+    @Test(arguments: ["README.md", "docs/dead-letters.md"])
+    func `the tour of a document does what it says`(document: String) async throws {
+        let steps = try Tour.steps(of: document)
         #expect(steps.count > 10)
         let folder = NSTemporaryDirectory() + "settle-tour-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

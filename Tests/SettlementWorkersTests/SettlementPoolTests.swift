@@ -142,7 +142,7 @@ private let timeout = WalletError.retry(DatabaseFault(sqlState: "57014", message
             do throws(PoolError) {
                 try await pool.trySubmit(item)
             } catch .full {
-                _ = try await wallet.park(item, because: Rejection(.queueFull, "the queue is full"), attempts: 0)
+                _ = try await wallet.park(item, because: Rejection(.queueFull, "the queue is full"), after: [])
             }
         }
         #expect(await pool.snapshot().queueDepth == 1000)
