@@ -34,7 +34,8 @@ import Testing
         }
         let known = Set(Limits.names.map { Limits.variable(of: $0.name) })
             .union([
-                "SETTLE_CONNECTION_COUNT", "SETTLE_INTAKE", "SETTLE_LOG_LEVEL", "SETTLE_MIGRATIONS", "DATABASE_URL",
+                "SETTLE_CONNECTION_COUNT", "SETTLE_INTAKE", "SETTLE_LOG_LEVEL", "SETTLE_MIGRATIONS", "SETTLE_WHEN_FULL",
+                "DATABASE_URL",
             ])
         for line in lines where line.contains("=") && line.hasPrefix("#") && !line.hasPrefix("# ") {
             #expect(known.contains(String(line.dropFirst().prefix { $0 != "=" })), "\(line)")

@@ -15,11 +15,20 @@ struct RunWorker: Command {
         examples: [
             Example("settle worker --intake tcp://127.0.0.1:5558", "Also listen for trades."),
             Example("settle worker --once", "Settle what waits, then end."),
+            Example(
+                "settle worker --intake tcp://127.0.0.1:5558 --when-full park",
+                "Never hold an engine back; 'settle dlq retry --class queue_full' settles what had no room."),
         ])
 
     @Option("--intake", "ENDPOINT", help: "Listen here for trades over ZeroMQ.", environment: "SETTLE_INTAKE")
     var intake: String?
     @Flag("--once", help: "Settle what is PENDING now, then end.") var once: Bool
+    @Option(
+        "--when-full",
+        help:
+            "What becomes of pushed trades when the queue is full: the sender waits, or they are parked as queue_full.",
+        environment: "SETTLE_WHEN_FULL", default: .wait)
+    var whenFull: SettlementService.WhenFull
     @OptionGroup("Limits") var limits: LimitOptions
     @Option("--log-level", help: "What is logged to stderr.", environment: "SETTLE_LOG_LEVEL", default: .info)
     var logLevel: LogLevel
@@ -41,10 +50,11 @@ struct RunWorker: Command {
                 IntakeSource(socket: socket, log: log, shutdownTimeout: .seconds(limits.shutdownTimeoutSeconds)))
             log.info("listening", ["endpoint": socket.endpoint])
         }
-        let service = try SettlementService(
-            SettlementService.Configuration(
-                connectionString: database.connectionString, limits: limits, version: Settle.version, log: log,
-                render: WireEncoder.encode))
+        var configuration = SettlementService.Configuration(
+            connectionString: database.connectionString, limits: limits, version: Settle.version, log: log,
+            render: WireEncoder.encode)
+        configuration.whenFull = whenFull
+        let service = try SettlementService(configuration)
         let signals = StopSignals(first: { service.stop() }, second: { Task { await service.abort() } })
         let leftovers = once ? try await service.runOnce() : await service.run(sources: sources)
         if signals.wasForced { throw CommandFailure("stopped at once; \(leftovers.count) trades left", exit: .forced) }
