@@ -7,7 +7,7 @@ public enum AccountKind: String, Sendable {
     case customer, house, world
 }
 
-public enum AccountStatus: String, Sendable {
+public enum AccountStatus: String, Sendable, CaseIterable {
     case active, frozen, closed
 }
 

@@ -4,7 +4,7 @@ import TradeModel
 extension DeadLetterStore {
     static let countOpenStatement = Statement(
         "dead_letters_count_open",
-        "select count(*) from (select from dead_letters where status = 'open' limit $1) open")
+        "select count(*) from (select from dead_letters where status = 'open' order by letter_no limit $1) open")
 
     /// How many letters are open, up to a bound.
     public static var countOpen: Request { Request(countOpenStatement, [BoundedCount.limit]) }

@@ -47,8 +47,7 @@ public struct RecordedAction: Sendable {
     public let actor: String
     public let action: String
     public let reason: String
-    /// JSON, as the table holds it.
-    public let detail: String
+    public let detail: [(name: String, value: String)]
 }
 
 /// Table `operator_actions`: nothing in it is ever changed.
@@ -73,8 +72,10 @@ public enum OperatorActionStore {
     static let latestStatement = Statement(
         "operator_actions_latest",
         """
-        select action_no, at, actor, action, reason, detail::text from operator_actions
-         where subject = $1 order by action_no desc limit $2
+        select action_no, at, actor, action, reason,
+               (select coalesce(string_agg(key || chr(31) || value, chr(30) order by key), '')
+                  from jsonb_each_text(detail))
+          from operator_actions where subject = $1 order by action_no desc limit $2
         """)
 
     /// The latest actions on a subject, newest first.
@@ -86,7 +87,11 @@ public enum OperatorActionStore {
         rows.indices.map { row in
             RecordedAction(
                 number: rows.int64(row, 0), at: rows.timestamp(row, 1), actor: rows.string(row, 2),
-                action: rows.string(row, 3), reason: rows.string(row, 4), detail: rows.string(row, 5))
+                action: rows.string(row, 3), reason: rows.string(row, 4),
+                detail: rows.string(row, 5).split(separator: "\u{1e}").map { pair in
+                    let parts = pair.split(separator: "\u{1f}", maxSplits: 1, omittingEmptySubsequences: false)
+                    return (String(parts[0]), String(parts.last ?? ""))
+                })
         }
     }
 }

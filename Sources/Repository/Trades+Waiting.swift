@@ -1,11 +1,12 @@
 import TradeModel
 
-/// What people ask about trades that wait.
+/// What people ask about trades that wait. In their order, so that it is read from the index of those that do.
 extension TradeStore {
     static let waitingStatement = Statement(
         "trades_waiting",
         """
-        select (select count(*) from (select from trades where status = 'PENDING' limit $1) waiting),
+        select (select count(*) from (
+                   select from trades where status = 'PENDING' order by received_seq limit $1) waiting),
                (select received_at from trades where status = 'PENDING' order by received_seq limit 1)
         """)
 
@@ -15,7 +16,8 @@ extension TradeStore {
     static let waitingInMarketStatement = Statement(
         "trades_waiting_in_market",
         """
-        select (select count(*) from (select from trades where status = 'PENDING' and market = $2 limit $1) waiting),
+        select (select count(*) from (
+                   select from trades where status = 'PENDING' and market = $2 order by received_seq limit $1) waiting),
                (select received_at from trades where status = 'PENDING' and market = $2 order by received_seq limit 1)
         """)
 

@@ -87,6 +87,13 @@ public actor SettlementPool {
         perform(try state.trySubmit(item, at: elapsed()))
     }
 
+    /// Takes the first of the items as far as there is room for them now, and says how many those were.
+    public func submitWhatFits(_ items: ArraySlice<SettlementItem>) throws(PoolError) -> Int {
+        let (taken, action) = try state.submitWhatFits(items, at: elapsed())
+        perform(action)
+        return taken
+    }
+
     private func withdraw(_ ticket: PoolState.Ticket) {
         guard let answer = state.withdraw(ticket) else { return }
         submitters.removeValue(forKey: ticket)?.resume(returning: answer)

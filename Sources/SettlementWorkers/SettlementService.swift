@@ -21,6 +21,8 @@ public actor SettlementService {
         public var limits: LiveLimits
         public var version: String
         public var log: Log
+        /// What becomes of what a source brings when the queue is full.
+        public var whenFull = WhenFull.wait
         public var render: @Sendable (Trade) -> [UInt8]
         public var onCompletion: @Sendable ([Completion]) -> Void
 
@@ -210,45 +212,14 @@ public actor SettlementService {
 
     // MARK: What runs beside the pool
 
-    private nonisolated func read(_ source: any Source) async {
-        do {
-            while let items = try await takeIn(from: source) {
-                defer { gate.handedOn(items.count) }
-                do {
-                    try await pool.submit(items)
-                } catch {
-                    await keep(items.dropFirst(error.taken))
-                    throw error
-                }
-            }
-        } catch let error as PoolError {
-            configuration.log.warning("intake ended", ["reason": "\(error)"])
-        } catch is CancellationError {
-            configuration.log.warning("intake ended", ["reason": "cancelled"])
-        } catch {
-            configuration.log.error("intake failed", ["reason": "\(error)"])
-            await fail("\(error)")
-        }
-    }
-
-    /// Asks a source for more, when the queue is not paused.
-    private nonisolated func takeIn(from source: any Source) async throws -> [SettlementItem]? {
-        await gate.pass()
-        var count = 0
-        defer { gate.took(count) }
-        let items = try await source.next()
-        count = items?.count ?? 0
-        return items
-    }
-
     /// A way in that is broken for good ends the process: whoever watches over it must see that.
-    private func fail(_ reason: String) {
+    func fail(_ reason: String) {
         intakeFailure = reason
         stop()
     }
 
     /// Remembers what was received and found no place in the queue, so that it can be named.
-    private func keep(_ items: some Sequence<SettlementItem>) {
+    func keep(_ items: some Sequence<SettlementItem>) {
         unqueued += items
     }
 

@@ -84,6 +84,13 @@ public actor Wallet {
         }
     }
 
+    /// Parks items together, in one transaction.
+    func park(_ items: [SettlementItem], because rejection: Rejection) throws(WalletError) -> [Outcome] {
+        try inSession { session throws(WalletError) in
+            try session.settle(items, resolving: nil, parking: Parking(rejection: rejection, attempts: 0))
+        }
+    }
+
     private func park(_ item: SettlementItem, _ parking: Parking) throws(WalletError) -> Outcome {
         try inSession { session throws(WalletError) in
             try session.settle([item], resolving: nil, parking: parking)[0]

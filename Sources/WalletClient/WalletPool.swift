@@ -45,6 +45,19 @@ public actor WalletPool: SettlementWallet {
         }
     }
 
+    /// Writes items to the dead letters because there was no room for them. Should one of them not go with the others,
+    /// each goes alone.
+    public func park(_ items: [SettlementItem], because rejection: Rejection) async throws(WalletError) -> [Outcome] {
+        do throws(WalletError) {
+            return try await onWallet { wallet throws(WalletError) in try await wallet.park(items, because: rejection) }
+        } catch .reject(let fault) {
+            guard items.count > 1 else { throw .reject(fault) }
+            var outcomes: [Outcome] = []
+            for item in items { outcomes.append(try await park(item, because: rejection, attempts: 0)) }
+            return outcomes
+        }
+    }
+
     public func untilAvailable() async throws(CancellationError) {
         while true {
             guard !Task.isCancelled else { throw CancellationError() }

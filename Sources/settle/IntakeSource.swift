@@ -1,3 +1,4 @@
+import CommandKit
 import ServiceKit
 import SettlementWorkers
 import TradeFeed
@@ -23,3 +24,5 @@ struct IntakeSource: SettlementService.Source {
         socket.stop(drainingFor: shutdownTimeout())
     }
 }
+
+extension SettlementService.WhenFull: ArgumentValue {}

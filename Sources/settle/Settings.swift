@@ -1,6 +1,7 @@
 import Configuration
 import Repository
 import ServiceKit
+import SettlementWorkers
 
 /// Every setting there is: what stands in the configuration file, in the environment, and in docs/configuration.md.
 enum Settings {
@@ -30,6 +31,11 @@ enum Settings {
                     expected: "an endpoint such as tcp://127.0.0.1:5558",
                     isValid: { $0.firstRange(of: "://").map { !$0.isEmpty } ?? false }),
                 default: nil, remark: "nowhere", "Where trades are listened for over ZeroMQ."),
+            Setting(
+                "worker.when_full", variable: "SETTLE_WHEN_FULL",
+                .choice(SettlementService.WhenFull.allCases.map(\.rawValue)),
+                default: SettlementService.WhenFull.wait.rawValue,
+                "What becomes of a received trade while the queue is full: its sender waits, or it is parked."),
         ] + Limits.settings.map(\.setting)
 
     /// The settings by group, each group where it is met first.

@@ -47,6 +47,14 @@ enum Settle {
                 HaltMarket.self
                 ResumeMarket.self
             }
+            Group<Global>("account", summary: "Customers' accounts: freeze and close them, give them credit.") {
+                ListAccounts.self
+                ShowAccount.self
+                FreezeAccount.self
+                UnfreezeAccount.self
+                CloseAccount.self
+                GiveCredit.self
+            }
             Deposit.self
             Withdraw.self
             ShowBalance.self

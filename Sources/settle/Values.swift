@@ -71,6 +71,7 @@ extension Timestamp: ArgumentValue {
 }
 
 extension FeeRule: ArgumentValue {}
+extension AccountStatus: ArgumentValue {}
 extension FailureClass: ArgumentValue {}
 extension LetterStatus: ArgumentValue {}
 

@@ -1,3 +1,4 @@
+import Dispatch
 import Repository
 import SettleTesting
 import Testing
@@ -73,4 +74,13 @@ extension WalletError {
     }
 
     var lostBatch: BatchNumber? { if case .findOut(let number, _) = self { number } else { nil } }
+}
+
+/// Begins something that blocks, on a thread of its own: those of the test wait for nothing.
+func inBackground<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) -> Task<Value, any Error> {
+    Task {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try body() }) }
+        }
+    }
 }

@@ -17,11 +17,20 @@ struct RunWorker: Command {
         examples: [
             Example("settle worker --intake tcp://127.0.0.1:5558", "Also listen for trades."),
             Example("settle worker --once", "Settle what waits, then end."),
+            Example(
+                "settle worker --intake tcp://127.0.0.1:5558 --when-full park",
+                "Never hold an engine back; 'settle dlq retry --class queue_full' settles what had no room."),
         ])
 
     @Option("--intake", "ENDPOINT", help: "Listen here for trades over ZeroMQ.", environment: "SETTLE_INTAKE")
     var intake: String?
     @Flag("--once", help: "Settle what is PENDING now, then end.") var once: Bool
+    @Option(
+        "--when-full",
+        help:
+            "What becomes of pushed trades when the queue is full: the sender waits, or they are parked as queue_full.",
+        environment: "SETTLE_WHEN_FULL", default: .wait)
+    var whenFull: SettlementService.WhenFull
     @OptionGroup("Limits") var limits: LimitOptions
     @Option("--log-level", help: "What is logged to stderr.", environment: "SETTLE_LOG_LEVEL", default: .info)
     var logLevel: LogLevel
@@ -37,6 +46,7 @@ struct RunWorker: Command {
         var flags = limits.flags
         if $logLevel == .commandLine { flags["SETTLE_LOG_LEVEL"] = .init("--log-level", logLevel.rawValue) }
         if $intake == .commandLine, let intake { flags["SETTLE_INTAKE"] = .init("--intake", intake) }
+        if $whenFull == .commandLine { flags["SETTLE_WHEN_FULL"] = .init("--when-full", whenFull.rawValue) }
         return flags
     }
 
@@ -46,15 +56,18 @@ struct RunWorker: Command {
         let database = try Database(context)
         defer { database.leave() }
         let limits = limits.applied(to: database.limits)
-        let configuration = SettlementService.Configuration(
+        var configuration = SettlementService.Configuration(
             connectionString: database.connectionString, limits: limits, version: Settle.version, log: log,
             render: WireEncoder.encode)
+        configuration.whenFull = whenFull
         var sources: [any SettlementService.Source] = []
         if let intake, !once {
             let socket: IntakeSocket
             do { socket = try IntakeSocket(endpoint: intake) } catch { throw CommandFailure("\(error)") }
             sources.append(
-                IntakeSource(socket: socket, log: log) { .seconds(configuration.limits.shutdownTimeoutSeconds) })
+                IntakeSource(socket: socket, log: log) { [limits = configuration.limits] in
+                    .seconds(limits.shutdownTimeoutSeconds)
+                })
             log.info("listening", ["endpoint": socket.endpoint])
         }
         let service = try SettlementService(configuration)
