@@ -27,7 +27,8 @@ public enum Outcome: Hashable, Sendable {
     /// It was settled or parked before, with the same content; nothing moved.
     case duplicate
     /// A trade was parked in the dead letters; an operation was refused. Nothing moved.
-    case rejected(Rejection)
+    /// Indirect, since there is an outcome for every item, and few are this.
+    indirect case rejected(Rejection)
     /// It waits as PENDING, because an older trade may still bring what it needs, or since its market is halted.
     case deferred
 }

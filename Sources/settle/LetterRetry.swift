@@ -18,7 +18,7 @@ struct LetterRetry {
         var done: Int { retried + leftAlone }
     }
 
-    private static let chunkSizeMax = 2_000
+    private static let chunkSizeMax = 1_000
     /// How long running workers are given before what they have not settled is reported as waiting.
     private static let patience = Duration.seconds(30)
     private static let patienceOnceLost = Duration.seconds(1)

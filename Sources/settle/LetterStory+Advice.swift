@@ -54,6 +54,9 @@ extension LetterStory {
     private func edit(_ change: String) -> String { "settle dlq edit \(letter.number) \(change) --reason '…'" }
 
     private var moneyAdvice: [String] {
+        if let closed = sides.first(where: \.isClosed) {
+            return ["Account \(closed.account.text.printable) is closed, and nothing settles on it."]
+        }
         let steps = sides.filter { $0.missingNow > .zero }.map { side in
             "settle deposit \(side.account.text.printable) \(side.missingNow.text(decimals: side.asset.decimals)) "
                 + "\(side.asset.symbol) --id …"

@@ -29,7 +29,12 @@ extension LetterStory {
 
     private func standing(_ status: TradeStatus) -> String {
         let batch = recorded?.batch.map { " in batch \($0)" } ?? ""
-        let attempts = letter.attempts == 1 ? "tried once" : "tried \(letter.attempts.grouped) times"
+        let attempts =
+            switch letter.attempts {
+            case 0: "never tried"
+            case 1: "tried once"
+            default: "tried \(letter.attempts.grouped) times"
+            }
         switch status {
         case .settled where letter.failureClass == FailureClass.conflict.rawValue && !letter.isStored:
             return "the other trade of this id is SETTLED\(batch)"

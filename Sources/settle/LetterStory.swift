@@ -18,6 +18,7 @@ struct LetterStory {
         /// How far below zero the account may go.
         let credit: Amount
         let isKnown: Bool
+        let isClosed: Bool
 
         /// What is missing today; zero when nothing is.
         var missingNow: Amount {
@@ -115,7 +116,8 @@ struct LetterStory {
                 role: role, account: id, asset: asset, needed: needed, availableThen: lacked?.available,
                 availableNow: balance?.available ?? .zero,
                 heldNow: isHeldHere ? min(hold?.remaining ?? .zero, needed) : .zero,
-                credit: (balance?.lowest ?? .zero).negated, isKnown: account != nil)
+                credit: (balance?.lowest ?? .zero).negated, isKnown: account != nil,
+                isClosed: account?.status == .closed)
         }
     }
 }

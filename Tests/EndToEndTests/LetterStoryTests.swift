@@ -77,6 +77,11 @@ import Testing
         #expect(
             try await database.expecting("dlq show 2").contains(
                 "\nNothing is missing now. To settle it: settle dlq retry 2\n"))
+        try database.execute("update accounts set status = 'closed' where id = 'bob'")
+        #expect(
+            try await database.expecting("dlq show 2").contains("\nAccount bob is closed, and nothing settles on it.\n")
+        )
+        try database.execute("update accounts set status = 'active' where id = 'bob'")
         try await database.expecting("dlq retry 2")
         #expect(try database.violations() == [])
     }
