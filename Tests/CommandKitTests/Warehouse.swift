@@ -111,6 +111,12 @@ enum Warehouse {
         }
     }
 
+    struct CountEverything: Command {
+        static let info = CommandInfo("count-everything", summary: "Count everything.", isHidden: true)
+
+        func run(_ context: Context) async throws { try context.output.line("everything") }
+    }
+
     static let tree = CommandTree<Global>("depot", version: "1.2 (abc)", summary: "Keeps parcels.") {
         Store.self
         Group("parcel", summary: "Look after parcels.") {
@@ -120,6 +126,7 @@ enum Warehouse {
         Section("Trouble") {
             Fail.self
         }
+        CountEverything.self
     }
 }
 
