@@ -7,40 +7,46 @@ actor IndexKeeper {
     /// The first look comes after a pause, so that a process that ends soon begins nothing.
     private static let firstPause = Duration.seconds(2)
     private static let pause = Duration.seconds(10)
+    private static let interruptInterval = Duration.milliseconds(50)
 
     private let executor = BlockingExecutor(label: "settle.indexes")
     private let connectionString: String
     private let limits: Limits
     private let log: Log
-    private let pieceEntries: Int64
     private var connection: PostgresConnection?
     /// What a build that is under way can be stopped by; read from outside the actor, which is busy then.
     private nonisolated let interrupter = Guarded<StatementInterrupter?>(nil)
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(
-        _ connectionString: String, limits: Limits, log: Log,
-        pieceEntries: Int64 = ReadingIndexStore.pieceEntriesMax
-    ) {
+    init(_ connectionString: String, limits: Limits, log: Log) {
         self.connectionString = connectionString
         self.limits = limits
         self.log = log
-        self.pieceEntries = pieceEntries
     }
 
-    /// Looks again and again what is missing, until cancelled. A build that is under way then is given up.
+    /// Looks again and again what is missing, until cancelled.
     nonisolated func run() async {
-        await withTaskCancellationHandler {
-            var pause = Self.firstPause
-            while (try? await Task.sleep(for: pause)) != nil {
-                await work()
-                pause = Self.pause
-            }
-        } onCancel: {
-            interrupt()
+        var pause = Self.firstPause
+        while (try? await Task.sleep(for: pause)) != nil {
+            await work()
+            pause = Self.pause
         }
         await close()
+    }
+
+    /// Ends a run; a build that is under way is given up.
+    nonisolated func stop(_ run: Task<Void, Never>) async {
+        run.cancel()
+        // Again and again, since a build may begin just after.
+        let interrupting = Task {
+            while !Task.isCancelled {
+                interrupter.withLock { $0 }?.interrupt()
+                try? await Task.sleep(for: Self.interruptInterval)
+            }
+        }
+        await run.value
+        interrupting.cancel()
     }
 
     /// Does all that is missing now.
@@ -48,7 +54,7 @@ actor IndexKeeper {
         do throws(DatabaseError) {
             let connection = try connected()
             while !Task.isCancelled,
-                let done = try ReadingIndexStore.advance(on: connection, pieceEntries: pieceEntries)
+                let done = try ReadingIndexStore.advance(on: connection)
             {
                 log.info("index", ["statement": done])
             }
@@ -69,11 +75,6 @@ actor IndexKeeper {
         self.connection = connection
         interrupter.withLock { $0 = connection.interrupter() }
         return connection
-    }
-
-    /// May be called at any time, also while a build blocks the actor.
-    nonisolated func interrupt() {
-        interrupter.withLock { $0 }?.interrupt()
     }
 
     private func close() {

@@ -128,7 +128,7 @@ public actor SettlementService {
             let leftovers = await drain(until: deadline) + unqueued
             group.cancelAll()
             await group.waitForAll()
-            await keepingIndexes.value
+            await indexes.stop(keepingIndexes)
             await leave(leftovers)
             return leftovers
         }

@@ -162,12 +162,9 @@ final class WalletSession {
         }
     }
 
-    /// A number that lay longer is not used: readers of the ledger rely on numbers and commits rising nearly together.
-    private static let numberAgeMax = Duration.seconds(1)
-
     /// The number of the batch at hand; one that was not used yet is used again.
     private func batchNumber() throws -> BatchNumber {
-        if let nextBatch, ContinuousClock.now - nextBatch.at < Self.numberAgeMax { return nextBatch.number }
+        if let nextBatch, ContinuousClock.now - nextBatch.at < configuration.numberAgeMax { return nextBatch.number }
         let now = ContinuousClock.now
         let number = try connection.pipeline([BatchStore.nextNumber])[0].int64(0, 0)
         nextBatch = (number, now)

@@ -2,9 +2,9 @@ import Foundation
 import SettleTesting
 import Testing
 import TradeModel
-import WalletClient
 
 @testable import Repository
+@testable import WalletClient
 
 /// What is read of the ledger by account is what its entries come to, however they are spread over indexed and bare
 /// segments.
@@ -89,10 +89,11 @@ import WalletClient
     @Test func `numbers that lay unused are not used, so that numbers and commits rise together`() async throws {
         let database = try TestDatabase()
         try database.addMarket()
-        let (early, late) = (database.wallet(), database.wallet())
+        var configuration = database.walletConfiguration()
+        configuration.numberAgeMax = .zero
+        let (early, late) = (Wallet(configuration), database.wallet())
         _ = try await early.settle([deposit("k1")])
         for number in 2...4 { _ = try await late.settle([deposit("k\(number)")]) }
-        try await Task.sleep(for: .milliseconds(1_100))
         _ = try await early.settle([deposit("k5")])
         let byNumber = try database.value("select string_agg(key, ',' order by batch_no) from operations")
         #expect(byNumber == "k1,k2,k3,k4,k5")
