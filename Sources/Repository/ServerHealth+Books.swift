@@ -35,10 +35,13 @@ extension ServerHealth {
         public let oldestMilliseconds: Int64?
     }
 
+    /// In order, so that the index of those that wait is what is read, however many have been settled since the
+    /// planner last looked.
     private static let waitingStatement = Statement(
         "health_waiting",
         """
-        select (select count(*) from (select from trades where status = 'PENDING' limit $1) t),
+        select (select count(*)
+                  from (select from trades where status = 'PENDING' order by received_seq limit $1) t),
                (select (extract(epoch from clock_timestamp() - received_at) * 1000)::bigint
                   from trades where status = 'PENDING' order by received_seq limit 1)
         """)
@@ -51,7 +54,7 @@ extension ServerHealth {
 
     private static let lettersStatement = Statement(
         "health_letters",
-        "select count(*) from (select from dead_letters where status = 'open' limit $1) t")
+        "select count(*) from (select from dead_letters where status = 'open' order by letter_no limit $1) t")
 
     /// - Returns: a count of at most ``countMax`` and one more.
     public static func openLetters(_ connection: PostgresConnection) throws(DatabaseError) -> Int64 {

@@ -159,8 +159,8 @@ import TradeModel
     @Test func `a transaction that was left open is named, and can be ended`() throws {
         let database = try TestDatabase()
         let forgotten = try PostgresConnection(database.connectionString, applicationName: "report")
-        try forgotten.script("begin; select 1")
-        #expect(try finding("transactions", database).status == .ok)
+        try forgotten.script("set idle_in_transaction_session_timeout = 0; begin; select 1")
+        #expect(try finding("transactions", database) { $0.idleTransactionMillisecondsMax = 3_600_000 }.status == .ok)
         try expectMended("transactions", "(report, settle) has had a transaction open", database) {
             $0.idleTransactionMillisecondsMax = 0
         }
@@ -169,14 +169,15 @@ import TradeModel
     @Test func `who waits for a lock is told with who holds it`() async throws {
         let database = try TestDatabase()
         let holder = try PostgresConnection(database.connectionString, applicationName: "holder")
-        try holder.script("begin; lock table assets")
+        // However slow the machine is.
+        try holder.script("set idle_in_transaction_session_timeout = 0; begin; lock table assets")
         let waiting = try Program(
             ["asset", "list"],
             environment: [
-                "DATABASE_URL": database.connectionString, "SETTLE_LOCK_TIMEOUT_MILLISECONDS": "120000",
-                "SETTLE_STATEMENT_TIMEOUT_MILLISECONDS": "150000",
+                "DATABASE_URL": database.connectionString, "SETTLE_LOCK_TIMEOUT_MILLISECONDS": "600000",
+                "SETTLE_STATEMENT_TIMEOUT_MILLISECONDS": "600000",
             ])
-        try await eventually("somebody waits for a lock") {
+        try await eventually("somebody waits for a lock", timeout: .seconds(240)) {
             try database.value("select count(*) from pg_locks where not granted and waitstart is not null") != "0"
         }
         #expect(try finding("locks", database) { $0.lockWaitMillisecondsMax = 3_600_000 }.status == .ok)

@@ -38,9 +38,8 @@ extension Checkup {
         return [.ok(name, "PostgreSQL \(version)")]
     }
 
-    func durability() throws -> [Finding] {
+    func durability(_ session: ServerHealth.Session) throws -> [Finding] {
         let name = "durability"
-        let session = try ServerHealth.session(connection)
         let settings = try ServerHealth.settings(["fsync", "full_page_writes", "synchronous_commit"], connection)
         let dangers = [
             ("fsync", "a crash of the machine can destroy the whole database"),
@@ -113,7 +112,7 @@ extension Checkup {
         ]
     }
 
-    func connections() throws -> [Finding] {
+    func connections(_ session: ServerHealth.Session) throws -> [Finding] {
         let name = "connections"
         let room = try ServerHealth.room(connection)
         // Those that settle, and the one that listens and claims.
@@ -128,7 +127,6 @@ extension Checkup {
             }
         let use = "\(max(0, room.used - 2)) of \(room.limit.counted("connection"))\(whose) in use"
         guard free < wanted else { return [.ok(name, "\(use); a worker takes \(wanted)")] }
-        let session = try ServerHealth.session(connection)
         let remedy =
             switch room.owner {
             case .server: "alter system set max_connections = \(2 * room.limit + wanted);    (then restart the server)"

@@ -31,33 +31,31 @@ struct Checkup {
         // What sessions say that are shared out is not to be relied on.
         guard findings.allSatisfy({ $0.status == .ok }) else { return findings }
         let session = try ServerHealth.session(connection)
-        for (name, check) in checks(session) {
-            do {
-                findings += try check()
-            } catch let error as DatabaseError where !error.isConnectionLoss {
-                findings.append(notSeen(name, error, session))
-            }
-        }
-        guard let migrations = findings.first(where: { $0.name == "migrations" }), migrations.status == .ok else {
+        findings += try carryOut(checks(session), session)
+        guard let migrations = findings.last, migrations.name == "migrations", migrations.status == .ok else {
             return findings
         }
-        for (name, check) in tableChecks {
+        return try findings + carryOut(tableChecks, session)
+    }
+
+    private func carryOut(_ checks: [Check], _ session: ServerHealth.Session) throws -> [Finding] {
+        try checks.flatMap { name, check in
             do {
-                findings += try check()
+                return try check()
             } catch let error as DatabaseError where !error.isConnectionLoss {
-                findings.append(notSeen(name, error, session))
+                return [notSeen(name, error, session)]
             }
         }
-        return findings
     }
 
     private typealias Check = (name: String, run: () throws -> [Finding])
 
     private func checks(_ session: ServerHealth.Session) -> [Check] {
         [
-            ("server", { try server(session) }), ("durability", durability),
+            ("server", { try server(session) }), ("durability", { try durability(session) }),
             ("checksums", checksums), ("clock", clock), ("notifications", { try notifications(session) }),
-            ("connections", connections), ("transactions", { try transactions(session) }), ("locks", locks),
+            ("connections", { try connections(session) }), ("transactions", { try transactions(session) }),
+            ("locks", locks),
             ("prepared transactions", preparedTransactions), ("replication slots", replicationSlots),
             ("migrations", migrations),
         ]
