@@ -1,17 +1,5 @@
 import TradeModel
 
-/// A number of rows that was counted up to a bound.
-public struct BoundedCount: Hashable, Sendable {
-    public let value: Int64
-    /// Whether there are no more.
-    public let isExact: Bool
-
-    init(_ counted: Int64, bound: Int) {
-        value = min(counted, Int64(bound))
-        isExact = counted <= Int64(bound)
-    }
-}
-
 /// The letters of one class or market in numbers.
 public struct LetterStatistics: Sendable {
     /// nil: those whose market could not be read.

@@ -7,7 +7,7 @@ extension DeadLetterStore {
         "select count(*) from (select from dead_letters where status = 'open' order by letter_no limit $1) open")
 
     /// How many letters are open, up to a bound.
-    public static var countOpen: Request { Request(countOpenStatement, [BoundedCount.limit]) }
+    public static var countOpen: Request { Request(countOpenStatement, [BoundedCount.limit()]) }
 
     static let countOpenOfAccountStatement = Statement(
         "dead_letters_count_open_of_account",
@@ -20,8 +20,8 @@ extension DeadLetterStore {
 
     /// The same, of those that name an account.
     public static func countOpen(of account: Identifier) -> Request {
-        Request(countOpenOfAccountStatement, [BoundedCount.limit, .text(account.text)])
+        Request(countOpenOfAccountStatement, [BoundedCount.limit(), .text(account.text)])
     }
 
-    public static func decodeCountOpen(_ rows: Rows) -> BoundedCount { BoundedCount(counted: rows.int64(0, 0)) }
+    public static func decodeCountOpen(_ rows: Rows) -> BoundedCount { BoundedCount(rows.int64(0, 0)) }
 }

@@ -11,7 +11,7 @@ extension TradeStore {
         """)
 
     /// How many trades are PENDING, up to a bound, and since when the oldest of them waits.
-    public static var waiting: Request { Request(waitingStatement, [BoundedCount.limit]) }
+    public static var waiting: Request { Request(waitingStatement, [BoundedCount.limit()]) }
 
     static let waitingInMarketStatement = Statement(
         "trades_waiting_in_market",
@@ -23,7 +23,7 @@ extension TradeStore {
 
     /// The same, of one market's trades.
     public static func waiting(in market: MarketSymbol) -> Request {
-        Request(waitingInMarketStatement, [BoundedCount.limit, .text(market.text)])
+        Request(waitingInMarketStatement, [BoundedCount.limit(), .text(market.text)])
     }
 
     static let waitingOfAccountStatement = Statement(
@@ -40,10 +40,10 @@ extension TradeStore {
 
     /// The same, of one account's trades.
     public static func waiting(of account: Identifier) -> Request {
-        Request(waitingOfAccountStatement, [BoundedCount.limit, .text(account.text)])
+        Request(waitingOfAccountStatement, [BoundedCount.limit(), .text(account.text)])
     }
 
     public static func decodeWaiting(_ rows: Rows) -> (count: BoundedCount, oldest: Timestamp?) {
-        (BoundedCount(counted: rows.int64(0, 0)), rows.optional(0, 1, rows.timestamp))
+        (BoundedCount(rows.int64(0, 0)), rows.optional(0, 1, rows.timestamp))
     }
 }

@@ -50,8 +50,8 @@ struct QueueReport {
         [
             ("state", .string(state.rawValue)), ("since", control.actor == nil ? .null : .time(control.changedAt)),
             ("actor", .string(control.actor)), ("reason", .string(control.reason)),
-            ("pending", .integer(waiting.value)), ("pending_has_more", .bool(waiting.hasMore)),
-            ("oldest_pending_at", .time(oldest)), ("open_letters", .integer(openLetters.value)),
+            ("pending", .count(waiting.value)), ("pending_has_more", .bool(waiting.hasMore)),
+            ("oldest_pending_at", .time(oldest)), ("open_letters", .count(openLetters.value)),
             ("open_letters_has_more", .bool(openLetters.hasMore)), ("workers", .array(workers.map(json))),
         ]
     }
@@ -95,15 +95,13 @@ struct QueueReport {
 }
 
 extension BoundedCount {
+    /// `37`, or `10,000+` where there are more than were counted.
+    var text: String { value.grouped + (hasMore ? "+" : "") }
+
     /// `10,000+ trades`, `1 trade`.
     func text(_ noun: String) -> String {
-        "\(value.grouped)\(hasMore ? "+" : "") \(noun)\(value == 1 && !hasMore ? "" : "s")"
+        "\(text) \(noun)\(value == 1 && !hasMore ? "" : "s")"
     }
-}
-
-extension Int {
-    /// `2 workers`, `1 worker`.
-    func counted(_ noun: String) -> String { "\(grouped) \(noun)\(self == 1 ? "" : "s")" }
 }
 
 extension Duration {

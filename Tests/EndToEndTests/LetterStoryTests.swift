@@ -155,11 +155,11 @@ import Testing
                 """)
         #expect(
             try await database.expecting("dlq stats --by market -o jsonl").withoutTimes == """
-                {"market":null,"open":0,"retried":0,"discarded":1,"counts_are_exact":true,"oldest_open":null,\
+                {"market":null,"open":0,"retried":0,"discarded":1,"has_more":false,"oldest_open":null,\
                 "newest_open":null}
-                {"market":"A/B","open":1,"retried":0,"discarded":0,"counts_are_exact":true,"oldest_open":"TIME",\
+                {"market":"A/B","open":1,"retried":0,"discarded":0,"has_more":false,"oldest_open":"TIME",\
                 "newest_open":"TIME"}
-                {"market":"BTC/USDT","open":2,"retried":0,"discarded":0,"counts_are_exact":true,"oldest_open":"TIME",\
+                {"market":"BTC/USDT","open":2,"retried":0,"discarded":0,"has_more":false,"oldest_open":"TIME",\
                 "newest_open":"TIME"}
 
                 """)

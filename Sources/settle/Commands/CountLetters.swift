@@ -69,7 +69,7 @@ struct CountLetters: Command {
         return .object([
             (key: grouping.rawValue, value: .string(group.group)), (key: "open", value: count(.open)),
             (key: "retried", value: count(.retried)), (key: "discarded", value: count(.discarded)),
-            (key: "counts_are_exact", value: .bool(group.counts.values.allSatisfy(\.isExact))),
+            (key: "has_more", value: .bool(group.counts.values.contains(where: \.hasMore))),
             (key: "oldest_open", value: .time(group.oldestOpen)), (key: "newest_open", value: .time(group.newestOpen)),
         ])
     }

@@ -64,7 +64,7 @@ private struct MarketSwitch {
             try connection.pipeline([TradeStore.waiting(in: symbol)])[0])
         let change = halts ? dryRun ? "would_halt" : "halted" : dryRun ? "would_resume" : "resumed"
         try context.output.show([
-            "symbol": .string(symbol.text), change: .bool(isNew), "pending": .integer(waiting.value),
+            "symbol": .string(symbol.text), change: .bool(isNew), "pending": .count(waiting.value),
             "pending_has_more": .bool(waiting.hasMore), "oldest_pending_at": .time(oldest),
         ]) {
             let what =

@@ -46,8 +46,3 @@ struct ListLetters: Command {
         }
     }
 }
-
-extension BoundedCount {
-    /// `37`, or `10,000+` where there are more than were counted.
-    var text: String { value.grouped + (isExact ? "" : "+") }
-}

@@ -71,8 +71,8 @@ struct ShowAccount: Command {
         try output.show(
             .object(
                 account.pairs + [
-                    ("pending", .integer(waiting.value)), ("pending_has_more", .bool(waiting.hasMore)),
-                    ("oldest_pending_at", .time(oldest)), ("open_letters", .integer(letters.value)),
+                    ("pending", .count(waiting.value)), ("pending_has_more", .bool(waiting.hasMore)),
+                    ("oldest_pending_at", .time(oldest)), ("open_letters", .count(letters.value)),
                     ("open_letters_has_more", .bool(letters.hasMore)), ("balances", .array(balances.map(\.json))),
                     ("actions", .array(actions.map(\.json))),
                 ])
