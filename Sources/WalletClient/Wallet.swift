@@ -89,7 +89,7 @@ public actor Wallet {
     /// Parks items together, in one transaction.
     func park(_ items: [SettlementItem], because rejection: Rejection) throws(WalletError) -> [Outcome] {
         try inSession { session throws(WalletError) in
-            try session.settle(items, resolving: nil, parking: Parking(rejection: rejection, attempts: 0))
+            try session.settle(items, resolving: nil, parking: Parking(rejection: rejection))
         }
     }
 

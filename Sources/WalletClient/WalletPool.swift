@@ -53,7 +53,7 @@ public actor WalletPool: SettlementWallet {
         } catch .reject(let fault) {
             guard items.count > 1 else { throw .reject(fault) }
             var outcomes: [Outcome] = []
-            for item in items { outcomes.append(try await park(item, because: rejection, attempts: 0)) }
+            for item in items { outcomes.append(try await park(item, because: rejection, after: [])) }
             return outcomes
         }
     }

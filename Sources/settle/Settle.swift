@@ -24,6 +24,9 @@ enum Settle {
                 DrainQueue.self
                 ResumeQueue.self
             }
+            Doctor.self
+        }
+        Section("Set up") {
             Group<Global>("migrate", summary: "Bring the database to the version of this program.") {
                 MigrateUp.self
                 MigrateDown.self
@@ -34,20 +37,19 @@ enum Settle {
                 CheckConfiguration.self
                 ShowConfiguration.self
             }
-            Doctor.self
-        }
-        Section("Markets and money") {
             Group<Global>("asset", summary: "Add and list assets: what can be owned.") {
                 AddAsset.self
                 ListAssets.self
             }
-            Group<Global>("market", summary: "Add and list markets: what is traded against what.") {
+            Group<Global>("market", summary: "Add, list and halt markets: what is traded against what.") {
                 AddMarket.self
                 ListMarkets.self
                 HaltMarket.self
                 ResumeMarket.self
             }
-            Group<Global>("account", summary: "Customers' accounts: freeze and close them, give them credit.") {
+        }
+        Section("Accounts and money") {
+            Group<Global>("account", summary: "Look at customers' accounts, freeze and close them, give them credit.") {
                 ListAccounts.self
                 ShowAccount.self
                 FreezeAccount.self
@@ -66,6 +68,7 @@ enum Settle {
                 ShowTrade.self
                 ListTrades.self
             }
+            ExplainTrade.self
             Group<Global>("dlq", summary: "Look after dead letters: trades that could not be settled.") {
                 ListLetters.self
                 ShowLetter.self
@@ -75,7 +78,8 @@ enum Settle {
                 DiscardLetters.self
                 PurgeLetters.self
             }
-            ExplainTrade.self
+        }
+        Section("The books") {
             Verify.self
             Group<Global>("export", summary: "Write what was committed to a file or a pipe.") {
                 ExportTrades.self

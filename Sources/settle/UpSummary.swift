@@ -55,12 +55,9 @@ struct UpSummary {
         let answers = try connection.pipeline([poor, any].map { DeadLetterStore.list($0, after: 0, limit: 1) })
         if let letter = answers.lazy.compactMap({ DeadLetterStore.decode($0).first }).first {
             proposals.append(("dlq show \(letter.number)", "why \(letter.name) was parked"))
-            if let missing = try await missingMoney(for: letter) {
-                proposals.append(
-                    (
-                        "deposit \(missing.account) \(missing.amount) \(missing.asset) --id rescue-\(letter.number)",
-                        "what it lacks"
-                    ))
+            if let lack = try await shortfall(of: letter, connection) {
+                let money = "\(lack.asset.text(lack.missing)) \(lack.asset.symbol)"
+                proposals.append(("deposit \(lack.account) \(money) --id rescue-\(letter.number)", "what it lacks"))
                 proposals.append(("dlq retry \(letter.number)", "settles it then"))
             }
             proposals.append(("dlq list", "all that are open"))
@@ -70,16 +67,10 @@ struct UpSummary {
     }
 
     /// What a letter's trade would lack if it were settled now; nil if it is not for want of money.
-    private func missingMoney(for letter: DeadLetter) async throws -> (account: String, amount: String, asset: String)?
-    {
-        let item = WireDecoder.decodeMessage(letter.payload, source: letter.source).first
-        guard letter.failureClass == FailureClass.insufficientFunds.rawValue, let item,
-            case .trade(let trade) = item.subject,
-            case .rejected(let rejection) =
-                try await DirectWallet(database).preview([item], lookingAtClaims: false).first,
-            let words = rejection.message.wholeMatch(of: /(buyer|seller) .*: ([0-9.]+) (\S+) missing/)
-        else { return nil }
-        let account = words.1 == "buyer" ? trade.buyer : trade.seller
-        return (account.text, String(words.2), String(words.3))
+    private func shortfall(of letter: DeadLetter, _ connection: PostgresConnection) async throws -> Shortfall? {
+        let items = try LetterContents(connection: connection).items([letter])
+        let outcomes = try await DirectWallet(database).preview(items, lookingAtClaims: false)
+        guard case .rejected(let rejection)? = outcomes.first else { return nil }
+        return rejection.shortfall
     }
 }

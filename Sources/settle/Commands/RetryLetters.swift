@@ -2,6 +2,7 @@ import CommandKit
 import Glibc
 import Repository
 import ServiceKit
+import SettlementWorkers
 import TradeModel
 
 struct RetryLetters: Command {
