@@ -24,12 +24,15 @@ run: packages toolchain ## Build for release and start everything on this machin
 	@swift build -c release -j $(JOBS) --product settle
 	@if [ -t 0 ]; then set -m; .build/release/settle up $(ARGS); else exec .build/release/settle up $(ARGS); fi
 
-# The tests of whole processes come second and alone: eight workers at once would starve tests that hold a moment open.
+# What holds a thread while PostgreSQL works runs by itself, and so do the tests of whole processes: they would starve
+# tests that hold a moment open.
+DATABASE_TESTS := EmbeddedPostgresTests|RepositoryTests|WalletClientTests
 test: packages toolchain ## Run all tests against PostgreSQL clusters of their own: make test FILTER=Wallet
 ifdef FILTER
 	@swift test -j $(JOBS) --filter '$(FILTER)'
 else
-	@swift test -j $(JOBS) --skip EndToEndTests
+	@swift test -j $(JOBS) --skip '$(DATABASE_TESTS)|EndToEndTests'
+	@swift test --skip-build --filter '$(DATABASE_TESTS)'
 	@swift test --skip-build --filter EndToEndTests
 endif
 

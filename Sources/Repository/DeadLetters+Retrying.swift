@@ -21,15 +21,17 @@ extension DeadLetter {
 extension DeadLetterStore {
     // MARK: In line
 
-    static let lastPlaceStatement = Statement("received_numbers_last", "select last_value from received_numbers")
+    static let nowStatement = Statement("dead_letters_now", "select clock_timestamp()")
 
-    /// The place that was given out last. What is retried gets a later one.
-    public static var lastPlace: Request { Request(lastPlaceStatement) }
+    /// The time as the database has it. What fails again after it is another matter.
+    public static var now: Request { Request(nowStatement) }
 
-    /// The next letters in the order in which their trades came, up to a place, with small payloads.
-    public static func inLine(_ filter: LetterFilter, after: LinePlace, upTo last: Int64, limit: Int) -> Request {
+    /// The next letters in the order in which their trades came, of those not changed since a time, with small payloads.
+    public static func inLine(
+        _ filter: LetterFilter, after: LinePlace, unchangedSince time: Timestamp, limit: Int
+    ) -> Request {
         let selection = filter.selection(
-            and: "(l.received_seq, l.letter_no) > ($7, $8) and l.received_seq <= $9",
+            and: "(l.received_seq, l.letter_no) > ($7, $8) and l.changed_at <= $9",
             order: "l.received_seq, l.letter_no", limit: "$10")
         return Request(
             Statement(
@@ -42,7 +44,7 @@ extension DeadLetterStore {
                   left join dead_letter_versions v on v.letter_no = l.letter_no and v.version = l.version
                  order by l.received_seq, l.letter_no
                 """),
-            filter.parameters + [.int8(after.place), .int8(after.letter), .int8(last), .int8(Int64(limit))])
+            filter.parameters + [.int8(after.place), .int8(after.letter), .timestamp(time), .int8(Int64(limit))])
     }
 
     static let standingsStatement = Statement(

@@ -4,21 +4,21 @@ import TradeModel
 
 /// The letters that a command is about, a chunk at a time, in the order in which their trades came.
 ///
-/// What the command itself changes keeps its place behind the end that was fixed at the start, so that no letter is met
-/// twice, and a table of any size takes the memory of one chunk.
+/// What was changed since the start is passed over, so that no letter is met twice, though a retry gives it a later place;
+/// and a table of any size takes the memory of one chunk.
 struct LetterQueue {
     private let connection: PostgresConnection
     private let filter: LetterFilter?
     private var rest: ArraySlice<DeadLetter> = []
     private var position = LinePlace.start
-    private let end: Int64
+    private let start: Timestamp
     /// How many there are.
     let count: Int
 
     init(_ numbers: [Int64], on connection: PostgresConnection) throws {
         self.connection = connection
         filter = nil
-        end = 0
+        start = .now
         var seen: Set<Int64> = []
         let letters = try numbers.filter { seen.insert($0).inserted }.map { try LetterQueue.letter($0, on: connection) }
         rest = letters.sorted { ($0.place, $0.number) < ($1.place, $1.number) }[...]
@@ -28,8 +28,9 @@ struct LetterQueue {
     init(_ filter: LetterFilter, on connection: PostgresConnection) throws {
         self.connection = connection
         self.filter = filter
-        end = try connection.pipeline([DeadLetterStore.lastPlace])[0].int64(0, 0)
-        count = Int(try connection.pipeline([DeadLetterStore.count(filter, upTo: end)])[0].int64(0, 0))
+        let answers = try connection.pipeline([DeadLetterStore.now, DeadLetterStore.count(filter)])
+        start = answers[0].timestamp(0, 0)
+        count = Int(answers[1].int64(0, 0))
     }
 
     /// The next letters; empty at the end.
@@ -40,7 +41,7 @@ struct LetterQueue {
         }
         let page = DeadLetterStore.decode(
             try connection.pipeline([
-                DeadLetterStore.inLine(filter, after: position, upTo: end, limit: limit)
+                DeadLetterStore.inLine(filter, after: position, unchangedSince: start, limit: limit)
             ])[0])
         if let last = page.last { position = last.linePlace }
         return page

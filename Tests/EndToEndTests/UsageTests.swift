@@ -42,7 +42,10 @@ import Testing
 
     static let mistakes: [(line: String, message: String)] = [
         ("vrify", "unknown command 'vrify'. Did you mean 'verify'? Try 'settle --help'."),
-        ("dlq", "'settle dlq' needs a command: list, show or retry. Try 'settle dlq --help'."),
+        (
+            "dlq",
+            "'settle dlq' needs a command: list, show, stats, retry, edit, discard or purge. Try 'settle dlq --help'."
+        ),
         ("dlq lst", "unknown command 'lst' for 'dlq'. Did you mean 'list'? Try 'settle dlq --help'."),
         ("retry 1", "unknown command 'retry'. Did you mean 'dlq retry'? Try 'settle --help'."),
         ("help nonsense-of-mine", "unknown command 'nonsense-of-mine'. Try 'settle --help'."),

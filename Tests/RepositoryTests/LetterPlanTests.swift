@@ -34,6 +34,7 @@ import TradeModel
     /// The plan as it was carried out.
     private func plan(_ request: Request) throws -> [String] {
         let connection = try Self.database.get().connect()
+        try DeadLetterStore.keepToIndexes(connection)
         let statement = Statement(
             "explained_\(request.statement.name)", "explain (analyze, timing off) \(request.statement.sql)")
         let rows = try connection.pipeline([Request(statement, request.parameters)])[0]
@@ -121,11 +122,11 @@ import TradeModel
     }
 
     @Test func `what a retry takes next, what it brings and what brought it are found along an index`() throws {
-        let last = Int64(Self.count)
+        let now = Timestamp.now
         for filter in [LetterFilter(status: .open), LetterFilter(failureClass: .queueFull, status: .open)] {
             try expectBounded(
                 DeadLetterStore.inLine(
-                    filter, after: LinePlace(place: 150_000, letter: 150_000), upTo: last, limit: 500),
+                    filter, after: LinePlace(place: 150_000, letter: 150_000), unchangedSince: now, limit: 500),
                 rows: 5_000)
         }
         let connection = try Self.database.get().connect()

@@ -22,7 +22,11 @@ import TradeModel
             try await CurrentWorker.$number.withValue(3) { try await pool.settle([deposit("second")], resolving: nil) }
         }
         try await eventually("it waits") {
-            try database.value("select count(*) from pg_stat_activity where wait_event_type = 'Lock'") != "0"
+            try database.value(
+                """
+                select count(*) from pg_stat_activity
+                 where wait_event_type = 'Lock' and datname = current_database()
+                """) != "0"
         }
 
         // then it is seen with its server process

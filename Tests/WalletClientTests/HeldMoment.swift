@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import Repository
 import SettleTesting
 import Testing
@@ -44,6 +44,13 @@ extension TestDatabase {
             let place = try value("select received_seq from trades where trade_id = '\(item.trade!.id)'")
             return SettlementItem(item.subject, origin: .pending(receivedSequence: Int64(place)!, attempts: 0))
         }
+    }
+}
+
+/// Runs what waits for a lock where it keeps nobody else from running.
+func onThreadOfItsOwn<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
     }
 }
 

@@ -160,9 +160,9 @@ import TradeModel
             ? DeadLetterStore.discard([1], actor: "eve", reason: "x")
             : DeadLetterStore.edit(letter, to: cheaper, payload: [], actor: "eve", reason: "x", change: "x")
         #expect(try one.pipeline([request])[0].count == 1)
-        async let retried = Task.detached { [database] in
+        async let retried = onThreadOfItsOwn { [database] in
             try database.connect().pipeline([DeadLetterStore.retry([1], actor: "bob", reason: "")])[0].count
-        }.value
+        }
         try await database.untilWaitingForLocks(1)
         try one.script("commit")
         #expect(try await retried == 0)

@@ -27,6 +27,7 @@ struct CountLetters: Command {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
+        try DeadLetterStore.keepToIndexes(connection)
         let (groups, next) = try groups(connection)
         try context.output.list(groups.map(json), empty: "There are no dead letters.") {
             var table = Table(

@@ -25,6 +25,7 @@ struct ListLetters: Command {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
+        try DeadLetterStore.keepToIndexes(connection)
         let letters = filter.filter(status: status)
         let found = DeadLetterStore.decode(
             try connection.pipeline([DeadLetterStore.list(letters, after: after, limit: limit + 1)])[0])

@@ -15,7 +15,9 @@ struct ShowLetter: Command {
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
-        let story = try LetterStory(number, on: database.connect())
+        let connection = try database.connect()
+        try DeadLetterStore.keepToIndexes(connection)
+        let story = try LetterStory(number, on: connection)
         try context.output.show(story.json) { try story.tell(context.output) }
     }
 }
