@@ -72,7 +72,8 @@ public enum AccountStore {
         Request(openStripeStatement, [.text(kind.rawValue), .text(String(stripe))])
     }
 
-    static let leaseStripeStatement = Statement("stripe_lease", "select pg_try_advisory_lock(7402, $1)")
+    static let leaseStripeStatement = Statement(
+        "stripe_lease", "select pg_try_advisory_lock(\(AdvisoryLock.stripe), $1)")
 
     /// Leases a stripe for as long as the connection lives; false when another connection has it.
     public static func leaseStripe(_ stripe: Int) -> Request {

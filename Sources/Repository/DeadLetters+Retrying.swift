@@ -243,7 +243,8 @@ extension DeadLetterStore {
 
     // MARK: Without an operator
 
-    static let leadStatement = Statement("dead_letters_lead", "select pg_try_advisory_lock(7403, 1)")
+    static let leadStatement = Statement(
+        "dead_letters_lead", "select pg_try_advisory_lock(\(AdvisoryLock.letterRetry), 1)")
 
     /// Whether this connection is the one that retries by itself, for as long as it lives.
     public static var lead: Request { Request(leadStatement) }

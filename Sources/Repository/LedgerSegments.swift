@@ -24,8 +24,10 @@ public enum ReadingIndexStore {
     /// So many entries at the end of the ledger may lack an index by account: what one reader may have to go through.
     public static let pieceEntriesMax: Int64 = 500_000
 
-    static let lockStatement = Statement("reading_index_lock", "select pg_try_advisory_lock(7403, 1)")
-    static let unlockStatement = Statement("reading_index_unlock", "select pg_advisory_unlock(7403, 1)")
+    static let lockStatement = Statement(
+        "reading_index_lock", "select pg_try_advisory_lock(\(AdvisoryLock.readingIndexes), 1)")
+    static let unlockStatement = Statement(
+        "reading_index_unlock", "select pg_advisory_unlock(\(AdvisoryLock.readingIndexes), 1)")
     static let workStatement = Statement("reading_index_work", "select statement from reading_index_work($1)")
     static let summarizeStatement = Statement(
         "reading_index_summarize",

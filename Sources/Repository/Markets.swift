@@ -25,7 +25,8 @@ public enum MarketStore {
     }
 
     static let enterStatement = Statement(
-        "markets_enter", "select count(pg_advisory_xact_lock_shared(7403, market_no)) from unnest($1) market_no")
+        "markets_enter",
+        "select count(pg_advisory_xact_lock_shared(\(AdvisoryLock.market), market_no)) from unnest($1) market_no")
 
     /// Enters markets until the end of the transaction: nobody halts them meanwhile.
     ///
@@ -35,7 +36,8 @@ public enum MarketStore {
         Request(enterStatement, [.int4s(markets.sorted()) { $0 }])
     }
 
-    static let closeOffStatement = Statement("markets_close_off", "select pg_advisory_xact_lock(7403, $1)")
+    static let closeOffStatement = Statement(
+        "markets_close_off", "select pg_advisory_xact_lock(\(AdvisoryLock.market), $1)")
     static let setHaltedStatement = Statement(
         "markets_set_halted", "update markets set halted = $2 where market_no = $1 and halted <> $2")
 

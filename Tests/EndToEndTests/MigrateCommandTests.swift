@@ -88,7 +88,6 @@ import Testing
 
                         """)
             }
-            try write(Array(text.utf8), to: path)
             // The newest one is not there: the database is ahead of the program.
             try write(Array(text.utf8), to: path)
             let newest = try #require(try FileManager.default.contentsOfDirectory(atPath: copy).max())

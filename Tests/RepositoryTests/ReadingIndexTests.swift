@@ -52,10 +52,10 @@ import WalletClient
 
     @Test func `of several processes one builds, and the others do not wait`() throws {
         let other = try database.connect()
-        try other.script("select pg_advisory_lock(7403, 1)")
+        try other.script("select pg_advisory_lock(\(AdvisoryLock.readingIndexes), 1)")
         #expect(try ReadingIndexStore.advance(on: connection) == nil)
         #expect(try work() != "0")
-        try other.script("select pg_advisory_unlock(7403, 1)")
+        try other.script("select pg_advisory_unlock(\(AdvisoryLock.readingIndexes), 1)")
         #expect(try ReadingIndexStore.advance(on: connection) != nil)
     }
 

@@ -104,6 +104,12 @@ private struct ProjectFile {
         }
     }
 
+    @Test func `advisory locks have names, so that no two uses share a number`() throws {
+        for file in try ProjectFile.all(in: "Sources", suffixes: ".swift") {
+            #expect(!file.code.contains(#/pg_\w*advisory\w*\(\d/#), "\(file.path)")
+        }
+    }
+
     @Test func `nothing is left for later, and no machine is named`() throws {
         let later = try Regex("\\b(TO" + "DO|FIX" + "ME|X" + "XX)\\b")
         let personal = try Regex("(/ho" + "me/|/wo" + "rk/|/tm" + "p/wt|/Us" + "ers/)\\w")
