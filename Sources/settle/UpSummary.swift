@@ -56,7 +56,7 @@ struct UpSummary {
         if let letter = answers.lazy.compactMap({ DeadLetterStore.decode($0).first }).first {
             proposals.append(("dlq show \(letter.number)", "why \(letter.name) was parked"))
             if let lack = try await shortfall(of: letter, connection) {
-                let money = "\(lack.asset.text(lack.missing)) \(lack.asset.symbol)"
+                let money = lack.asset.text(lack.missing)
                 proposals.append(("deposit \(lack.account) \(money) --id rescue-\(letter.number)", "what it lacks"))
                 proposals.append(("dlq retry \(letter.number)", "settles it then"))
             }
