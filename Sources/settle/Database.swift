@@ -90,7 +90,7 @@ extension Settle {
                     detail: error.fault?.description)
             }
         case let error as EmbeddedPostgresError:
-            CommandFailure("\(error). \(seeDoctor)", exit: .unavailable)
+            CommandFailure("\(error)", exit: .unavailable)
         case let error as InvalidLimit:
             CommandFailure("\(error)", exit: .usage)
         case let error as QueuePaused:

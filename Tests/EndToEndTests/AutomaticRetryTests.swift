@@ -85,7 +85,7 @@ extension Processes {
             #expect(result.exitCode == 64)
             #expect(
                 result.errors.contains(
-                    "SETTLE_LETTER_RETRY_CLASSES: expected some of queue_full,retries_exhausted,insufficient_funds"))
+                    "SETTLE_LETTER_RETRY_CLASSES: expected any of queue_full, retries_exhausted, insufficient_funds"))
         }
     }
 }

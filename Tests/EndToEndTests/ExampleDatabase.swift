@@ -2,8 +2,8 @@ import Foundation
 import SettleTesting
 import Testing
 
-/// Databases in which everything exists that the examples of the commands name: accounts 1001 and 1002, trades from 9001
-/// on, and dead letters 1 to 30.
+/// Databases in which everything exists that the examples of the commands name: accounts 1001, 1002 and 1003, which is
+/// empty, trades from 9001 on, and dead letters 1 to 30.
 enum ExampleDatabase {
     private static let prepared = Task {
         let database = try TestDatabase()
@@ -16,6 +16,9 @@ enum ExampleDatabase {
         }
         let settled = (9001...9010).map { tradeLine("\($0)", buyer: "1001", seller: "1002") }
         let parked = (1...30).map { tradeLine("\($0)", price: "90000", quantity: "2", buyer: "1001", seller: "1002") }
+        // Account 1003 has nothing left.
+        try await database.expecting("deposit 1003 1 USDT --id fund-1003")
+        try await database.expecting("withdraw 1003 1 USDT --id spend-1003")
         _ = try await database.typing("trade submit", input: (settled + parked).joined())
         try await database.expecting("worker --once --log-level error")
         guard try database.value("select max(letter_no) from dead_letters") == "30" else {
@@ -47,7 +50,10 @@ extension CommandExample {
                     : #"{"id":"file-1","account_id":"1001","asset":"USDT","amount":"1"}"#
                 try write(Array(lines.utf8), to: "\(folder)/\(file)")
             }
-            try FileManager.default.createDirectory(atPath: folder + "/docs", withIntermediateDirectories: true)
+            for part in ["config", "docs"] {
+                try FileManager.default.createDirectory(atPath: "\(folder)/\(part)", withIntermediateDirectories: true)
+            }
+            try write(Array("queue:\n  capacity: 5000\n".utf8), to: folder + "/config/settle.yaml")
             let environment = ["DATABASE_URL": database]
             let worker = words.contains("--wait") ? try Program(["worker"], environment: environment) : nil
             let program = try Program(

@@ -97,13 +97,13 @@ extension Processes {
             #expect(verified.exitCode == 0, "\(verified.output)")
         }
 
-        @Test(.enabled(if: canHideDirectories, "needs root, to hide the server's programs from one process"))
+        @Test(.enabled("needs root, to hide the server's programs from one process") { await canHideDirectories.value })
         func `without PostgreSQL one line says which package to install`() async throws {
             let directory = try FreshDirectory()
             let config = directory.path + "/pg_config"
             try "#!/bin/sh\necho \(directory.path)/nothing\n".write(toFile: config, atomically: true, encoding: .utf8)
             chmod(config, 0o755)
-            let result = try hidingServerPrograms(
+            let result = try await hidingServerPrograms(
                 "cd '\(directory.path)' && PATH='\(directory.path)' exec '\(Program.path)' verify")
             #expect(result.exitCode == 69)
             #expect(
@@ -115,21 +115,14 @@ extension Processes {
 }
 
 /// Whether this process may give a child a view of the file system of its own.
-private let canHideDirectories = (try? hidingServerPrograms("exit 0").exitCode) == 0
+private let canHideDirectories = Task { (try? await hidingServerPrograms("exit 0").exitCode) == 0 }
 
 /// Runs a script for which the directory of Debian's server programs is empty; its output is both streams.
-private func hidingServerPrograms(_ script: String) throws -> (exitCode: Int32, output: String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
-    process.arguments = ["-m", "/bin/sh", "-c", "mount -t tmpfs none /usr/lib/postgresql && (\(script)) 2>&1"]
-    process.environment = [:]
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    try process.run()
-    let bytes = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: bytes, as: UTF8.self))
+private func hidingServerPrograms(_ script: String) async throws -> Program.Result {
+    try await Program(
+        executable: "/usr/bin/unshare",
+        ["-m", "/bin/sh", "-c", "mount -t tmpfs none /usr/lib/postgresql && (\(script)) 2>&1"], wholeEnvironment: [:]
+    ).wait()
 }
 
 /// A directory of a test's own, with the private server that may run for it.

@@ -45,17 +45,10 @@ private enum Tour {
     /// Runs a line in a shell that finds `settle` on its path, and returns what it writes to stdout.
     static func type(_ command: String, in folder: String) async throws -> String {
         let program = URL(fileURLWithPath: Program.path).deletingLastPathComponent().path
-        let shell = Process()
-        shell.executableURL = URL(fileURLWithPath: "/bin/bash")
-        shell.arguments = ["-c", command]
-        shell.currentDirectoryURL = URL(fileURLWithPath: folder)
-        shell.environment = ["PATH": "\(program):/usr/local/bin:/usr/bin:/bin", "HOME": folder]
-        let output = Pipe()
-        shell.standardOutput = output
-        try shell.run()
-        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-        shell.waitUntilExit()
-        return String(decoding: bytes, as: UTF8.self)
+        let environment = ["PATH": "\(program):/usr/local/bin:/usr/bin:/bin", "HOME": folder]
+        return try await Program(
+            executable: "/bin/bash", ["-c", command], wholeEnvironment: environment, directory: folder
+        ).wait(timeout: .seconds(180)).output
     }
 
     /// Removes the folder, and the data of its private database, which lie elsewhere when root runs the tests.

@@ -28,14 +28,24 @@ public final class Program: Sendable {
     private let errors: Capture
 
     /// Starts the program. The environment is this process's without any database in it, and with what is given.
-    public init(
+    public convenience init(
         _ arguments: [String], environment: [String: String] = [:], directory: String? = nil, input text: String? = nil
+    ) throws {
+        try self.init(
+            executable: Self.path, arguments, wholeEnvironment: Self.environment(environment), directory: directory,
+            input: text)
+    }
+
+    /// Starts another program: a shell, for what a person would type. It is waited for without holding a thread.
+    public init(
+        executable: String, _ arguments: [String], wholeEnvironment: [String: String], directory: String? = nil,
+        input text: String? = nil
     ) throws {
         output = Capture()
         errors = Capture()
-        process.executableURL = URL(fileURLWithPath: Self.path)
+        process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
-        process.environment = Self.environment(environment)
+        process.environment = wholeEnvironment
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         process.standardInput = input
         process.standardOutput = output.pipe
@@ -103,7 +113,8 @@ public final class Program: Sendable {
             if !process.isRunning { return isThere() }
             try? await Task.sleep(for: .milliseconds(5))
         }
-        return false
+        // On a busy machine the deadline may have passed in one long pause.
+        return isThere()
     }
 
     /// How often the program has written a text so far.

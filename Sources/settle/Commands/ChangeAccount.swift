@@ -38,7 +38,7 @@ struct CloseAccount: Command {
             It must have no money, nothing on hold and no trade that waits; its credit lines go. Trades that name it \
             later are parked as unknown_account, deposits are refused. 'settle account unfreeze' opens it again.
             """,
-        examples: [Example("settle account close 1001 --reason 'left us' --yes", "Without a question.")])
+        examples: [Example("settle account close 1003 --reason 'left us' --yes", "Without a question.")])
 
     @Argument("ACCOUNT", help: "Whose.") var id: Identifier
     @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String

@@ -11,7 +11,7 @@ struct CheckConfiguration: Command {
             """,
         examples: [
             Example("settle config check", "The file that commands read here."),
-            Example("settle config check /etc/settle/settle.yaml", "A file before it is put to use."),
+            Example("settle config check config/settle.yaml", "A file before it is put to use."),
         ])
     /// A file that is wrong is what it is here for.
     static let takesSuppliedValues = false

@@ -119,7 +119,7 @@ struct ExportTrades: Command {
             """,
         examples: [
             Example("settle export trades --since 2026-01-01 --until 2026-02-01 -O january.csv", "A month, to a file."),
-            Example("settle export trades --after 5120 --format jsonl", "What came after a batch."),
+            Example("settle export trades --after 3 --format jsonl", "What came after a batch."),
         ])
 
     @OptionGroup("Export") var options: ExportOptions

@@ -12,7 +12,7 @@ struct ShowConfiguration: Command {
             """,
         examples: [
             Example("settle config show --changed", "Only what is not the default."),
-            Example("settle config show --config /etc/settle/settle.yaml --json", "For a script."),
+            Example("settle config show --json", "For a script."),
         ])
 
     @Flag("--changed", help: "Leave out what has its default.") var changed: Bool
