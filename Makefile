@@ -14,9 +14,9 @@ BENCH ?= --skew uniform,hot,ten,zipf --compare naive,function,pgbench,copy
 # Which tests `make tsan` runs: those of the concurrent parts.
 TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
 
-SOURCES := Sources Tests Package.swift
+SOURCES := Sources Tests Plugins Package.swift
 
-.PHONY: help run bench test build format lint tsan clean toolchain packages
+.PHONY: help run bench test build docs format lint tsan clean toolchain packages
 
 help: ## This list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -30,17 +30,23 @@ bench: packages toolchain ## Measure how fast this machine settles: make bench B
 	@swift build -c release -j $(JOBS) --product settle
 	@.build/release/settle bench $(BENCH)
 
-# The tests of whole processes come second and alone: eight workers at once would starve tests that hold a moment open.
+# What holds a thread while PostgreSQL works runs by itself, and so do the tests of whole processes: they would starve
+# tests that hold a moment open.
+DATABASE_TESTS := EmbeddedPostgresTests|RepositoryTests|WalletClientTests
 test: packages toolchain ## Run all tests against PostgreSQL clusters of their own: make test FILTER=Wallet
 ifdef FILTER
 	@swift test -j $(JOBS) --filter '$(FILTER)'
 else
-	@swift test -j $(JOBS) --skip EndToEndTests
+	@swift test -j $(JOBS) --skip '$(DATABASE_TESTS)|EndToEndTests'
+	@swift test --skip-build --filter '$(DATABASE_TESTS)'
 	@swift test --skip-build --filter EndToEndTests
 endif
 
 build: packages toolchain ## Build for debugging
 	@swift build -j $(JOBS)
+
+docs: build ## Write the pages and the sample that are made from the program itself
+	@.build/debug/settle generate-docs .
 
 format: toolchain ## Format the source
 	@swift format format --in-place --recursive $(SOURCES)

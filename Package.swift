@@ -15,15 +15,17 @@ let package = Package(
     name: "settle",
     products: [.executable(name: "settle", targets: ["settle"])],
     targets: [
-        // C libraries, from Debian: libpq-dev, libzmq3-dev, libxxhash-dev.
+        // C libraries, from Debian: libpq-dev, libzmq3-dev, libxxhash-dev, libyaml-dev.
         .systemLibrary(name: "CPostgres"),
         .systemLibrary(name: "CZeroMQ"),
         .systemLibrary(name: "CXXHash"),
+        .systemLibrary(name: "CYaml"),
 
         // Lowest first: a module imports only what stands above it here.
         module("TradeModel"),
         module("ServiceKit", ["TradeModel"]),
         module("CommandKit"),
+        module("Configuration", ["CYaml", "CommandKit", "ServiceKit"]),
         module("EmbeddedPostgres"),
         module("Repository", ["CPostgres", "CXXHash", "ServiceKit", "TradeModel"]),
         module("TradeFeed", ["CZeroMQ", "ServiceKit", "TradeModel"]),
@@ -35,10 +37,11 @@ let package = Package(
         .executableTarget(
             name: "settle",
             dependencies: [
-                "Benchmark", "CommandKit", "EmbeddedPostgres", "Repository", "ServiceKit", "SettlementWorkers",
-                "TradeFeed", "TradeModel", "WalletClient",
+                "Benchmark", "CommandKit", "Configuration", "EmbeddedPostgres", "Repository", "ServiceKit",
+                "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient",
             ],
-            swiftSettings: strict),
+            swiftSettings: strict, plugins: ["NoteCommit"]),
+        .plugin(name: "NoteCommit", capability: .buildTool()),
 
         // What tests share: databases of their own, and the question whether the books are right.
         .target(
@@ -47,12 +50,13 @@ let package = Package(
             path: "Tests/SettleTesting", swiftSettings: strict),
         tests("BenchmarkTests", ["Benchmark", "TradeFeed", "TradeModel"]),
         tests("CommandKitTests", ["CommandKit"]),
+        tests("ConfigurationTests", ["Configuration", "ServiceKit"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
         tests(
             "EndToEndTests",
             [
-                "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting", "TradeFeed", "TradeModel",
-                "WalletClient", "settle",
+                "CommandKit", "Configuration", "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting",
+                "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient", "settle",
             ]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),

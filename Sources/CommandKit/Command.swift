@@ -6,6 +6,9 @@ public protocol Command<Globals>: Sendable {
     associatedtype Globals: GlobalOptions
 
     static var info: CommandInfo { get }
+    /// Whether values that the global options supply stand in for variables; a command that examines where such
+    /// values come from does without.
+    static var takesSuppliedValues: Bool { get }
     init()
     /// Checks what one parameter alone cannot; throws `UsageError`.
     func validate() throws
@@ -13,6 +16,7 @@ public protocol Command<Globals>: Sendable {
 }
 
 extension Command {
+    public static var takesSuppliedValues: Bool { true }
     public func validate() throws {}
 }
 
@@ -24,15 +28,19 @@ public struct CommandInfo: Sendable {
     /// Lines of usage, without the command's name, where the generated one would say too little.
     public var usage: [String]
     public var examples: [Example]
+    /// Whether help and completion say nothing of it: a command for those who work on the program.
+    public var isHidden: Bool
 
     public init(
-        _ name: String, summary: String, discussion: String = "", usage: [String] = [], examples: [Example] = []
+        _ name: String, summary: String, discussion: String = "", usage: [String] = [], examples: [Example] = [],
+        isHidden: Bool = false
     ) {
         self.name = name
         self.summary = summary
         self.discussion = discussion
         self.usage = usage
         self.examples = examples
+        self.isHidden = isHidden
     }
 }
 
@@ -61,6 +69,13 @@ extension ParameterGroup {
 /// The options that every command of a tree takes, before its name or after.
 public protocol GlobalOptions: ParameterGroup {
     var output: OutputOptions { get }
+    /// Values for variables that the environment does not set, by the variable's name: a layer between environment and
+    /// defaults. Asked once the global options have been parsed.
+    func suppliedValues(environment: [String: String]) throws -> [String: SuppliedValue]
+}
+
+extension GlobalOptions {
+    public func suppliedValues(environment: [String: String]) throws -> [String: SuppliedValue] { [:] }
 }
 
 /// What a running command is given besides its own parameters.
@@ -71,7 +86,13 @@ public struct Context<Globals: GlobalOptions>: Sendable {
     /// The command as typed: `settle dlq retry`.
     public let commandPath: String
 
-    public var environment: [String: String] { terminal.environment }
+    /// What stands in for variables that the environment does not set.
+    public let supplied: [String: SuppliedValue]
+
+    /// The environment over what was supplied. An empty variable counts as not set.
+    public var environment: [String: String] {
+        terminal.environment.merging(supplied.mapValues(\.text)) { own, supplied in own.isEmpty ? supplied : own }
+    }
 
     /// Asks before something that cannot be taken back. Returns if `--yes` was given or the answer is yes.
     public func confirm(_ question: String, yes: Bool, flag: String = "--yes") throws {

@@ -5,17 +5,20 @@ public struct CommandNode<Globals: GlobalOptions>: Sendable {
         case group([CommandNode])
     }
 
-    let info: CommandInfo
+    var info: CommandInfo
     let content: Content
     /// The heading under which help lists it.
     var section: String?
 
     var children: [CommandNode] { if case .group(let children) = content { children } else { [] } }
 
+    /// What help, completion and advice speak of.
+    var shownChildren: [CommandNode] { children.filter { !$0.info.isHidden } }
+
     /// Where below it a name occurs: `dlq retry`.
     func path(to name: String) -> String? {
-        if child(name) != nil { return name }
-        return children.lazy.compactMap { child in child.path(to: name).map { "\(child.info.name) \($0)" } }.first
+        if shownChildren.contains(where: { $0.info.name == name }) { return name }
+        return shownChildren.lazy.compactMap { child in child.path(to: name).map { "\(child.info.name) \($0)" } }.first
     }
 
     func child(_ name: String) -> CommandNode? { children.first { $0.info.name == name } }

@@ -11,8 +11,9 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
         self.name = name
         self.version = version
         let info = CommandInfo(name, summary: summary, discussion: discussion)
-        let others = Section<Globals>("Other commands") { CompletionCommand<Globals>.self }
-        root = CommandNode(info: info, content: .group(commands() + others.nodes))
+        var others = Section<Globals>("Other commands") { CompletionCommand<Globals>.self }.nodes
+        others[0].info.examples = CompletionCommand<Globals>.examples(for: name)
+        root = CommandNode(info: info, content: .group(commands() + others))
     }
 
     /// Runs the command that the arguments name and returns the process's exit code.
@@ -32,10 +33,12 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
                 case .version: try output.line("\(name) \(version)")
                 case .help(let node, let path): try output.write(help(node, path, terminal).text)
                 case .run(let make, let words):
-                    let (command, globals) = try parse(make(), words, path, terminal.environment)
+                    let (command, globals, supplied) = try parse(make(), words, path, terminal.environment)
                     output = Output(terminal, globals.output)
                     try await command.run(
-                        Context(globals: globals, output: output, terminal: terminal, commandPath: path))
+                        Context(
+                            globals: globals, output: output, terminal: terminal, commandPath: path, supplied: supplied)
+                    )
                 }
             }
             output.clearProgress()
@@ -77,9 +80,9 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
         var node = root
         var rest = arguments[...]
         var leading: [String] = []
-        while case .group(let children) = node.content {
+        while case .group = node.content {
             guard let word = rest.popFirst() else {
-                throw UsageError("'\(path)' needs a command: \(spokenList(children.map(\.info.name)))")
+                throw UsageError("'\(path)' needs a command: \(spokenList(node.shownChildren.map(\.info.name)))")
             }
             let place = relative(path)
             if word == "-h" || word == "--help" {
@@ -120,7 +123,7 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
     ) throws -> CommandNode<Globals> {
         guard let child = node.child(word) else {
             let place = node.info.name == root.info.name ? "" : " for '\(relative(path))'"
-            let names = node.children.map(\.info.name) + ["help"]
+            let names = node.shownChildren.map(\.info.name) + ["help"]
             let suggestion = nearestName(to: word, among: names) ?? root.path(to: word)
             throw UsageError("unknown command '\(word)'\(place)", suggestion: suggestion)
         }
@@ -131,17 +134,23 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
     /// The path without the program's name: `dlq list`.
     private func relative(_ path: String) -> String { String(path.dropFirst(name.count + 1)) }
 
-    private func parse<C: Command<Globals>>(
+    func parse<C: Command<Globals>>(
         _ command: C, _ words: [String], _ path: String, _ environment: [String: String]
-    ) throws -> (any Command<Globals>, Globals) {
+    ) throws -> (any Command<Globals>, Globals, [String: SuppliedValue]) {
         let globals = Globals()
         var declarations = Declarations(of: command)
         declarations += Declarations(of: globals)
-        try Parser(command: relative(path), slots: declarations.slots).parse(words, environment: environment)
+        let parser = Parser(command: relative(path), slots: declarations.slots)
+        try parser.take(words)
+        try parser.take(environment: environment)
+        // The words and the environment come first: they say where to look.
+        let supplied = C.takesSuppliedValues ? try globals.suppliedValues(environment: environment) : [:]
+        try parser.take(supplied: supplied)
+        try parser.requireAll()
         for validate in declarations.validations { try validate() }
         try globals.validate()
         try command.validate()
-        return (command, globals)
+        return (command, globals, supplied)
     }
 
     private func help(_ node: CommandNode<Globals>, _ path: String, _ terminal: Terminal) -> HelpText {

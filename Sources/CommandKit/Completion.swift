@@ -28,9 +28,9 @@ extension CommandTree {
             }
             if current.hasPrefix("-") { return matching(optionNames(slots, isRoot: node.info.name == name), current) }
         }
-        if case .group(let children) = node.content {
+        if case .group = node.content {
             let help = node.info.name == name && !words.contains("help") ? [("help", "Show help of a command")] : []
-            return matching(children.map { ($0.info.name, $0.info.summary) } + help, current)
+            return matching(node.shownChildren.map { ($0.info.name, $0.info.summary) } + help, current)
         }
         return matching(argumentValues(slots, skipped, options), current)
     }
@@ -132,7 +132,21 @@ struct CompletionCommand<Globals: GlobalOptions>: Command {
                 """)
     }
 
+    /// Shells run it as they start, wherever that is.
+    static var takesSuppliedValues: Bool { false }
+
     @Argument("SHELL", help: "Whose script.") var shell: Shell
+
+    /// The program's name stands in them, which no declaration knows.
+    static func examples(for program: String) -> [Example] {
+        [
+            Example(
+                "\(program) completion bash > /etc/bash_completion.d/\(program)",
+                "For everybody's bash on this machine."),
+            Example(
+                "\(program) completion zsh > /usr/local/share/zsh/site-functions/_\(program)", "For everybody's zsh."),
+        ]
+    }
 
     func run(_ context: Context<Globals>) async throws {
         let program = context.commandPath.split(separator: " ")[0]

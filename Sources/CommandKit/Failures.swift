@@ -8,6 +8,20 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     case usage = 64
     case unavailable = 69
     case forced = 130
+
+    /// What it says to a script.
+    public var meaning: String {
+        switch self {
+        case .ok: "done; a service was asked to stop, and stopped in order"
+        case .refused: "refused or failed, such as for too little money or a key that was used for something else"
+        case .cancelled: "cancelled at a prompt; nothing was changed"
+        case .mismatch: "a check found something wrong"
+        case .notFound: "there is no such thing: trade, account, asset, market, letter"
+        case .usage: "the command line itself is wrong, or something is missing in it, such as --yes"
+        case .unavailable: "the database cannot be reached"
+        case .forced: "stopped before it was done, by a signal"
+        }
+    }
 }
 
 /// Ends a command with one line on stderr and an exit code.

@@ -15,10 +15,10 @@ struct HelpText {
             if !node.info.discussion.isEmpty { paragraph(node.info.discussion) }
             parameters(own + global)
             examples(node.info.examples)
-        case .group(let children):
+        case .group:
             usage(path, ["COMMAND [options]"])
             if !node.info.discussion.isEmpty { paragraph(node.info.discussion) }
-            commands(children)
+            commands(node.shownChildren)
             if isRoot {
                 parameters(global, extra: [(label: "    --version", text: "Show the version.")])
                 paragraph("'\(path) help COMMAND' tells more of a command.")
@@ -45,7 +45,7 @@ struct HelpText {
     }
 
     /// `ID... --reason R [options]`.
-    private static func usage(_ declarations: [Declaration]) -> String {
+    static func usage(_ declarations: [Declaration]) -> String {
         let arguments = declarations.filter { $0.kind == .argument }.map { declaration in
             let name = declaration.valueName + (declaration.isRepeating ? "..." : "")
             return declaration.isRequired ? name : "[\(name)]"
@@ -79,7 +79,7 @@ struct HelpText {
         }
     }
 
-    private static func label(_ declaration: Declaration) -> String {
+    static func label(_ declaration: Declaration) -> String {
         if declaration.kind == .argument { return declaration.valueName + (declaration.isRepeating ? "..." : "") }
         // Short names first, and room for one where there is none, so that the long ones stand in a line.
         let names = declaration.names.filter { !$0.hasPrefix("--") } + declaration.names.filter { $0.hasPrefix("--") }
@@ -88,7 +88,7 @@ struct HelpText {
         return indent + names.joined(separator: ", ") + value
     }
 
-    private static func explanation(_ declaration: Declaration) -> String {
+    static func explanation(_ declaration: Declaration) -> String {
         var facts: [String] = []
         let values = declaration.allowedValues
         if !values.isEmpty, declaration.valueName != values.joined(separator: "|") {
@@ -129,5 +129,5 @@ struct HelpText {
 }
 
 extension CommandNode {
-    fileprivate var title: String { section ?? "Commands" }
+    var title: String { section ?? "Commands" }
 }

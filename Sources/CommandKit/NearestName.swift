@@ -1,9 +1,11 @@
 /// The candidate a mistyped name most likely meant, or nil where none is near.
-func nearestName(to typed: String, among candidates: [String]) -> String? {
+public func nearestName(to typed: String, among candidates: [String]) -> String? {
     let bare = bareName(typed)
     let completions = candidates.filter { bare.count > 1 && bareName($0).hasPrefix(bare) }
     if completions.count == 1 { return completions[0] }
-    return candidates.map { (name: $0, distance: editDistance(bare, bareName($0))) }
+    // No name is nearer than the difference in length, which costs nothing to know.
+    return candidates.filter { abs(bareName($0).count - bare.count) <= 3 }
+        .map { (name: $0, distance: editDistance(bare, bareName($0))) }
         .filter { $0.distance <= max(1, min(3, bareName($0.name).count / 3)) && $0.distance < bare.count }
         .min { $0.distance < $1.distance }?.name
 }
@@ -33,7 +35,7 @@ func editDistance(_ first: String, _ second: String) -> Int {
 }
 
 /// "text, json or jsonl".
-func spokenList(_ words: [String], _ conjunction: String = "or") -> String {
+public func spokenList(_ words: [String], _ conjunction: String = "or") -> String {
     guard words.count > 1 else { return words.first ?? "" }
     return words.dropLast().joined(separator: ", ") + " \(conjunction) " + words[words.count - 1]
 }

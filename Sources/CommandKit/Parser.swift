@@ -13,7 +13,8 @@ struct Parser {
         arguments = slots.filter { $0.declaration.kind == .argument }
     }
 
-    func parse(_ words: [String], environment: [String: String]) throws {
+    /// The words of the command line.
+    func take(_ words: [String]) throws {
         var rest = words[...]
         var arguments = arguments[...]
         var optionsEnded = false
@@ -30,9 +31,28 @@ struct Parser {
                 try store(word, in: slot, from: .commandLine)
             }
         }
+    }
+
+    /// Variables, for what the words left open.
+    func take(environment: [String: String]) throws {
         for slot in slots where slot.source == .default {
-            try takeFromEnvironment(slot, environment)
-            if slot.source == .default, slot.declaration.isRequired { throw missing(slot.declaration) }
+            // As with NO_COLOR, an empty variable is one that is not set.
+            guard let name = slot.declaration.environment, let text = environment[name], !text.isEmpty else { continue }
+            try store(text, in: slot, fromAfar: .environment(name))
+        }
+    }
+
+    /// What stands in for variables that are not set.
+    func take(supplied: [String: SuppliedValue]) throws {
+        for slot in slots where slot.source == .default {
+            guard let name = slot.declaration.environment, let value = supplied[name] else { continue }
+            try store(value.text, in: slot, fromAfar: .supplied(value.place))
+        }
+    }
+
+    func requireAll() throws {
+        for slot in slots where slot.source == .default && slot.declaration.isRequired {
+            throw missing(slot.declaration)
         }
     }
 
@@ -52,15 +72,17 @@ struct Parser {
         try store(value, in: match.slot, from: .commandLine)
     }
 
-    private func takeFromEnvironment(_ slot: any Slot, _ environment: [String: String]) throws {
-        // As with NO_COLOR, an empty variable is one that is not set.
-        guard let name = slot.declaration.environment, let text = environment[name], !text.isEmpty else { return }
+    private func store(_ text: String, in slot: any Slot, fromAfar source: ValueSource) throws {
         let values = slot.declaration.isRepeating ? text.split(separator: ",").map(String.init) : [text]
-        for value in values { try store(value, in: slot, from: .environment(name)) }
+        for value in values { try store(value, in: slot, from: source) }
     }
 
     private func store(_ text: String, in slot: any Slot, from source: ValueSource) throws {
-        let place = if case .environment(let name) = source { " in \(name)" } else { "" }
+        let place =
+            switch source {
+            case .environment(let place), .supplied(let place): " in \(place)"
+            case .commandLine, .default: ""
+            }
         let problem = "invalid value '\(text)'\(place) for '\(slot.declaration.name)'"
         do {
             try slot.take(text, from: source)

@@ -67,7 +67,7 @@ extension String {
     }
 
     /// The text in lines of at most so many columns, broken between words; a line that begins with a blank stays whole.
-    func wrapped(toColumns limit: Int) -> [String] {
+    public func wrapped(toColumns limit: Int) -> [String] {
         split(separator: "\n", omittingEmptySubsequences: false).flatMap { paragraph -> [String] in
             if paragraph.first == " " { return [String(paragraph)] }
             var lines = [""]
@@ -98,5 +98,10 @@ extension BinaryInteger {
             result.append(digit)
         }
         return result
+    }
+
+    /// So many of something: `1 line`, `2,000 lines`. The plural is given where it is more than an added s.
+    public func counted(_ noun: String, plural: String? = nil) -> String {
+        "\(grouped) \(self == 1 ? noun : plural ?? noun + "s")"
     }
 }

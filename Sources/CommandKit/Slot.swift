@@ -4,7 +4,21 @@ import Synchronization
 public enum ValueSource: Sendable, Equatable {
     case commandLine
     case environment(String)
+    /// Supplied by the tree's global options, such as from a file; with the place, as messages name it.
+    case supplied(String)
     case `default`
+}
+
+/// A value that stands in for a variable which the environment does not set, and where it was found.
+public struct SuppliedValue: Sendable, Equatable {
+    public var text: String
+    /// As messages name it: `settle.yaml:12`.
+    public var place: String
+
+    public init(_ text: String, place: String) {
+        self.text = text
+        self.place = place
+    }
 }
 
 /// What is known of a parameter before anything is parsed: parser, help and completion all read this.

@@ -41,6 +41,15 @@ struct ClusterHome {
         return try ClusterHome(at: path, account: account)
     }
 
+    /// Where the home of `directory` is or would be, without making anything; nil where there is no such directory.
+    static func existingPath(of directory: String, rootParent: String) -> String? {
+        guard let resolved = realpath(directory, nil) else { return nil }
+        let owned = String(cString: resolved)
+        free(resolved)
+        guard geteuid() == 0 else { return "\(owned)/postgres" }
+        return readLocation("\(owned)/postgres.location")
+    }
+
     /// A new home under `/tmp` that nobody else knows.
     static func temporary() throws(EmbeddedPostgresError) -> ClusterHome {
         let account = try ServerAccount.current()

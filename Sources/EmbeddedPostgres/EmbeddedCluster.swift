@@ -36,6 +36,12 @@ public final class EmbeddedCluster: Sendable {
             .allSatisfy { environment[$0, default: ""].isEmpty }
     }
 
+    /// Whether `directory` has a cluster already. Nothing is made or started.
+    public static func exists(directory: String = ".settle") -> Bool {
+        ClusterHome.existingPath(of: directory, rootParent: ClusterHome.rootParent)
+            .map { access("\($0)/data/PG_VERSION", F_OK) == 0 || errno == EACCES } ?? false
+    }
+
     /// Gives a lease on the cluster of `directory`, which is created and started as needed.
     ///
     /// `log` is told what takes long: creating, starting, waiting for another process.

@@ -7,7 +7,7 @@ public enum AccountKind: String, Sendable {
     case customer, house, world
 }
 
-public enum AccountStatus: String, Sendable {
+public enum AccountStatus: String, Sendable, CaseIterable {
     case active, frozen, closed
 }
 
@@ -44,15 +44,6 @@ public enum AccountStore {
         }
     }
 
-    static let findInactiveStatement = Statement(
-        "accounts_find_inactive",
-        "select account_no from accounts where status <> 'active' and account_no = any ($1)")
-
-    /// Those of the accounts that are frozen or closed.
-    public static func findInactive(_ accounts: some Collection<AccountNumber>) -> Request {
-        Request(findInactiveStatement, [.int8s(accounts) { $0 }])
-    }
-
     static let openStatement = Statement(
         "accounts_open",
         """
@@ -81,7 +72,8 @@ public enum AccountStore {
         Request(openStripeStatement, [.text(kind.rawValue), .text(String(stripe))])
     }
 
-    static let leaseStripeStatement = Statement("stripe_lease", "select pg_try_advisory_lock(7402, $1)")
+    static let leaseStripeStatement = Statement(
+        "stripe_lease", "select pg_try_advisory_lock(\(AdvisoryLock.stripe), $1)")
 
     /// Leases a stripe for as long as the connection lives; false when another connection has it.
     public static func leaseStripe(_ stripe: Int) -> Request {

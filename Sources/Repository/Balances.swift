@@ -45,12 +45,13 @@ public struct BalanceChange: Sendable {
     /// The lowest points of the running sums, counted from the balance before the batch.
     public var availableLowest: Amount
     public var frozenLowest: Amount
-    /// Something was rejected because there was no more than this.
+    /// Something was rejected because there was no more than this, with a credit line down to that.
     public var ceiling: Amount?
+    public var line: Amount?
 
     public init(
         key: BalanceKey, availableDelta: Amount, frozenDelta: Amount, entryCount: Int64, availableLowest: Amount,
-        frozenLowest: Amount, ceiling: Amount?
+        frozenLowest: Amount, ceiling: Amount?, line: Amount?
     ) {
         self.key = key
         self.availableDelta = availableDelta
@@ -59,6 +60,7 @@ public struct BalanceChange: Sendable {
         self.availableLowest = availableLowest
         self.frozenLowest = frozenLowest
         self.ceiling = ceiling
+        self.line = line
     }
 }
 
@@ -111,11 +113,12 @@ public enum BalanceStore {
                version = b.version + c.entries
           from (select unnest($1) as account_no, unnest($2) as asset_no,
                        unnest($3) as available_delta, unnest($4) as frozen_delta, unnest($5) as entries,
-                       unnest($6) as available_lowest, unnest($7) as frozen_lowest, unnest($8) as ceiling) c
+                       unnest($6) as available_lowest, unnest($7) as frozen_lowest, unnest($8) as ceiling,
+                       unnest($9) as line) c
          where b.account_no = c.account_no and b.asset_no = c.asset_no
            and (b.lowest is null or c.available_lowest >= 0 or b.available + c.available_lowest >= b.lowest)
            and b.frozen + c.frozen_lowest >= 0
-           and (c.ceiling is null or b.available <= c.ceiling)
+           and (c.ceiling is null or (b.available <= c.ceiling and b.lowest >= c.line))
         returning b.account_no, b.asset_no, b.available, b.frozen, b.version, b.lowest
         """)
 
@@ -127,7 +130,7 @@ public enum BalanceStore {
                 .int8s(changes) { $0.key.account }, .int4s(changes) { $0.key.asset },
                 .amounts(changes) { $0.availableDelta }, .amounts(changes) { $0.frozenDelta },
                 .int8s(changes) { $0.entryCount }, .amounts(changes) { $0.availableLowest },
-                .amounts(changes) { $0.frozenLowest }, .amounts(changes) { $0.ceiling },
+                .amounts(changes) { $0.frozenLowest }, .amounts(changes) { $0.ceiling }, .amounts(changes) { $0.line },
             ])
     }
 }

@@ -19,7 +19,7 @@ public enum CatalogStore {
     static let marketsStatement = Statement(
         "markets_read",
         """
-        select m.market_no, m.symbol, b.symbol, q.symbol, m.price_decimals, m.fees::text
+        select m.market_no, m.symbol, b.symbol, q.symbol, m.price_decimals, m.fees::text, m.halted
           from markets m join assets b on b.asset_no = m.base_no join assets q on q.asset_no = m.quote_no
          order by m.symbol
         """)
@@ -44,7 +44,7 @@ public enum CatalogStore {
                 return Market(
                     number: markets.int32(row, 0), symbol: MarketSymbol(markets.string(row, 1))!, base: base,
                     quote: quote, priceDecimals: Int(markets.int16(row, 4)),
-                    feeRule: FeeRule(rawValue: markets.string(row, 5))!)
+                    feeRule: FeeRule(rawValue: markets.string(row, 5))!, isHalted: markets.bool(row, 6))
             })
     }
 

@@ -31,6 +31,9 @@ public struct DatabaseError: Error, Sendable, Hashable, CustomStringConvertible 
         return sqlState.hasPrefix("53") || sqlState == "25006"
     }
 
+    /// Whether a statement that was prepared is gone, or one that was not is there: somebody else uses our session.
+    public var isOfSharedSession: Bool { sqlState == "26000" || sqlState == "42P05" }
+
     public static let uniqueViolation = "23505"
     public static let lockNotAvailable = "55P03"
     public static let queryCanceled = "57014"

@@ -112,7 +112,8 @@ public struct Migrator {
     private static let insertStatement = Statement(
         "migrations_insert", "insert into migrations (version, name, checksum) values ($1, $2, $3)")
     private static let deleteStatement = Statement("migrations_delete", "delete from migrations where version = $1")
-    private static let unlockStatement = Statement("migrations_unlock", "select pg_advisory_unlock(7400)")
+    private static let unlockStatement = Statement(
+        "migrations_unlock", "select pg_advisory_unlock(\(AdvisoryLock.migrations))")
 
     /// What the database has had; an edited or unknown migration is an error.
     public func applied() throws -> [Applied] {
@@ -188,7 +189,7 @@ public struct Migrator {
 
     private func locked<Value>(_ body: () throws -> Value) throws -> Value {
         try connection.liftStatementTimeout()
-        try connection.script("set lock_timeout = 0; select pg_advisory_lock(7400)")
+        try connection.script("set lock_timeout = 0; select pg_advisory_lock(\(AdvisoryLock.migrations))")
         defer { _ = try? connection.query(Self.unlockStatement) }
         return try body()
     }

@@ -81,6 +81,9 @@ public final class PostgresConnection {
             message: "cannot reach PostgreSQL at \(address) (\(reason.prefix(1).lowercased())\(reason.dropFirst()))")
     }
 
+    /// The number of the server's process for this connection.
+    public var backend: Int32 { PQbackendPID(handle) }
+
     // MARK: Statements
 
     @discardableResult

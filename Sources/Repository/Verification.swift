@@ -211,7 +211,10 @@ public struct Verification: Sendable {
                 with letters as (
                     select market, trade_id, count(*) filter (where status = 'open') as open,
                            count(*) filter (where status <> 'retried') as standing, count(*) as letters
-                      from dead_letters where stored group by market, trade_id)
+                      from (select market, trade_id, status from dead_letters where stored
+                            union all
+                            select market, trade_id, status from purged_letters where stored) l
+                     group by market, trade_id)
                 select 'trade ' || market || ':' || trade_id,
                        format('is %s with %s dead letters, %s of them open', coalesce(t.status::text, 'missing'),
                            coalesce(l.letters, 0), coalesce(l.open, 0))

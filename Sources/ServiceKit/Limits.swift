@@ -1,3 +1,5 @@
+import TradeModel
+
 /// Every limit of the service, with its default, in one place. The unit stands last in each name.
 public struct Limits: Sendable, Equatable {
     /// How many trades wait in memory before the reader has to.
@@ -35,13 +37,27 @@ public struct Limits: Sendable, Equatable {
 
     /// How often PENDING rows are looked for when no notification comes.
     public var sweepIntervalMilliseconds = 1_000
-    /// How long a trade that waits for an older one is left alone.
+    /// How long a trade that waits for an older one is left alone: at first, and at most. It is a quarter of the time
+    /// that it has waited for.
     public var deferralMilliseconds = 250
+    public var deferralMillisecondsMax = 10_000
     public var heartbeatIntervalMilliseconds = 2_000
     /// A worker that was silent for so long is dead, and what it claimed is free.
     public var heartbeatTimeoutMilliseconds = 10_000
 
     public var shutdownTimeoutSeconds = 25
+
+    /// Dead letters of these classes are retried without an operator; of none, unless configured.
+    public var letterRetryClasses: [FailureClass] = []
+    /// How often dead letters whose time has come are looked for, by one worker of all.
+    public var letterRetryIntervalSeconds = 60
+    /// How many of them are retried at a time.
+    public var letterRetryBatchMax = 100
+    /// How often one letter is retried so.
+    public var letterRetryAttemptsMax = 5
+    /// How long a letter is left alone after the first of these retries; twice as long after each further one.
+    public var letterRetryBackoffSeconds = 300
+    public var letterRetryBackoffSecondsMax = 21_600
 
     public init() {}
 }

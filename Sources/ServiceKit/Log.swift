@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import TradeModel
 
 /// Writes what happens to stderr, one line an event, as `key=value` pairs that both people and machines read.
@@ -8,17 +9,30 @@ public struct Log: Sendable {
     public enum Level: String, Sendable, CaseIterable, Comparable {
         case debug, info, warning, error
 
-        public static func < (left: Level, right: Level) -> Bool {
-            allCases.firstIndex(of: left)! < allCases.firstIndex(of: right)!
-        }
+        fileprivate var rank: Int { Self.allCases.firstIndex(of: self)! }
+
+        public static func < (left: Level, right: Level) -> Bool { left.rank < right.rank }
     }
 
-    public var level: Level
+    /// Shared by all copies, so that a change reaches everybody who holds one.
+    private final class Threshold: Sendable {
+        let rank: Atomic<Int>
+
+        init(_ level: Level) { rank = Atomic(level.rank) }
+    }
+
+    private let threshold: Threshold
     private let write: @Sendable (String) -> Void
 
     public init(level: Level = .info, write: @escaping @Sendable (String) -> Void = Log.toStandardError) {
-        self.level = level
+        threshold = Threshold(level)
         self.write = write
+    }
+
+    /// Events below it are not written. It may change at any time, and then does for all copies of the log.
+    public var level: Level {
+        get { Level.allCases[threshold.rank.load(ordering: .relaxed)] }
+        nonmutating set { threshold.rank.store(newValue.rank, ordering: .relaxed) }
     }
 
     /// A log that nobody reads.

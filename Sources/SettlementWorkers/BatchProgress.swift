@@ -8,7 +8,7 @@ import WalletClient
 struct BatchProgress {
     enum Step: Hashable {
         case settle(Range<Int>, resolving: BatchNumber?)
-        case park(Int, because: Rejection, attempts: Int)
+        case park(Int, because: Rejection, after: [FailedAttempt])
         case finished
     }
 
@@ -24,7 +24,7 @@ struct BatchProgress {
         /// Failures of the whole part while it has more than one item.
         var failures = 0
         /// Failures of an item that is alone.
-        var attempts = 0
+        var tries: [FailedAttempt] = []
         /// Failures that count against nobody, but lengthen the pause.
         var hitches = 0
         var lostBatch: BatchNumber?
@@ -47,7 +47,7 @@ struct BatchProgress {
     var next: Step {
         guard let part = parts.last else { return .finished }
         if let verdict = part.verdict {
-            return .park(part.range.lowerBound, because: verdict, attempts: part.attempts)
+            return .park(part.range.lowerBound, because: verdict, after: part.tries)
         }
         return .settle(part.range, resolving: part.lostBatch)
     }
@@ -56,7 +56,7 @@ struct BatchProgress {
     var remaining: Range<Int> { (parts.last?.range.lowerBound ?? end)..<end }
 
     /// How often the current part was tried, this time included.
-    var attempts: Int { (parts.last?.attempts ?? 0) + 1 }
+    var attempts: Int { (parts.last?.tries.count ?? 0) + 1 }
 
     mutating func succeeded() {
         parts.removeLast()
@@ -71,7 +71,9 @@ struct BatchProgress {
         return others
     }
 
-    mutating func failed(_ error: WalletError, using generator: inout some RandomNumberGenerator) -> Pause {
+    mutating func failed(
+        _ error: WalletError, at now: Timestamp, using generator: inout some RandomNumberGenerator
+    ) -> Pause {
         var part = parts.removeLast()
         defer { parts.append(part) }
 
@@ -100,7 +102,7 @@ struct BatchProgress {
                 if failures >= Self.wholeFailuresMax { split(&part, failures: 1) }
                 return .backOff(policy.pause(afterFailures: failures, using: &generator))
             }
-            return countAttempt(of: &part, fault, using: &generator)
+            return count(FailedAttempt(fault, at: now), of: &part, fault, using: &generator)
         case .reject(let fault):
             // It was rolled back, so a lost commit of the same batch is lost for good.
             part.lostBatch = nil
@@ -108,22 +110,24 @@ struct BatchProgress {
                 split(&part, failures: part.failures)
                 return .none
             }
-            guard fault.liesInTheData else { return countAttempt(of: &part, fault, using: &generator) }
-            part.attempts += 1
+            let attempt = FailedAttempt(fault, at: now)
+            guard fault.liesInTheData else { return count(attempt, of: &part, fault, using: &generator) }
+            part.tries.append(attempt)
             part.verdict = Rejection(.invalid, fault.description)
             return .none
         }
     }
 
-    private func countAttempt(
-        of part: inout Part, _ fault: DatabaseFault, using generator: inout some RandomNumberGenerator
+    private func count(
+        _ attempt: FailedAttempt, of part: inout Part, _ fault: DatabaseFault,
+        using generator: inout some RandomNumberGenerator
     ) -> Pause {
-        part.attempts += 1
-        if part.attempts >= policy.attemptsMax {
+        part.tries.append(attempt)
+        if part.tries.count >= policy.attemptsMax {
             part.verdict = Rejection(.retriesExhausted, fault.description)
             return .none
         }
-        return .backOff(policy.pause(afterFailures: part.attempts, using: &generator))
+        return .backOff(policy.pause(afterFailures: part.tries.count, using: &generator))
     }
 
     /// Leaves the first half as the current part and the second behind it. Halves are under suspicion: the next
@@ -132,6 +136,12 @@ struct BatchProgress {
         let middle = part.range.lowerBound + part.range.count / 2
         parts.append(Part(range: middle..<part.range.upperBound, failures: failures))
         part = Part(range: part.range.lowerBound..<middle, failures: failures)
+    }
+}
+
+extension FailedAttempt {
+    fileprivate init(_ fault: DatabaseFault, at now: Timestamp) {
+        self.init(at: now, sqlState: fault.sqlState, message: fault.message)
     }
 }
 

@@ -3,11 +3,11 @@ import ServiceKit
 import TradeModel
 
 /// The connection by which a worker process is known: its registration and heartbeat, its claims on PENDING rows, and
-/// the notifications that tell of new ones. It connects again by itself after the connection was lost.
+/// the notifications that tell of new ones and of what operators do. It connects again by itself after the connection was lost.
 actor ControlConnection {
     private let executor = BlockingExecutor(label: "settle.control")
     private let connectionString: String
-    private let limits: Limits
+    let limits: Limits
     private let worker: WorkerIdentity
     private var connection: PostgresConnection?
 
@@ -15,11 +15,12 @@ actor ControlConnection {
 
     /// Registers the process under a number of its own.
     static func register(_ connectionString: String, limits: Limits, version: String) throws(DatabaseError)
-        -> (control: ControlConnection, worker: Int64)
+        -> (control: ControlConnection, worker: Int64, queue: QueueControl)
     {
         let connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle worker")
         let identity = try WorkerIdentity.register(on: connection, version: version)
-        return (ControlConnection(connectionString, limits, identity), identity.number)
+        let queue = try QueueControlStore.read(connection)
+        return (ControlConnection(connectionString, limits, identity), identity.number, queue)
     }
 
     private init(_ connectionString: String, _ limits: Limits, _ worker: WorkerIdentity) {
@@ -28,23 +29,32 @@ actor ControlConnection {
         self.worker = worker
     }
 
-    func beat(inFlight: Int) throws(DatabaseError) {
+    /// Says that the process lives, and returns what operators want.
+    func beat(_ report: WorkerReport) throws(DatabaseError) -> QueueControl {
         try connected { connection throws(DatabaseError) in
-            _ = try connection.pipeline([
-                worker.beat(inFlight: inFlight), WorkerStore.removeDead, BatchStore.maintain,
+            let answers = try connection.pipeline([
+                worker.beat(report), WorkerStore.removeDead, BatchStore.maintain, QueueControlStore.read,
             ])
+            return QueueControlStore.decode(answers[3])
         }
     }
 
-    /// Marks rows that nobody works on as ours and returns them in the order in which they came.
-    func claim(upTo limit: Int) throws(DatabaseError) -> [SettlementItem] {
+    func readQueue() throws(DatabaseError) -> QueueControl {
+        try connected { connection throws(DatabaseError) in try QueueControlStore.read(connection) }
+    }
+
+    /// Marks rows that nobody works on as ours and returns them in the order in which they came, and how the queue
+    /// stands; there are none while it is paused, and none of markets that are halted.
+    func claim(upTo limit: Int, hasHaltedMarkets: Bool) throws(DatabaseError) -> (QueueControl, [SettlementItem]) {
         try connected { connection throws(DatabaseError) in
-            let rows = try connection.pipeline([
+            let answers = try connection.pipeline([
+                QueueControlStore.read,
                 TradeStore.claim(
                     worker: worker.number, limit: limit,
-                    heartbeatTimeoutMilliseconds: limits.heartbeatTimeoutMilliseconds)
-            ])[0]
-            return TradeStore.decode(rows).map(\.item)
+                    heartbeatTimeoutMilliseconds: limits.heartbeatTimeoutMilliseconds,
+                    hasHaltedMarkets: hasHaltedMarkets),
+            ])
+            return (QueueControlStore.decode(answers[0]), TradeStore.decode(answers[1]).map(\.item))
         }
     }
 
@@ -55,7 +65,7 @@ actor ControlConnection {
         }
     }
 
-    /// Waits a moment for news of PENDING rows; says whether there were any.
+    /// Waits a moment for news of PENDING rows or from operators; says whether there were any.
     func awaitNews(milliseconds: Int) throws(DatabaseError) -> Bool {
         try connected { connection throws(DatabaseError) in
             try connection.awaitNotification(milliseconds: milliseconds)
@@ -70,7 +80,7 @@ actor ControlConnection {
         connection = nil
     }
 
-    private func connected<Value>(
+    func connected<Value>(
         _ body: (PostgresConnection) throws(DatabaseError) -> Value
     ) throws(DatabaseError) -> Value {
         do throws(DatabaseError) {
@@ -86,7 +96,7 @@ actor ControlConnection {
     private func open() throws(DatabaseError) -> PostgresConnection {
         let connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle worker")
         // A claim whose answer was lost with the connection before would be nobody's: ours, and unknown to us.
-        _ = try connection.pipeline([WorkerStore.listen, TradeStore.releaseAllClaims(of: worker.number)])
+        _ = try connection.pipeline(WorkerStore.listen + [TradeStore.releaseAllClaims(of: worker.number)])
         return connection
     }
 }

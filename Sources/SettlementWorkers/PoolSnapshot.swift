@@ -10,6 +10,13 @@ public struct PoolSnapshot: Sendable, Equatable {
         case waitingForDatabase
     }
 
+    /// What one worker has done so far.
+    public struct WorkerRecord: Sendable, Equatable {
+        public var settled = 0
+        /// How many items the last batch had that it committed.
+        public var lastBatchSize = 0
+    }
+
     public struct Counters: Sendable, Equatable {
         public var submitted = 0
         public var settled = 0
@@ -32,6 +39,8 @@ public struct PoolSnapshot: Sendable, Equatable {
     public var setAside: Int
     public var inFlight: Int
     public var workers: [Activity]
+    /// Of the same workers in the same order.
+    public var records: [WorkerRecord]
     public var counters: Counters
     public var isOpen: Bool
 }

@@ -108,6 +108,27 @@ struct PoolState {
         return advance()
     }
 
+    /// Takes the first of the items as far as there is room and nobody waits for it; says how many those were.
+    mutating func submitWhatFits(_ items: ArraySlice<SettlementItem>, at time: Duration) throws(PoolError) -> (
+        Int, Action
+    ) {
+        guard phase == .open else { throw .closed(taken: 0) }
+        guard submitters.count == submittersHead else { return (0, Action()) }
+        var taken = 0
+        var action = Action()
+        while taken < items.count, hasRoom {
+            admit(items[items.startIndex + taken], at: time)
+            taken += 1
+            guard taken == items.count || !hasRoom else { continue }
+            // What starts makes room at once.
+            let following = advance()
+            action.starts += following.starts
+            action.dismissed += following.dismissed
+            action.answers += following.answers
+        }
+        return (taken, action)
+    }
+
     /// Ends the wait of a submitter; nil when it is not waiting any more.
     mutating func withdraw(_ ticket: Ticket) -> Answer? {
         guard let index = submitters[submittersHead...].firstIndex(where: { $0.ticket == ticket }) else { return nil }

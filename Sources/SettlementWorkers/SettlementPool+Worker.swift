@@ -5,15 +5,17 @@ import WalletClient
 extension SettlementPool {
     /// One worker: takes what has arrived in its lane and brings it to its end, batch after batch.
     nonisolated func work(_ lane: Int) async {
-        var generator = SeededGenerator(seed: seed &+ UInt64(lane))
-        while let batch = await nextBatch(of: lane) {
-            await settle(batch, using: &generator)
+        await CurrentWorker.$number.withValue(lane) {
+            var generator = SeededGenerator(seed: seed &+ UInt64(lane))
+            while let batch = await nextBatch(of: lane) {
+                await settle(batch, using: &generator)
+            }
         }
         await left(lane)
     }
 
     private nonisolated func settle(_ batch: PoolState.Batch, using generator: inout SeededGenerator) async {
-        var progress = BatchProgress(count: batch.items.count, policy: policy)
+        var progress = BatchProgress(count: batch.items.count, policy: policy.withLock { $0 })
         while true {
             guard !Task.isCancelled else {
                 await handBack(batch.part(progress.remaining))
@@ -33,11 +35,11 @@ extension SettlementPool {
                 case .failure(let error):
                     failure = error
                 }
-            case .park(let index, let rejection, let attempts):
+            case .park(let index, let rejection, let tries):
                 let part = batch.part(index..<index + 1)
-                switch await shielded({ await Self.park(part.items[0], rejection, attempts, with: $0) }) {
+                switch await shielded({ await Self.park(part.items[0], rejection, tries, with: $0) }) {
                 case .success(let outcome):
-                    await report([outcome], for: part, attempts: attempts, isParked: true)
+                    await report([outcome], for: part, attempts: tries.count, isParked: true)
                     progress.succeeded()
                     continue
                 case .failure(let error):
@@ -45,7 +47,7 @@ extension SettlementPool {
                 }
             }
             await countRetry()
-            let pause = progress.failed(failure, using: &generator)
+            let pause = progress.failed(failure, at: .now, using: &generator)
             await self.pause(pause, &progress, of: batch)
         }
     }
@@ -102,10 +104,10 @@ extension SettlementPool {
     }
 
     private static func park(
-        _ item: SettlementItem, _ rejection: Rejection, _ attempts: Int, with wallet: any SettlementWallet
+        _ item: SettlementItem, _ rejection: Rejection, _ tries: [FailedAttempt], with wallet: any SettlementWallet
     ) async -> Result<Outcome, WalletError> {
         do throws(WalletError) {
-            return .success(try await wallet.park(item, because: rejection, attempts: attempts))
+            return .success(try await wallet.park(item, because: rejection, after: tries))
         } catch {
             return .failure(error)
         }

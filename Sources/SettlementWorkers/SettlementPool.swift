@@ -9,7 +9,7 @@ import WalletClient
 public actor SettlementPool {
     let wallet: any SettlementWallet
     let clock: any Clock<Duration>
-    let policy: RetryPolicy
+    let policy: Guarded<RetryPolicy>
     let seed: UInt64
     /// Called by a worker once for each commit, before anyone else may settle for the same accounts.
     let onCompletion: @Sendable ([Completion]) -> Void
@@ -20,6 +20,7 @@ public actor SettlementPool {
     private var state: PoolState
     private var counters = PoolSnapshot.Counters()
     private var activities: [PoolSnapshot.Activity]
+    private var records: [PoolSnapshot.WorkerRecord]
     private var runningWorkers = 0
     private var hasRun = false
 
@@ -41,13 +42,19 @@ public actor SettlementPool {
         self.seed = seed
         self.executor = executor
         self.onCompletion = onCompletion
-        policy = RetryPolicy(limits)
+        policy = Guarded(RetryPolicy(limits))
         elapsed = stopwatch(clock)
         state = PoolState(
             capacity: limits.queueCapacity, laneCount: limits.workerCount, batchSizeMax: limits.batchSizeMax,
             queueBytesMax: limits.queueBytesMax, batchBytesMax: limits.batchBytesMax)
         activities = Array(repeating: .idle, count: limits.workerCount)
+        records = Array(repeating: PoolSnapshot.WorkerRecord(), count: limits.workerCount)
         readyWorkers = Array(repeating: nil, count: limits.workerCount)
+    }
+
+    /// Takes over how often and after what pauses batches are repeated, from the next batch on.
+    public nonisolated func reload(_ limits: Limits) {
+        policy.withLock { $0 = RetryPolicy(limits) }
     }
 
     // MARK: Submitting
@@ -78,6 +85,13 @@ public actor SettlementPool {
     /// Takes the item if there is room for it now.
     public func trySubmit(_ item: SettlementItem) throws(PoolError) {
         perform(try state.trySubmit(item, at: elapsed()))
+    }
+
+    /// Takes the first of the items as far as there is room for them now, and says how many those were.
+    public func submitWhatFits(_ items: ArraySlice<SettlementItem>) throws(PoolError) -> Int {
+        let (taken, action) = try state.submitWhatFits(items, at: elapsed())
+        perform(action)
+        return taken
     }
 
     private func withdraw(_ ticket: PoolState.Ticket) {
@@ -160,7 +174,8 @@ public actor SettlementPool {
         counters.submitted = state.submittedCount
         return PoolSnapshot(
             queueDepth: state.waitingCount, queueCapacity: state.capacity, setAside: state.blockedCount,
-            inFlight: state.inFlightCount, workers: activities, counters: counters, isOpen: state.phase == .open)
+            inFlight: state.inFlightCount, workers: activities, records: records, counters: counters,
+            isOpen: state.phase == .open)
     }
 
     private func stop() {
@@ -222,9 +237,12 @@ extension SettlementPool {
     func committed(_ completions: [Completion], slots: ArraySlice<PoolState.SlotNumber>, of lane: Int, isParked: Bool) {
         counters.batches += 1
         if isParked { counters.parked += completions.count }
+        records[lane].lastBatchSize = completions.count
         for completion in completions {
             switch completion.outcome {
-            case .settled: counters.settled += 1
+            case .settled:
+                counters.settled += 1
+                records[lane].settled += 1
             case .duplicate: counters.duplicates += 1
             case .rejected(let rejection): counters.rejected[rejection.failureClass, default: 0] += 1
             case .deferred: counters.deferred += 1

@@ -7,9 +7,10 @@ import WalletClient
 ///
 /// Whoever calls ``run(sources:)`` owns its life; ``stop()`` ends it in order, ``abort()`` at once.
 public actor SettlementService {
-    /// Where items come from. It is asked for more only when the queue has room.
+    /// Where items come from. It is asked for more only when the queue has room and is not paused.
     public protocol Source: Sendable {
-        /// The next items; nil when there will be none.
+        /// The next items; nil when there will be none. Where none come for a quarter of a second it returns an empty
+        /// list: between two calls the service may leave a pause.
         func next() async throws -> [SettlementItem]?
         /// Asks for an end: what has arrived is still returned, then nil.
         func stop() async
@@ -17,9 +18,11 @@ public actor SettlementService {
 
     public struct Configuration: Sendable {
         public var connectionString: String
-        public var limits: Limits
+        public var limits: LiveLimits
         public var version: String
         public var log: Log
+        /// What becomes of what a source brings when the queue is full.
+        public var whenFull = WhenFull.wait
         public var render: @Sendable (Trade) -> [UInt8]
         public var onCompletion: @Sendable ([Completion]) -> Void
 
@@ -29,7 +32,7 @@ public actor SettlementService {
             onCompletion: @escaping @Sendable ([Completion]) -> Void = { _ in }
         ) {
             self.connectionString = connectionString
-            self.limits = limits
+            self.limits = LiveLimits(limits)
             self.version = version
             self.log = log
             self.render = render
@@ -41,9 +44,13 @@ public actor SettlementService {
     public nonisolated let wallets: WalletPool
     /// The number under which the process is registered.
     public nonisolated let worker: Int64
-    private nonisolated let configuration: Configuration
-    private nonisolated let control: ControlConnection
-    private let stopSignal = OneShot()
+    nonisolated let configuration: Configuration
+    nonisolated let control: ControlConnection
+    let stopSignal = OneShot()
+    /// The queue's control as last read, and what was last reported of ourselves.
+    let controlState: Guarded<QueueControl>
+    let lastReport = Guarded<WorkerReport?>(nil)
+    let gate = IntakeGate()
     private static let interruptIntervalMilliseconds = 50
     private var isAborted = false
     private var unqueued: [SettlementItem] = []
@@ -55,16 +62,18 @@ public actor SettlementService {
     /// Registers the process; throws when the database cannot be reached.
     public init(_ configuration: Configuration) throws(DatabaseError) {
         self.configuration = configuration
-        (control, worker) = try ControlConnection.register(
-            configuration.connectionString, limits: configuration.limits, version: configuration.version)
+        let queue: QueueControl
+        (control, worker, queue) = try ControlConnection.register(
+            configuration.connectionString, limits: configuration.limits.current, version: configuration.version)
+        controlState = Guarded(queue)
         let log = configuration.log
         let observe = configuration.onCompletion
         wallets = WalletPool(
             WalletConfiguration(
-                connectionString: configuration.connectionString, limits: configuration.limits, worker: worker,
+                connectionString: configuration.connectionString, limits: configuration.limits.current, worker: worker,
                 actor: "worker \(worker)", log: log, render: configuration.render),
             connectionCount: configuration.limits.connections)
-        pool = SettlementPool(wallet: wallets, limits: configuration.limits) { [worker] completions in
+        pool = SettlementPool(wallet: wallets, limits: configuration.limits.current) { [worker] completions in
             log.record(completions, worker: worker)
             observe(completions)
         }
@@ -80,6 +89,10 @@ public actor SettlementService {
                 "worker": "\(worker)", "connections": "\(configuration.limits.connections)",
                 "queue_capacity": "\(configuration.limits.queueCapacity)",
             ])
+        if queueControl.isPaused {
+            configuration.log.warning("\(QueuePaused(queueControl)); nothing is settled", ["worker": "\(worker)"])
+        }
+        setGate()
         return await withTaskGroup(of: Void.self, returning: [SettlementItem].self) { group in
             group.addTask { await self.pool.run() }
             let intake = Task {
@@ -90,11 +103,19 @@ public actor SettlementService {
             let sweeping = Task { await self.sweep() }
             self.intake = intake
             group.addTask { await self.beat() }
+            group.addTask { await self.retryLetters() }
+            let indexes = IndexKeeper(
+                configuration.connectionString, limits: configuration.limits.current, log: configuration.log)
+            let keepingIndexes = Task { await indexes.run() }
 
             await stopSignal.wait()
+            keepingIndexes.cancel()
             configuration.log.info("worker stops", ["worker": "\(worker)"])
             let deadline = ContinuousClock.now + .seconds(configuration.limits.shutdownTimeoutSeconds)
-            // Rows that wait for room stay in the table; what sources have received exists nowhere else.
+            // Rows that wait for room stay in the table; what sources have received exists nowhere else: while the
+            // queue is paused it is stored, to wait there.
+            if queueControl.isPaused { wallets.storeOnly() }
+            setGate()
             sweeping.cancel()
             for source in sources { await source.stop() }
             let intakeDeadline = Task {
@@ -107,6 +128,7 @@ public actor SettlementService {
             let leftovers = await drain(until: deadline) + unqueued
             group.cancelAll()
             await group.waitForAll()
+            await indexes.stop(keepingIndexes)
             await leave(leftovers)
             return leftovers
         }
@@ -136,13 +158,14 @@ public actor SettlementService {
         }
     }
 
-    /// Brings what is PENDING to the pool until nothing is left to claim.
+    /// Brings what is PENDING to the pool until nothing is left to claim, or throws when the queue is paused.
     private nonisolated func settleWhatWaits() async throws {
         // A trade that waited for an older one is put back for a moment: it takes two looks to see that none is left.
         var emptyLooks = 0
         while emptyLooks < 2, !stopSignal.hasFired {
             let claimed = try await claimAndSubmit()
             await pool.untilIdle()
+            if queueControl.isPaused { throw QueuePaused(queueControl) }
             emptyLooks = claimed == 0 ? emptyLooks + 1 : 0
             if emptyLooks > 0 {
                 try await Task.sleep(for: .milliseconds(configuration.limits.deferralMilliseconds + 10))
@@ -153,6 +176,13 @@ public actor SettlementService {
     /// Ends the run in order: nothing more is taken in, what is queued is settled. May be called at any time.
     public nonisolated func stop() {
         stopSignal.fire()
+    }
+
+    /// Takes over what may change while running, and nothing else.
+    public nonisolated func reload(_ limits: Limits) async {
+        configuration.limits.reload(limits)
+        pool.reload(limits)
+        await wallets.reload(limits)
     }
 
     /// Ends the run at once: what is being written is rolled back, and left with the rest.
@@ -182,46 +212,28 @@ public actor SettlementService {
 
     // MARK: What runs beside the pool
 
-    private nonisolated func read(_ source: any Source) async {
-        do {
-            while let items = try await source.next() {
-                do {
-                    try await pool.submit(items)
-                } catch {
-                    await keep(items.dropFirst(error.taken))
-                    throw error
-                }
-            }
-        } catch let error as PoolError {
-            configuration.log.warning("intake ended", ["reason": "\(error)"])
-        } catch is CancellationError {
-            configuration.log.warning("intake ended", ["reason": "cancelled"])
-        } catch {
-            configuration.log.error("intake failed", ["reason": "\(error)"])
-            await fail("\(error)")
-        }
-    }
-
     /// A way in that is broken for good ends the process: whoever watches over it must see that.
-    private func fail(_ reason: String) {
+    func fail(_ reason: String) {
         intakeFailure = reason
         stop()
     }
 
     /// Remembers what was received and found no place in the queue, so that it can be named.
-    private func keep(_ items: some Sequence<SettlementItem>) {
+    func keep(_ items: some Sequence<SettlementItem>) {
         unqueued += items
     }
 
     /// Brings PENDING rows to the pool: at the start, when told of new ones, and on a timer in case nobody tells.
     private nonisolated func sweep() async {
-        let interval = Duration.milliseconds(configuration.limits.sweepIntervalMilliseconds)
-        var nextSweep = ContinuousClock.now
+        var lastSweep: ContinuousClock.Instant?
         while !stopSignal.hasFired, !Task.isCancelled {
             do {
-                let news = ContinuousClock.now < nextSweep ? try await control.awaitNews(milliseconds: 50) : true
+                let interval = Duration.milliseconds(configuration.limits.sweepIntervalMilliseconds)
+                let isDue = lastSweep.map { ContinuousClock.now - $0 >= interval } ?? true
+                let news = isDue ? true : try await control.awaitNews(milliseconds: 50)
+                try await reportChanges()
                 guard news, !stopSignal.hasFired else { continue }
-                nextSweep = ContinuousClock.now + interval
+                lastSweep = ContinuousClock.now
                 while try await claimAndSubmit() > 0, !stopSignal.hasFired {}
             } catch let error as PoolError {
                 configuration.log.debug("sweep ended", ["reason": "\(error)"])
@@ -242,9 +254,20 @@ public actor SettlementService {
             room = min(snapshot.queueCapacity - snapshot.queueDepth, 2 * configuration.limits.batchSizeMax)
             if room > 0 { break }
             guard !stopSignal.hasFired else { return 0 }
+            if try await control.awaitNews(milliseconds: 0) { obey(try await control.readQueue()) }
             try await Task.sleep(for: .milliseconds(5))
         }
-        let items = try await control.claim(upTo: room)
+        if queueControl.isPaused { obey(try await control.readQueue()) }
+        guard gate.tryPass() else { return 0 }
+        var items: [SettlementItem] = []
+        do {
+            defer { gate.took(items.count) }
+            let queue: QueueControl
+            (queue, items) = try await control.claim(
+                upTo: room, hasHaltedMarkets: queueControl.hasHaltedMarkets)
+            obey(queue)
+        }
+        defer { gate.handedOn(items.count) }
         do {
             try await pool.submit(items)
         } catch {
@@ -257,8 +280,7 @@ public actor SettlementService {
     private nonisolated func beat() async {
         while !Task.isCancelled {
             do {
-                let snapshot = await pool.snapshot()
-                try await control.beat(inFlight: snapshot.inFlight + snapshot.queueDepth)
+                try await beat(report())
             } catch {
                 configuration.log.warning("heartbeat failed", ["reason": "\(error)"])
             }

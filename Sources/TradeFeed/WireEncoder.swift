@@ -36,7 +36,8 @@ public enum WireEncoder {
     }
 }
 
-private struct ObjectWriter {
+/// Writes objects of the wire field by field.
+struct ObjectWriter {
     private(set) var bytes: [UInt8] = []
 
     init() {
@@ -80,6 +81,22 @@ private struct ObjectWriter {
         for byte in text.utf8 {
             if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
             bytes.append(byte)
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// A text that may hold anything, control characters included.
+    mutating func field(_ field: WireField, anyText text: String) {
+        key(field)
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
+            case 0..<0x20:
+                let digits = String(byte, radix: 16)
+                bytes += Array("\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".utf8)
+            default: bytes.append(byte)
+            }
         }
         bytes.append(UInt8(ascii: "\""))
     }

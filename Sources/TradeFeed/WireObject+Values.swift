@@ -20,11 +20,12 @@ extension WireObject {
             amount: try positive(.amount))
     }
 
-    /// A refused trade with as much of its name as is fit to be stored.
+    /// A refused trade with as much of it as is fit to be stored.
     func refused(_ rejection: Rejection) -> RefusedMessage {
         let market = label(.market)
         return RefusedMessage(
-            rejection, market: market.map { MarketSymbol($0)?.text ?? $0 }, tradeID: label(.id))
+            rejection, market: market.map { MarketSymbol($0)?.text ?? $0 }, tradeID: label(.id),
+            buyer: label(.buyerID), seller: label(.sellerID))
     }
 
     private func label(_ field: WireField) -> String? {

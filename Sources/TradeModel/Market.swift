@@ -10,9 +10,12 @@ public struct Market: Hashable, Sendable {
     /// How many digits behind the point a price may have.
     public let priceDecimals: Int
     public let feeRule: FeeRule
+    /// Whether an operator has stopped it: its trades wait.
+    public let isHalted: Bool
 
     public init(
-        number: MarketNumber, symbol: MarketSymbol, base: Asset, quote: Asset, priceDecimals: Int, feeRule: FeeRule
+        number: MarketNumber, symbol: MarketSymbol, base: Asset, quote: Asset, priceDecimals: Int, feeRule: FeeRule,
+        isHalted: Bool = false
     ) {
         self.number = number
         self.symbol = symbol
@@ -20,6 +23,7 @@ public struct Market: Hashable, Sendable {
         self.quote = quote
         self.priceDecimals = priceDecimals
         self.feeRule = feeRule
+        self.isHalted = isHalted
     }
 }
 

@@ -41,16 +41,23 @@ extension SettlementItem {
     }
 }
 
-/// A message that cannot become a trade, with as much of its name as could be read.
+/// A message that cannot become a trade, with as much of it as could be read.
 public struct RefusedMessage: Hashable, Sendable {
     public var rejection: Rejection
     public var market: String?
     public var tradeID: String?
+    public var buyer: String?
+    public var seller: String?
 
-    public init(_ rejection: Rejection, market: String? = nil, tradeID: String? = nil) {
+    public init(
+        _ rejection: Rejection, market: String? = nil, tradeID: String? = nil, buyer: String? = nil,
+        seller: String? = nil
+    ) {
         self.rejection = rejection
         self.market = market
         self.tradeID = tradeID
+        self.buyer = buyer
+        self.seller = seller
     }
 }
 

@@ -12,9 +12,11 @@ struct BatchWrite {
     private let expectedRows: [(request: Int, count: Int)]
     private let applyRequest: Int?
     private let absenceRequest: Int?
-    private let statusRequest: Int?
-    /// The accounts that were frozen or closed when the batch was planned.
-    private let inactiveAccounts: Set<AccountNumber>
+    private let obstaclesRequest: Int?
+    /// The accounts that were frozen or closed when the batch was planned, and the markets that were halted.
+    private var planned = Obstacles()
+    /// The markets of the batch.
+    private let markets: Set<MarketNumber>
 
     var isEmpty: Bool { requests.isEmpty }
 
@@ -31,24 +33,28 @@ struct BatchWrite {
         var requests: [Request] = []
         var expectedRows: [(request: Int, count: Int)] = []
         func expect(_ count: Int) { expectedRows.append((requests.count - 1, count)) }
-        let delay = configuration.limits.deferralMilliseconds
 
-        if !sorted.decided.isEmpty {
-            requests.append(TradeStore.insert(sorted.decided, batch: number, delayMilliseconds: delay))
-        }
+        if !plan.settledMarkets.isEmpty { requests.append(MarketStore.enter(plan.settledMarkets)) }
+        if !sorted.decided.isEmpty { requests.append(TradeStore.insert(sorted.decided, batch: number)) }
         if !sorted.finished.isEmpty {
             requests.append(TradeStore.finishWaiting(sorted.finished, batch: number))
             expect(sorted.finished.count)
         }
         if !sorted.putBack.isEmpty {
-            requests.append(TradeStore.putBack(sorted.putBack, delayMilliseconds: delay))
+            requests.append(
+                TradeStore.putBack(
+                    sorted.putBack, delayMilliseconds: configuration.limits.deferralMilliseconds,
+                    delayMillisecondsMax: configuration.limits.deferralMillisecondsMax))
         }
         if !plan.operations.isEmpty {
             let operations = plan.operations.sorted { $0.operation.key < $1.operation.key }
             requests.append(OperationStore.insert(operations, batch: number))
         }
         if !letters.isEmpty {
-            requests.append(DeadLetterStore.park(letters, batch: number, actor: configuration.actor))
+            requests.append(
+                DeadLetterStore.park(
+                    letters, after: parking?.tries ?? [], batch: number, worker: configuration.worker,
+                    actor: configuration.actor))
         }
         let holds = plan.balances.holdChanges(books)
         let newHolds = holds.filter { $0.before == nil }
@@ -68,9 +74,11 @@ struct BatchWrite {
         absenceRequest = plan.unknownAccounts.isEmpty || requests.isEmpty ? nil : requests.count
         if absenceRequest != nil { requests.append(AccountStore.find(plan.unknownAccounts)) }
         let accounts = Set(batch.flatMap(\.accounts).compactMap { books.accounts[$0] })
-        inactiveAccounts = Set(accounts.lazy.filter { $0.status != .active }.map(\.number))
-        statusRequest = accounts.isEmpty || requests.isEmpty ? nil : requests.count
-        if statusRequest != nil { requests.append(AccountStore.findInactive(accounts.map(\.number))) }
+        planned.accounts = Set(accounts.lazy.filter { $0.status != .active }.map(\.number))
+        planned.markets = plan.haltedMarkets
+        markets = plan.settledMarkets.union(plan.haltedMarkets)
+        obstaclesRequest = accounts.isEmpty && markets.isEmpty || requests.isEmpty ? nil : requests.count
+        if obstaclesRequest != nil { requests.append(ObstacleStore.find(among: accounts.map(\.number))) }
         self.requests = requests
         self.expectedRows = expectedRows
     }
@@ -81,16 +89,26 @@ struct BatchWrite {
     func balances(from answers: [Rows]) -> [BalanceKey: Balance]? {
         for (request, count) in expectedRows where answers[request + 1].affected != count { return nil }
         if let absenceRequest, answers[absenceRequest + 1].count > 0 { return nil }
-        if let statusRequest {
-            let rows = answers[statusRequest + 1]
-            guard Set(rows.indices.map { rows.int64($0, 0) }) == inactiveAccounts else { return nil }
-        }
+        guard obstacles(from: answers) == planned else { return nil }
         guard let applyRequest else { return [:] }
         var balances: [BalanceKey: Balance] = [:]
         balances.reserveCapacity(answers[applyRequest + 1].count)
         for (key, balance) in BalanceStore.decode(answers[applyRequest + 1]) { balances[key] = balance }
         return balances
     }
+
+    /// What operators had put in the batch's way at the end of the write.
+    ///
+    /// - Parameter answers: those to BEGIN and then to `requests`.
+    func obstacles(from answers: [Rows]) -> Obstacles {
+        guard let obstaclesRequest else { return planned }
+        var found = ObstacleStore.decode(answers[obstaclesRequest + 1])
+        found.markets.formIntersection(markets)
+        return found
+    }
+
+    /// Whether a market was halted, or went on, since the catalog was read.
+    func hasOutdatedMarkets(_ answers: [Rows]) -> Bool { obstacles(from: answers).markets != planned.markets }
 
     /// The ledger's rows: each entry's version and balance follow from what the update returned and what came after
     /// the entry in the batch. Returns nil when a balance had more than 38 digits in between, which a plan on the
@@ -121,7 +139,7 @@ struct BatchWrite {
 private struct SortedItems {
     var decided: [DecidedTrade] = []
     var finished: [(key: TradeKey, status: TradeStatus, attempts: Int)] = []
-    var putBack: [TradeKey] = []
+    var putBack: [(key: TradeKey, isHeld: Bool)] = []
     var letters: [NewLetter] = []
 
     init(
@@ -141,11 +159,12 @@ private struct SortedItems {
             case (.trade(let trade), .message, .settled):
                 decided.append(DecidedTrade(trade, .settled, attempts: 1))
             case (.trade(let trade), .message, .deferred):
-                decided.append(DecidedTrade(trade, .pending, attempts: 0))
+                let delay = books.isHeld(trade) ? nil : configuration.limits.deferralMilliseconds
+                decided.append(DecidedTrade(trade, .pending, attempts: 0, delayMilliseconds: delay))
             case (.trade(let trade), .pending, .settled):
                 finished.append((trade.key, .settled, attempts))
             case (.trade(let trade), .pending, .deferred):
-                putBack.append(trade.key)
+                putBack.append((trade.key, books.isHeld(trade)))
             case (.trade(let trade), .message, .rejected(let rejection)):
                 isStored =
                     rejection.failureClass.claimsTradeID && books.catalog.markets[trade.market] != nil
@@ -164,7 +183,7 @@ private struct SortedItems {
             if contents.insert(letter.content).inserted { letters.append(letter) }
         }
         finished.sort { $0.key < $1.key }
-        putBack.sort()
+        putBack.sort { $0.key < $1.key }
     }
 }
 
@@ -205,7 +224,8 @@ extension SettlementItem {
                 content: payload.isEmpty ? Array("unreadable\u{1f}\(name)".utf8) : payload,
                 rejection: Rejection(rejection.failureClass, storable(rejection.message)), attempts: attempts,
                 isStored: isStored, market: refused.market.map { storable($0) },
-                tradeID: refused.tradeID.map { storable($0) }, source: source, payload: payload)
+                tradeID: refused.tradeID.map { storable($0) }, buyer: refused.buyer.map { storable($0) },
+                seller: refused.seller.map { storable($0) }, source: source, payload: payload)
         case .operation:
             preconditionFailure("operations are refused to whoever asked, not parked")
         }

@@ -23,11 +23,20 @@ struct Books {
     var world: AccountNumber
     /// An earlier attempt at this batch whose commit was not answered.
     var lostBatch: BatchNumber?
+    /// Whether nothing is settled, and trades are stored to wait.
+    var storesOnly = false
 
     init(house: AccountNumber, world: AccountNumber) {
         self.house = house
         self.world = world
     }
+
+    /// Whether a trade is only stored, to wait: its market is halted, or nothing is settled any more.
+    func isHeld(_ trade: Trade) -> Bool {
+        guard let market = catalog.markets[trade.market] else { return false }
+        return market.isHalted || storesOnly
+    }
+
     /// A balance without a row. Customers have no credit before somebody gives it to them.
     func noBalance(_ key: BalanceKey) -> Balance {
         Balance(lowest: key.account == house || key.account == world ? nil : .zero)

@@ -21,11 +21,20 @@ struct CircuitBreaker: Sendable {
     private(set) var state = State.closed
     private var failuresInARow = 0
     private var pause: Duration
-    private let limits: Limits
+    private var limits: Limits
 
     init(_ limits: Limits = Limits()) {
         self.limits = limits
         pause = .milliseconds(limits.breakerPauseMilliseconds)
+    }
+
+    /// Takes over its limits; a pause that has begun keeps its length.
+    mutating func reload(_ limits: Limits) {
+        self.limits = limits
+        pause =
+            isClosed
+            ? .milliseconds(limits.breakerPauseMilliseconds)
+            : min(pause, .milliseconds(limits.breakerPauseMillisecondsMax))
     }
 
     var isClosed: Bool { state == .closed }

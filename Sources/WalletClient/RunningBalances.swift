@@ -160,7 +160,7 @@ struct RunningBalances {
                 BalanceChange(
                     key: $0.key, availableDelta: $0.availableSum, frozenDelta: $0.frozenSum,
                     entryCount: $0.entryCount, availableLowest: $0.availableLowest, frozenLowest: $0.frozenLowest,
-                    ceiling: $0.ceiling)
+                    ceiling: $0.ceiling, line: $0.ceiling == nil ? nil : $0.start.lowest)
             }
             .sorted { $0.key < $1.key }
     }

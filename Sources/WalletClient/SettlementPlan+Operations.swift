@@ -61,9 +61,10 @@ extension SettlementPlan {
             let missing = balances.shortfall(amount, in: index)
         {
             throw Rejection(
-                .insufficientFunds,
-                "account \(account.id) has \(asset.text(balances.availableNow(index))) available, needs \(asset.text(amount)): "
-                    + "\(asset.text(missing)) missing")
+                payer: "account \(account.id)",
+                Shortfall(
+                    account: account.id, asset: asset, needed: amount, available: balances.availableNow(index),
+                    missing: missing))
         }
         do {
             switch operation.kind {

@@ -13,15 +13,16 @@ extension SettlementPlan {
 
         let base = market.base
         let quote = market.quote
-        var buyerGives = terms.quote
+        let buyerGives: Amount
         var buyerGets = terms.quantity
         var rebate = Amount.zero
         let overflow = Rejection(.invalid, "an amount has more than 38 digits")
         do {
+            buyerGives = try terms.buyerGives()
             switch market.feeRule {
             case .received: buyerGets = try buyerGets.subtracting(terms.buyerFee)
             case .quote where terms.buyerFee.isNegative: rebate = terms.buyerFee.negated
-            case .quote: buyerGives = try buyerGives.adding(terms.buyerFee)
+            case .quote: break
             }
         } catch { throw overflow }
 
@@ -30,7 +31,7 @@ extension SettlementPlan {
             Gift(account: buyer, role: "buyer", asset: quote, amount: buyerGives, order: trade.buyOrder),
             trade, market, books)
         try give(
-            Gift(account: seller, role: "seller", asset: base, amount: terms.quantity, order: trade.sellOrder),
+            Gift(account: seller, role: "seller", asset: base, amount: terms.sellerGives, order: trade.sellOrder),
             trade, market, books)
         do {
             try balances.post(buyer.number, base, buyerGets, .trade, trade.id, market, books)
@@ -41,6 +42,7 @@ extension SettlementPlan {
             try balances.post(books.house, feeAsset, terms.buyerFee, .fee, trade.id, market, books)
             try balances.post(books.house, quote, terms.sellerFee, .fee, trade.id, market, books)
         } catch { throw overflow }
+        settledMarkets.insert(market.number)
     }
 
     private mutating func account(_ id: Identifier, _ role: String, _ books: Books) throws(Rejection) -> Account {
@@ -91,10 +93,10 @@ extension SettlementPlan {
         guard let missing = balances.shortfall(amount, in: index) else { return }
         shortOfFunds.insert(gift.account.id)
         lacksMoney = gift.account.id
-        let heldText = held > .zero ? " and \(gift.asset.text(held)) held for its order" : ""
         throw Rejection(
-            .insufficientFunds,
-            "\(gift.role) \(gift.account.id) has \(gift.asset.text(balances.availableNow(index))) available\(heldText), "
-                + "needs \(gift.asset.text(gift.amount)): \(gift.asset.text(missing)) missing")
+            payer: "\(gift.role) \(gift.account.id)",
+            Shortfall(
+                account: gift.account.id, asset: gift.asset, needed: gift.amount,
+                available: balances.availableNow(index), held: held, missing: missing))
     }
 }

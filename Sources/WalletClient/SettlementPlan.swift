@@ -13,6 +13,9 @@ struct SettlementPlan {
     private(set) var staleAccounts: Set<Identifier> = []
     /// Accounts that lack money and may have older trades waiting.
     var shortOfFunds: Set<Identifier> = []
+    /// The markets in which something is settled, and those in which everything waits since they are halted.
+    var settledMarkets: Set<MarketNumber> = []
+    private(set) var haltedMarkets: Set<MarketNumber> = []
     /// Accounts that were missing.
     var unknownAccounts: Set<Identifier> = []
     /// Who lacked money for the item at hand.
@@ -62,7 +65,7 @@ struct SettlementPlan {
 
     private mutating func decide(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Outcome {
         if let earlier = decidedTrades[trade.key] {
-            return earlier.hasSameContent(as: trade) ? .duplicate : .rejected(conflict(trade, with: earlier))
+            return earlier.hasSameContent(as: trade) ? .duplicate : .rejected(trade.conflict(with: earlier))
         }
         let isClaimedRow = if case .pending = origin { true } else { false }
         if let recorded = books.trades[trade.key] {
@@ -74,7 +77,7 @@ struct SettlementPlan {
                 return recorded.status == .settled
                     ? .settled : .rejected(Rejection(.invalid, "parked; its dead letter says why"))
             default:
-                return .rejected(conflict(trade, with: recorded.trade))
+                return .rejected(trade.conflict(with: recorded.trade))
             }
         } else if isClaimedRow, books.claimsAreKnown {
             return .duplicate
@@ -90,26 +93,29 @@ struct SettlementPlan {
 
     private mutating func decideNew(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Outcome {
         if let parking { return .rejected(parking) }
+        // A message has no place yet; it comes after all that have one, and after the messages before it.
+        let place = if case .pending(let sequence, _) = origin { sequence } else { Int64.max }
+        if books.isHeld(trade) {
+            if let market = books.catalog.markets[trade.market], market.isHalted { haltedMarkets.insert(market.number) }
+            return deferred(trade, place)
+        }
         do {
             try settle(trade, books)
             return .settled
         } catch {
             balances.takeBack()
-            // A message has no place yet; it comes after all that have one, and after the messages before it.
-            let place = if case .pending(let sequence, _) = origin { sequence } else { Int64.max }
             if error.failureClass == .insufficientFunds, let lacksMoney, mustWait(for: lacksMoney, place, books) {
-                for account in [trade.buyer, trade.seller] {
-                    deferredAccounts[account] = min(deferredAccounts[account] ?? .max - 1, place)
-                }
-                return .deferred
+                return deferred(trade, place)
             }
             return .rejected(error)
         }
     }
 
-    private func conflict(_ trade: Trade, with other: Trade?) -> Rejection {
-        guard let other else { return Rejection(.conflict, "trade \(trade.key) exists with other content") }
-        return Rejection(.conflict, "trade \(trade.key) exists with other content: \(trade.differences(from: other))")
+    private mutating func deferred(_ trade: Trade, _ place: Int64) -> Outcome {
+        for account in [trade.buyer, trade.seller] {
+            deferredAccounts[account] = min(deferredAccounts[account] ?? .max - 1, place)
+        }
+        return .deferred
     }
 
     /// Whether an older trade of the account that lacks money is still waiting, and may bring it.

@@ -11,7 +11,11 @@ public protocol SettlementWallet: Sendable {
 
     /// Writes one item to the dead letters because of what happened around it, not because of what it says:
     /// its retries are spent, or the queue had no room. A trade that was settled meanwhile stays settled.
-    func park(_ item: SettlementItem, because rejection: Rejection, attempts: Int) async throws(WalletError) -> Outcome
+    ///
+    /// - Parameter tries: those that failed, for the history of the letter.
+    func park(
+        _ item: SettlementItem, because rejection: Rejection, after tries: [FailedAttempt]
+    ) async throws(WalletError) -> Outcome
 
     /// Returns when the database may be asked again; at once while the circuit breaker is closed.
     func untilAvailable() async throws(CancellationError)
@@ -23,8 +27,9 @@ public enum Outcome: Hashable, Sendable {
     /// It was settled or parked before, with the same content; nothing moved.
     case duplicate
     /// A trade was parked in the dead letters; an operation was refused. Nothing moved.
-    case rejected(Rejection)
-    /// It waits as PENDING, because an older trade may still bring what it needs.
+    /// Indirect, since there is an outcome for every item, and few are this.
+    indirect case rejected(Rejection)
+    /// It waits as PENDING, because an older trade may still bring what it needs, or since its market is halted.
     case deferred
 }
 

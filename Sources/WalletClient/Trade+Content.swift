@@ -13,8 +13,14 @@ extension Trade {
         return Array(fields.map { $0 ?? "\u{1e}" }.joined(separator: "\u{1f}").utf8)
     }
 
+    /// Why this trade is not taken: one of the same id is there, and says something else.
+    public func conflict(with other: Trade?) -> Rejection {
+        guard let other else { return Rejection(.conflict, "trade \(key) exists with other content") }
+        return Rejection(.conflict, "trade \(key) exists with other content: \(differences(from: other))")
+    }
+
     /// The fields in which this trade differs from one of the same id, for people.
-    func differences(from other: Trade) -> String {
+    public func differences(from other: Trade) -> String {
         var found: [String] = []
         func compare(_ name: String, _ here: String?, _ there: String?, optional: Bool = false) {
             if optional, here == nil || there == nil { return }

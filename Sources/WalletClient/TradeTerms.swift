@@ -52,6 +52,14 @@ public struct TradeTerms {
         }
     }
 
+    /// What the buyer has to have, in quote.
+    public func buyerGives() throws(AmountOverflow) -> Amount {
+        market.feeRule == .quote && !buyerFee.isNegative ? try quote.adding(buyerFee) : quote
+    }
+
+    /// What the seller has to have, in base.
+    public var sellerGives: Amount { quantity }
+
     private static func amount(_ number: DecimalNumber, _ asset: Asset, _ field: String) throws(Rejection) -> Amount {
         guard let amount = number.amount(decimals: asset.decimals) else {
             throw Rejection(

@@ -11,8 +11,12 @@ public struct WalletConfiguration: Sendable {
     /// Who parks a trade, for the history of its letter.
     public var actor: String
     public var log: Log
+    /// Once fired, nothing is settled any more: trades are stored, to wait as PENDING.
+    let storeOnly = OneShot()
     /// Writes a trade as it would have been received, for the letter of one that came from a table.
     public var render: @Sendable (Trade) -> [UInt8]
+    /// A batch number that lay longer is not used: readers rely on numbers and commits rising nearly together.
+    var numberAgeMax = Duration.seconds(60)
 
     public init(
         connectionString: String, limits: Limits = Limits(), worker: Int64? = nil, actor: String, log: Log = .silent,
@@ -33,10 +37,18 @@ public actor Wallet {
     private let executor = BlockingExecutor(label: "settle.wallet")
     private let configuration: WalletConfiguration
     private var session: WalletSession? {
-        didSet { interrupter.withLock { $0 = session?.interrupter() } }
+        didSet {
+            let (interrupter, backend) = (session?.interrupter(), session?.connection.backend)
+            self.interrupter.withLock { $0 = interrupter }
+            currentBackend.withLock { $0 = backend }
+        }
     }
     /// Outside the actor, which is busy when it is to be interrupted.
     private let interrupter = Guarded<StatementInterrupter?>(nil)
+    private let currentBackend = Guarded<Int32?>(nil)
+
+    /// The number of PostgreSQL's process at the other end of the connection, if there is one.
+    nonisolated var backend: Int32? { currentBackend.withLock { $0 } }
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -60,10 +72,10 @@ public actor Wallet {
     }
 
     /// Parks an item for a reason that does not lie in what it says.
-    public func park(_ item: SettlementItem, because rejection: Rejection, attempts: Int) throws(WalletError)
-        -> Outcome
+    public func park(_ item: SettlementItem, because rejection: Rejection, after tries: [FailedAttempt])
+        throws(WalletError) -> Outcome
     {
-        var parking = Parking(rejection: rejection, attempts: attempts)
+        var parking = Parking(rejection: rejection, tries: tries)
         do {
             return try park(item, parking)
         } catch .reject(let fault) {
@@ -71,6 +83,13 @@ public actor Wallet {
             guard case .message = item.origin else { throw .reject(fault) }
             parking.isStored = false
             return try park(item, parking)
+        }
+    }
+
+    /// Parks items together, in one transaction.
+    func park(_ items: [SettlementItem], because rejection: Rejection) throws(WalletError) -> [Outcome] {
+        try inSession { session throws(WalletError) in
+            try session.settle(items, resolving: nil, parking: Parking(rejection: rejection))
         }
     }
 

@@ -5,12 +5,15 @@ import TradeModel
 
 /// The wallets of a process behind one circuit breaker. A batch leases one; with all of them busy it waits its turn.
 public actor WalletPool: SettlementWallet {
-    private let all: [Wallet]
+    let all: [Wallet]
+    /// Which worker has which wallet at the moment.
+    private(set) var holders: [ObjectIdentifier: Int] = [:]
     private var idle: [Wallet]
     private var waiting: [CheckedContinuation<Wallet, Never>] = []
     private var breaker: CircuitBreaker
     private let clock = ContinuousClock()
     private let log: Log
+    private let storingOnly: OneShot
 
     /// - Parameter connectionCount: how many connections settle; at least one.
     public init(_ configuration: WalletConfiguration, connectionCount: Int) {
@@ -18,6 +21,12 @@ public actor WalletPool: SettlementWallet {
         idle = all
         breaker = CircuitBreaker(configuration.limits)
         log = configuration.log
+        storingOnly = configuration.storeOnly
+    }
+
+    /// From now on nothing is settled: what is brought is stored, to wait as PENDING.
+    public nonisolated func storeOnly() {
+        storingOnly.fire()
     }
 
     public func settle(
@@ -29,10 +38,23 @@ public actor WalletPool: SettlementWallet {
     }
 
     public func park(
-        _ item: SettlementItem, because rejection: Rejection, attempts: Int
+        _ item: SettlementItem, because rejection: Rejection, after tries: [FailedAttempt]
     ) async throws(WalletError) -> Outcome {
         try await onWallet { wallet throws(WalletError) in
-            try await wallet.park(item, because: rejection, attempts: attempts)
+            try await wallet.park(item, because: rejection, after: tries)
+        }
+    }
+
+    /// Writes items to the dead letters because there was no room for them. Should one of them not go with the others,
+    /// each goes alone.
+    public func park(_ items: [SettlementItem], because rejection: Rejection) async throws(WalletError) -> [Outcome] {
+        do throws(WalletError) {
+            return try await onWallet { wallet throws(WalletError) in try await wallet.park(items, because: rejection) }
+        } catch .reject(let fault) {
+            guard items.count > 1 else { throw .reject(fault) }
+            var outcomes: [Outcome] = []
+            for item in items { outcomes.append(try await park(item, because: rejection, after: [])) }
+            return outcomes
         }
     }
 
@@ -60,6 +82,11 @@ public actor WalletPool: SettlementWallet {
     /// Whether the database is asked as usual.
     public var isAvailable: Bool { breaker.isClosed }
 
+    /// Takes over the limits of the circuit breaker.
+    public func reload(_ limits: Limits) {
+        breaker.reload(limits)
+    }
+
     /// Leaves the database, after the batches in work.
     public func close() async {
         for wallet in all { await wallet.close() }
@@ -79,6 +106,7 @@ public actor WalletPool: SettlementWallet {
         _ body: (Wallet) async throws(WalletError) -> Value
     ) async throws(WalletError) -> Value {
         let wallet = await lease()
+        holders[ObjectIdentifier(wallet)] = CurrentWorker.number
         defer { giveBack(wallet) }
         do {
             let value = try await body(wallet)
@@ -115,6 +143,7 @@ public actor WalletPool: SettlementWallet {
     }
 
     private func giveBack(_ wallet: Wallet) {
+        holders[ObjectIdentifier(wallet)] = nil
         if waiting.isEmpty { idle.append(wallet) } else { waiting.removeFirst().resume(returning: wallet) }
     }
 }

@@ -11,7 +11,8 @@ final class WalletSession {
     private var recent: RecentTrades
     /// Set when an id was found taken that nothing had warned of: a replay, perhaps. Then it pays to look first.
     private var looksFirst = false
-    private var nextBatch: BatchNumber?
+    /// A number for the next batch, and when it was given out.
+    private var nextBatch: (number: BatchNumber, at: ContinuousClock.Instant)?
 
     /// Rows are locked in the order of their keys. Only a nested loop over sorted input keeps that order.
     static let settings = """
@@ -61,6 +62,7 @@ final class WalletSession {
     func settle(
         _ batch: [SettlementItem], resolving lostBatch: BatchNumber?, parking: Parking? = nil
     ) throws(WalletError) -> [Outcome] {
+        books.storesOnly = configuration.storeOnly.hasFired
         do {
             try prepare(batch, lostBatch: lostBatch, parking: parking)
             for _ in 0..<configuration.limits.replanRoundsMax {
@@ -162,9 +164,10 @@ final class WalletSession {
 
     /// The number of the batch at hand; one that was not used yet is used again.
     private func batchNumber() throws -> BatchNumber {
-        if let nextBatch { return nextBatch }
+        if let nextBatch, ContinuousClock.now - nextBatch.at < configuration.numberAgeMax { return nextBatch.number }
+        let now = ContinuousClock.now
         let number = try connection.pipeline([BatchStore.nextNumber])[0].int64(0, 0)
-        nextBatch = number
+        nextBatch = (number, now)
         return number
     }
 
@@ -181,6 +184,7 @@ final class WalletSession {
             let answers = try connection.pipeline([Request(.begin)] + write.requests)
             guard let balances = write.balances(from: answers), let entries = write.entries(balances) else {
                 connection.rollBack()
+                if write.hasOutdatedMarkets(answers) { books.catalog = try CatalogStore.read(connection) }
                 try readAnew(plan, batch)
                 return nil
             }
@@ -212,7 +216,7 @@ final class WalletSession {
             guard answers[requests.count - 2].command == "COMMIT" else {
                 throw WalletError.retry(DatabaseFault(message: "the transaction was rolled back"))
             }
-            nextBatch = answers[requests.count - 1].int64(0, 0)
+            nextBatch = (answers[requests.count - 1].int64(0, 0), .now)
         } catch let error as DatabaseError where error.isConnectionLoss || !connection.isInTransaction {
             // Either nobody said what became of the commit, or it was carried out and what came behind it failed.
             throw WalletError.findOut(number, DatabaseFault(error))
@@ -229,10 +233,13 @@ final class WalletSession {
     }
 }
 
-/// Why items are parked without being tried, and how often they were.
+/// Why items are parked without being tried again.
 struct Parking {
     let rejection: Rejection
-    let attempts: Int
+    /// The tries that failed, for the history of the letter; there may have been none.
+    var tries: [FailedAttempt] = []
     /// Whether a trade's id is claimed in `trades`, as is usual.
     var isStored = true
+
+    var attempts: Int { tries.count }
 }

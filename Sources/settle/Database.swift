@@ -3,6 +3,7 @@ import EmbeddedPostgres
 import Foundation
 import Repository
 import ServiceKit
+import SettlementWorkers
 import WalletClient
 
 /// The database of a command, and the lease on the private server where there is one.
@@ -13,6 +14,9 @@ struct Database {
 
     /// Whether it is the private one in `.settle/`.
     var isEmbedded: Bool { cluster != nil }
+
+    /// Where the private one's data lie; nil where another database was named.
+    var dataDirectory: String? { cluster?.dataDirectory }
 
     func connect() throws -> PostgresConnection {
         try PostgresConnection(connectionString, limits: limits)
@@ -60,9 +64,14 @@ extension Settle {
     static func explain(_ error: any Error) -> CommandFailure? {
         switch error {
         case let error as DatabaseError where error.sqlState == nil || error.isServerUnready:
-            CommandFailure("\(error.message). \(advice(error.message))", exit: .unavailable, detail: error.detail)
+            CommandFailure(
+                "\(error.message). \(advice(error.message)) \(seeDoctor)", exit: .unavailable, detail: error.detail)
         case let error as DatabaseError where error.isConnectionLoss:
-            CommandFailure("PostgreSQL ended the connection: \(error.message)", exit: .unavailable)
+            CommandFailure("PostgreSQL ended the connection: \(error.message). \(seeDoctor)", exit: .unavailable)
+        case let error as DatabaseError where error.isOfSharedSession:
+            CommandFailure(
+                "a connection pooler gives our session to others; settle needs one in session mode, or none. \(seeDoctor)",
+                exit: .unavailable, detail: error.message)
         case let error as DatabaseError where error.sqlState == "42P01":
             CommandFailure(
                 "the database does not have the tables of this version. Run 'settle migrate up'.",
@@ -74,7 +83,7 @@ extension Settle {
         case let error as WalletError:
             switch error {
             case .unavailable(let fault):
-                CommandFailure("\(fault.message). \(advice(fault.message))", exit: .unavailable)
+                CommandFailure("\(fault.message). \(advice(fault.message)) \(seeDoctor)", exit: .unavailable)
             default:
                 CommandFailure(
                     error.fault?.message ?? "others kept moving the same money; try again", exit: .refused,
@@ -84,12 +93,16 @@ extension Settle {
             CommandFailure("\(error)", exit: .unavailable)
         case let error as InvalidLimit:
             CommandFailure("\(error)", exit: .usage)
+        case let error as QueuePaused:
+            CommandFailure("\(error); nothing is settled until 'settle queue resume'".printable)
         case let error as MigrationError:
             CommandFailure("\(error)")
         default:
             nil
         }
     }
+
+    private static let seeDoctor = "Try 'settle doctor'."
 
     /// What to look at when no connection came about. The server is there if it, rather than the network, refused.
     private static func advice(_ message: String) -> String {

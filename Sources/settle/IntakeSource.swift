@@ -1,3 +1,4 @@
+import CommandKit
 import ServiceKit
 import SettlementWorkers
 import TradeFeed
@@ -7,21 +8,21 @@ import TradeModel
 struct IntakeSource: SettlementService.Source {
     let socket: IntakeSocket
     let log: Log
-    let shutdownTimeout: Duration
+    /// Asked for when it comes to it, since it may be configured anew meanwhile.
+    let shutdownTimeout: @Sendable () -> Duration
 
     /// So many messages are taken in one go. A message may hold many trades; the pool takes them as it has room.
     private static let messagesMax = 500
 
     func next() async throws -> [SettlementItem]? {
         let source = "zmq \(socket.endpoint)"
-        while let messages = try await socket.receive(upTo: Self.messagesMax, timeout: .seconds(1)) {
-            let items = messages.flatMap { WireDecoder.decodeMessage($0, source: source) }
-            if !items.isEmpty { return items }
-        }
-        return nil
+        return try await socket.receive(upTo: Self.messagesMax, timeout: .milliseconds(250))?
+            .flatMap { WireDecoder.decodeMessage($0, source: source) }
     }
 
     func stop() async {
-        socket.stop(drainingFor: shutdownTimeout)
+        socket.stop(drainingFor: shutdownTimeout())
     }
 }
+
+extension SettlementService.WhenFull: ArgumentValue {}

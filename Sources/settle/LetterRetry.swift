@@ -6,7 +6,7 @@ import TradeFeed
 import TradeModel
 import WalletClient
 
-/// Brings dead letters back to be settled, and follows them to their outcome.
+/// Brings dead letters back to be settled, and follows them to their outcome, chunk by chunk.
 struct LetterRetry {
     struct Result {
         var retried = 0
@@ -14,129 +14,131 @@ struct LetterRetry {
         var parkedAgain = 0
         var waiting = 0
         var leftAlone = 0
+
+        var done: Int { retried + leftAlone }
     }
 
-    private static let chunkSize = 500
-    /// How long running workers are given before the rest is reported as waiting.
+    private static let chunkSizeMax = 1_000
+    /// How long running workers are given before what they have not settled is reported as waiting.
     private static let patience = Duration.seconds(30)
+    private static let patienceOnceLost = Duration.seconds(1)
+    private static let patienceOnceStopped = Duration.seconds(5)
 
     let connection: PostgresConnection
     private let database: Database
     private let catalog: Catalog
+    private let contents: LetterContents
+    private let status: LetterStatus
     private let reason: String
+    private var patience = Self.patience
+    private(set) var result = Result()
+    /// The queue was paused when it was last waited for.
+    private(set) var pause: QueuePaused?
 
-    init(_ database: Database, reason: String) throws {
+    /// - Parameter status: that of the letters that are brought back.
+    init(_ database: Database, from status: LetterStatus, reason: String) throws {
         self.database = database
+        self.status = status
         self.reason = reason
         connection = try database.connect()
         catalog = try CatalogStore.read(connection)
+        contents = LetterContents(connection: connection)
     }
 
-    /// The letters as they are retried: each once, those of stored trades first, in the order in which these came.
-    func inOrder(_ letters: [DeadLetter]) throws -> [DeadLetter] {
-        var places: [Int64: Int64] = [:]
-        for start in stride(from: 0, to: letters.count, by: Self.chunkSize) {
-            let part = letters[start..<min(start + Self.chunkSize, letters.count)]
-            var letterOf: [TradeKey: Int64] = [:]
-            for letter in part where letter.isStored {
-                if let key = letter.tradeKey { letterOf[key] = letter.number }
-            }
-            for trade in TradeStore.decode(try connection.pipeline([TradeStore.read(Array(letterOf.keys))])[0]) {
-                places[letterOf[trade.key]!] = trade.receivedSequence
-            }
-        }
-        let unique = Dictionary(letters.map { ($0.number, $0) }) { first, _ in first }
-        return unique.values.sorted {
-            (places[$0.number] ?? .max, $0.number) < (places[$1.number] ?? .max, $1.number)
-        }
-    }
-
-    /// What would become of each letter now. Letters before it count as settled where they could be.
-    func predict(_ letters: [DeadLetter]) async throws -> [Outcome] {
-        var outcomes: [Outcome] = []
-        let wallet = DirectWallet(database)
-        for start in stride(from: 0, to: letters.count, by: Self.chunkSize) {
-            let part = letters[start..<min(start + Self.chunkSize, letters.count)]
-            let items = try part.map(item)
-            // A stored trade is its own row: looking at claims would call it a duplicate of itself.
-            let stored = try await wallet.preview(items, lookingAtClaims: false)
-            let unstored = try await wallet.preview(items, lookingAtClaims: true)
-            outcomes += zip(part, zip(stored, unstored)).map { letter, pair in letter.isStored ? pair.0 : pair.1 }
-        }
-        return outcomes
-    }
-
-    func carryOut(_ letters: [DeadLetter], note: (String) -> Void) async throws -> Result {
-        var result = Result()
-        var followed: [DeadLetter] = []
-        for start in stride(from: 0, to: letters.count, by: Self.chunkSize) {
-            let part = Array(letters[start..<min(start + Self.chunkSize, letters.count)])
-            let stored = Set(try retryStored(part.filter(\.isStored).map(\.number)))
-            for letter in part {
-                if letter.isStored ? stored.contains(letter.number) : try retryUnstored(letter) {
-                    followed.append(letter)
-                } else if letter.isStored || letter.status != .open {
-                    result.leftAlone += 1
-                } else {
-                    result.retried += 1
-                    result.parkedAgain += 1
-                }
+    /// Retries what the queue holds; stops between two chunks when asked to.
+    mutating func carryOut(
+        _ queue: LetterQueue, rate: Rate?, isStopped: () -> Bool, progress: (Result) -> Void
+    ) async throws {
+        var queue = queue
+        let start = ContinuousClock.now
+        let chunkSize = rate.map { max(1, min($0.perSecond / 4, Self.chunkSizeMax)) } ?? Self.chunkSizeMax
+        while !isStopped() {
+            let letters = try queue.next(chunkSize)
+            guard !letters.isEmpty else { return }
+            let followed = try retry(letters)
+            result.retried += followed.count
+            try await follow(followed, isStopped, progress)
+            guard let rate else { continue }
+            let due = start + .seconds(1) * result.done / rate.perSecond
+            while ContinuousClock.now < due, !isStopped() {
+                try await Task.sleep(for: min(.milliseconds(50), ContinuousClock.now.duration(to: due)))
             }
         }
-        result.retried += followed.count
-        guard !followed.isEmpty else { return result }
-        try await follow(followed, &result, note)
-        return result
     }
 
-    private func retryStored(_ numbers: [Int64]) throws -> [Int64] {
-        guard !numbers.isEmpty else { return [] }
-        let rows = try connection.pipeline([DeadLetterStore.retry(numbers, actor: operatorName, reason: reason)])[0]
-        return rows.indices.map { rows.int64($0, 0) }
-    }
-
-    /// A letter whose trade was never stored: says whether it is now. Otherwise the letter stays open and says why.
-    private func retryUnstored(_ letter: DeadLetter) throws -> Bool {
-        guard letter.status == .open else { return false }
-        let item = try item(letter)
-        func refuse(_ rejection: Rejection) throws -> Bool {
-            _ = try connection.pipeline([DeadLetterStore.recordRefusal(letter.number, rejection, actor: operatorName)])
-            return false
+    /// Lets the trades of a chunk wait again, in order, and returns the numbers of the letters that are on their way.
+    private mutating func retry(_ letters: [DeadLetter]) throws -> [Int64] {
+        var followed: [Int64] = []
+        var run: [Int64] = []
+        func retryRun() throws {
+            guard !run.isEmpty else { return }
+            let rows = try connection.pipeline([
+                DeadLetterStore.retry(run, from: status, actor: operatorName, reason: reason)
+            ])[0]
+            result.leftAlone += run.count - rows.count
+            followed += rows.indices.map { rows.int64($0, 0) }
+            run = []
         }
-        guard case .trade(let trade) = item.subject else {
-            if case .refused(let refused) = item.subject { return try refuse(refused.rejection) }
-            return false
+        for letter in letters {
+            if letter.status == status, letter.isStored, letter.version == 1 {
+                run.append(letter.number)
+                continue
+            }
+            try retryRun()
+            switch try retryAlone(letter) {
+            case .waits: followed.append(letter.number)
+            case .refused:
+                result.retried += 1
+                result.parkedAgain += 1
+            case .leftAlone: result.leftAlone += 1
+            }
+        }
+        try retryRun()
+        return followed
+    }
+
+    private enum Beginning { case waits, refused, leftAlone }
+
+    /// An edited letter, or one whose trade was never stored. What cannot begin leaves it open, and says why.
+    private func retryAlone(_ letter: DeadLetter) throws -> Beginning {
+        guard letter.status == status else { return .leftAlone }
+        let trade: Trade
+        switch try contents.items([letter])[0].subject {
+        case .trade(let read): trade = read
+        case .refused(let refused): return try refuse(letter, refused.rejection)
+        case .operation: return .leftAlone
+        }
+        if letter.isStored {
+            let rows = try connection.pipeline([
+                DeadLetterStore.retryEdited(
+                    letter.number, version: letter.version, as: trade, from: status, actor: operatorName,
+                    reason: reason)
+            ])[0]
+            return rows.count == 1 ? .waits : .leftAlone
         }
         guard let market = catalog.markets[trade.market] else {
-            return try refuse(Rejection(.unknownMarket, "there is no market \(trade.market)"))
+            return try refuse(letter, Rejection(.unknownMarket, "there is no market \(trade.market)"))
         }
-        do { _ = try TradeTerms(trade, market: market) } catch { return try refuse(error) }
+        do { _ = try TradeTerms(trade, market: market) } catch { return try refuse(letter, error) }
 
-        let isThere = try connection.transaction { () throws(DatabaseError) in
-            let isNew = try connection.pipeline([TradeStore.accept([trade])])[0].count == 1
-            let existing = TradeStore.decode(try connection.pipeline([TradeStore.read([trade.key])])[0]).first
-            guard isNew || existing?.trade?.hasSameContent(as: trade) == true else { return false }
-            _ = try connection.pipeline([
-                DeadLetterStore.recordRetry(letter.number, actor: operatorName, reason: reason)
-            ])
-            return true
+        switch try DeadLetterStore.retryUnstored(
+            letter, as: trade, actor: operatorName, reason: reason, on: connection)
+        {
+        case .waits: return .waits
+        case .leftAlone: return .leftAlone
+        case .taken(let other) where other?.trade?.hasSameContent(as: trade) == true:
+            return try refuse(
+                letter,
+                Rejection(.conflict, "trade \(trade.key) is parked under another dead letter; retry that one"))
+        case .taken(let other): return try refuse(letter, trade.conflict(with: other?.trade))
         }
-        return isThere ? true : try refuse(Rejection(.conflict, "trade \(trade.key) exists with other content"))
     }
 
-    private func item(_ letter: DeadLetter) throws -> SettlementItem {
-        if letter.isStored, let key = letter.tradeKey,
-            let trade = TradeStore.decode(try connection.pipeline([TradeStore.read([key])])[0]).first?.trade
-        {
-            return SettlementItem(.trade(trade), origin: .message(letter.source))
-        }
-        let items = WireDecoder.decodeMessage(letter.payload, source: letter.source)
-        guard items.count == 1 else {
-            return SettlementItem(
-                .refused(RefusedMessage(Rejection(.undecodable, "the payload is not one trade"))),
-                origin: .message(letter.source), payload: letter.payload)
-        }
-        return items[0]
+    private func refuse(_ letter: DeadLetter, _ rejection: Rejection) throws -> Beginning {
+        let answer = try connection.pipeline([
+            DeadLetterStore.recordRefusal(letter, rejection, actor: operatorName)
+        ])[0]
+        return answer.affected == 1 ? .refused : .leftAlone
     }
 
     // MARK: Following
@@ -154,39 +156,40 @@ struct LetterRetry {
         try connection.pipeline([WorkerStore.living(database.limits)])[0].int64(0, 0) > 0
     }
 
-    private func follow(_ letters: [DeadLetter], _ result: inout Result, _ note: (String) -> Void) async throws {
-        let deadline = ContinuousClock.now + Self.patience
-        var open = letters.map(\.number)[...]
-        while let number = open.first {
-            let letter = DeadLetterStore.decode(try connection.pipeline([DeadLetterStore.find(number)])[0]).first
-            switch (letter?.status, letter?.tradeStatus) {
-            case (_, .settled): result.settled += 1
-            case (.open, _), (_, .failed): result.parkedAgain += 1
-            default:
-                if ContinuousClock.now < deadline {
-                    // Asked each time: a worker that was killed seems to live for a while.
-                    if try isAnyWorkerAlive() {
-                        try await Task.sleep(for: .milliseconds(20))
-                    } else {
-                        try await settleHere()
-                    }
-                    continue
+    /// Waits until the trades of a chunk are decided, so that money goes to the older ones and little waits at once.
+    private mutating func follow(
+        _ letters: [Int64], _ isStopped: () -> Bool, _ progress: (Result) -> Void
+    ) async throws {
+        var open = letters
+        var deadline = ContinuousClock.now + patience
+        while true {
+            let standings = open.isEmpty ? [] : try connection.pipeline([DeadLetterStore.standings(of: open)])
+            let before = open.count
+            open = []
+            for standing in standings.first.map(DeadLetterStore.decodeStandings) ?? [] {
+                switch (standing.status, standing.trade) {
+                case (_, .settled): result.settled += 1
+                case (.open, _), (_, .failed): result.parkedAgain += 1
+                default: open.append(standing.number)
                 }
-                result.waiting += 1
             }
-            open = open.dropFirst()
+            progress(result)
+            guard !open.isEmpty else { return }
+            if open.count < before { deadline = ContinuousClock.now + patience }
+            if isStopped() { deadline = min(deadline, ContinuousClock.now + Self.patienceOnceStopped) }
+            let queue = try QueueControlStore.read(connection)
+            pause = queue.isPaused ? QueuePaused(queue) : nil
+            guard ContinuousClock.now < deadline, pause == nil else {
+                result.waiting += open.count
+                patience = Self.patienceOnceLost
+                return
+            }
+            // Asked each time: a worker that was killed seems to live for a while.
+            if try isAnyWorkerAlive() {
+                try await Task.sleep(for: .milliseconds(20))
+            } else {
+                try await settleHere()
+            }
         }
-        if result.waiting > 0 {
-            note("\(result.waiting) trades are still PENDING; 'settle trade list --status pending' shows them")
-        }
-    }
-}
-
-extension DeadLetter {
-    fileprivate var tradeKey: TradeKey? {
-        guard let market = market.flatMap({ MarketSymbol($0) }), let id = tradeID.flatMap(Identifier.init) else {
-            return nil
-        }
-        return TradeKey(market: market, id: id)
     }
 }

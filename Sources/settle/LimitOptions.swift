@@ -1,45 +1,46 @@
 import CommandKit
+import Configuration
 import ServiceKit
 
-/// The limits of a worker that are worth a flag; all of them have an environment variable.
+/// The limits of a worker that are worth a flag; all of them are settings.
 struct LimitOptions: ParameterGroup {
-    @Option(
-        "--concurrency", "N",
-        help: "How many batches may be in work at once. \(Self.facts("\(Limits().workerCount)", "workerCount"))")
+    @Option("--concurrency", "N", help: "How many batches may be in work at once. \(Self.facts("worker.count"))")
     var concurrency: Int?
-    @Option(
-        "--connections", "N",
-        help: "How many connections settle. \(Self.facts("one for each core", "connectionCount"))")
+    @Option("--connections", "N", help: "How many connections settle. \(Self.facts("worker.connection_count"))")
     var connections: Int?
-    @Option(
-        "--queue-size", "N",
-        help: "How many trades wait in memory at most. \(Self.facts("\(Limits().queueCapacity)", "queueCapacity"))")
+    @Option("--queue-size", "N", help: "How many trades wait in memory at most. \(Self.facts("queue.capacity"))")
     var queueSize: Int?
-    @Option(
-        "--batch", "N",
-        help: "How many trades one transaction takes at most. \(Self.facts("\(Limits().batchSizeMax)", "batchSizeMax"))"
-    )
+    @Option("--batch", "N", help: "How many trades one transaction takes at most. \(Self.facts("batch.size_max"))")
     var batch: Int?
     @Option(
         "--shutdown-timeout", "TIME",
-        help: "How long a stop may take to drain. "
-            + Self.facts("\(Limits().shutdownTimeoutSeconds)s", "shutdownTimeoutSeconds"))
+        help: "How long a stop may take to drain. \(Self.facts("shutdown.timeout_seconds", unit: "s"))")
     var shutdownTimeout: Duration?
 
     /// As help shows a default and a variable. Neither is declared: `Limits` reads the variables, all at once.
-    private static func facts(_ value: String, _ limit: String) -> String {
-        "(default: \(value); environment: \(Limits.variable(of: limit)))"
+    private static func facts(_ key: String, unit: String = "") -> String {
+        let setting = Limits.setting(key).setting
+        return "(default: \(setting.defaultRemark)\(unit); environment: \(setting.variable))"
+    }
+
+    /// The flags that hold whole numbers, with the keys of their settings.
+    private var numbers: [(flag: String, key: String, value: Int?)] {
+        [
+            ("--concurrency", "worker.count", concurrency), ("--connections", "worker.connection_count", connections),
+            ("--queue-size", "queue.capacity", queueSize), ("--batch", "batch.size_max", batch),
+        ]
+    }
+
+    /// In whole seconds, rounded up.
+    private var shutdownTimeoutSeconds: Int? {
+        shutdownTimeout.map { Int($0.components.seconds) + ($0.components.attoseconds > 0 ? 1 : 0) }
     }
 
     func validate() throws {
-        for (flag, limit, value) in [
-            ("--concurrency", "workerCount", concurrency), ("--connections", "connectionCount", connections),
-            ("--queue-size", "queueCapacity", queueSize), ("--batch", "batchSizeMax", batch),
-        ] {
-            let range = Limits.names.first { $0.name == limit }?.range ?? Limits.connectionCountRange
-            if let value, !range.contains(value) {
-                throw UsageError(
-                    "'\(flag)' is a whole number from \(range.lowerBound) to \(range.upperBound), not \(value)")
+        for (flag, key, value) in numbers {
+            let setting = Limits.setting(key).setting
+            if let value, !setting.accepts("\(value)") {
+                throw UsageError("'\(flag)' is \(setting.expectation), not \(value)")
             }
         }
         if let shutdownTimeout, shutdownTimeout > .seconds(86_400) {
@@ -47,17 +48,24 @@ struct LimitOptions: ParameterGroup {
         }
     }
 
-    /// The environment's limits with the flags over them.
+    /// What was given, by the variable of the setting.
+    var flags: [String: SettingValues.FlagValue] {
+        var flags: [String: SettingValues.FlagValue] = [:]
+        let seconds = ("--shutdown-timeout", "shutdown.timeout_seconds", shutdownTimeoutSeconds)
+        for (flag, key, value) in numbers + [seconds] {
+            if let value { flags[Limits.setting(key).setting.variable] = .init(flag, "\(value)") }
+        }
+        return flags
+    }
+
+    /// The configured limits with the flags over them.
     func applied(to limits: Limits) -> Limits {
         var limits = limits
         limits.workerCount = concurrency ?? limits.workerCount
         limits.connectionCount = connections ?? limits.connectionCount
         limits.queueCapacity = queueSize ?? limits.queueCapacity
         limits.batchSizeMax = batch ?? limits.batchSizeMax
-        if let shutdownTimeout {
-            let (seconds, attoseconds) = shutdownTimeout.components
-            limits.shutdownTimeoutSeconds = Int(seconds) + (attoseconds > 0 ? 1 : 0)
-        }
+        limits.shutdownTimeoutSeconds = shutdownTimeoutSeconds ?? limits.shutdownTimeoutSeconds
         return limits
     }
 }

@@ -30,6 +30,12 @@ struct LineReader {
         }
     }
 
+    /// Tells a person at the keyboard that it is their turn: what they forgot to name is read from there.
+    func invite(_ what: String, _ context: Context) {
+        guard handle === FileHandle.standardInput, context.terminal.inputIsTerminal else { return }
+        context.output.note("reading \(what) from the terminal, a line of JSON each; Ctrl-D ends them")
+    }
+
     /// The next line without its end; nil after the last.
     mutating func next() throws -> [UInt8]? {
         var scanned = position

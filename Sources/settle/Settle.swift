@@ -4,35 +4,64 @@ import Glibc
 /// The program: its commands, and how the errors of its parts read to a person.
 @main
 enum Settle {
-    static let version = "0.1.0"
+    /// What this program is called among its likes: the version, and where it is known the commit.
+    static let version = "0.1.0" + (builtFromCommit.map { " (\($0))" } ?? "")
 
     static let tree = CommandTree<Global>(
         "settle", version: version,
-        summary: "Settles trades exactly once: balances, fees and a double-entry ledger in one transaction."
+        summary: "Settles trades exactly once: balances, fees and a double-entry ledger in one transaction.",
+        discussion: """
+            New here? 'settle up' shows everything at work on this machine. Something wrong? 'settle doctor' says what, and \
+            what mends it.
+            """
     ) {
         Section("Run") {
             Up.self
             RunWorker.self
+            Group<Global>("queue", summary: "Pause the settling of trades, and let it go on.") {
+                ShowQueue.self
+                PauseQueue.self
+                DrainQueue.self
+                ResumeQueue.self
+            }
             RunBench.self
+            Doctor.self
+        }
+        Section("Set up") {
             Group<Global>("migrate", summary: "Bring the database to the version of this program.") {
                 MigrateUp.self
                 MigrateDown.self
                 MigrateStatus.self
                 MigrateSQL.self
             }
-        }
-        Section("Markets and money") {
-            Group<Global>("asset", summary: "What can be owned.") {
+            Group<Global>("config", summary: "Check and show the configuration.") {
+                CheckConfiguration.self
+                ShowConfiguration.self
+            }
+            Group<Global>("asset", summary: "Add and list assets: what can be owned.") {
                 AddAsset.self
                 ListAssets.self
             }
-            Group<Global>("market", summary: "What is traded against what.") {
+            Group<Global>("market", summary: "Add, list and halt markets: what is traded against what.") {
                 AddMarket.self
                 ListMarkets.self
+                HaltMarket.self
+                ResumeMarket.self
+            }
+        }
+        Section("Accounts and money") {
+            Group<Global>("account", summary: "Look at customers' accounts, freeze and close them, give them credit.") {
+                ListAccounts.self
+                ShowAccount.self
+                FreezeAccount.self
+                UnfreezeAccount.self
+                CloseAccount.self
+                GiveCredit.self
             }
             Deposit.self
             Withdraw.self
             ShowBalance.self
+            ShowStatement.self
         }
         Section("Trades") {
             Group<Global>("trade", summary: "Store trades to be settled, and look at them.") {
@@ -40,13 +69,25 @@ enum Settle {
                 ShowTrade.self
                 ListTrades.self
             }
+            ExplainTrade.self
             Group<Global>("dlq", summary: "Look after dead letters: trades that could not be settled.") {
                 ListLetters.self
                 ShowLetter.self
+                CountLetters.self
                 RetryLetters.self
+                EditLetter.self
+                DiscardLetters.self
+                PurgeLetters.self
             }
-            Verify.self
         }
+        Section("The books") {
+            Verify.self
+            Group<Global>("export", summary: "Write what was committed to a file or a pipe.") {
+                ExportTrades.self
+                ExportLedger.self
+            }
+        }
+        GenerateDocs.self
     }
 
     static func main() async {

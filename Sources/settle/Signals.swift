@@ -8,8 +8,14 @@ import ServiceKit
 final class StopSignals: @unchecked Sendable {
     private let count = Guarded(0)
     private let sources: [any DispatchSourceSignal]
+    private let first: @Sendable () -> Void
 
-    init(first: @escaping @Sendable () -> Void, second: @escaping @Sendable () -> Void) {
+    /// - Parameter last: what must be done even when nothing else is.
+    init(
+        first: @escaping @Sendable () -> Void, second: @escaping @Sendable () -> Void,
+        last: @escaping @Sendable () -> Void = {}
+    ) {
+        self.first = first
         let queue = DispatchQueue(label: "settle.signals")
         sources = [SIGINT, SIGTERM].map { number in
             signal(number, SIG_IGN)
@@ -24,11 +30,22 @@ final class StopSignals: @unchecked Sendable {
                 switch nth {
                 case 1: first()
                 case 2: second()
-                default: _exit(130)
+                default:
+                    last()
+                    _exit(130)
                 }
             }
             source.resume()
         }
+    }
+
+    /// Does what the first signal would do, once: for those who ask in another way.
+    func askToStop() {
+        let isFirst = count.withLock { count in
+            defer { count = max(1, count) }
+            return count == 0
+        }
+        if isFirst { first() }
     }
 
     /// From now on a signal ends the program on the spot: what is left to do may be cut short at any point.

@@ -7,6 +7,8 @@ import TradeModel
 /// Trades as an exchange would make them: a hundred accounts with money, two markets whose prices wander, fees, and
 /// now and then a buyer who cannot pay. The same seed makes the same trades.
 struct SimulatedMarket {
+    /// The way in that its messages name.
+    static let source = "up"
     static let accounts = (1...100).map { Identifier("sim-\($0)")! }
     /// Has next to nothing, and buys all the same.
     static let poorAccount = Identifier("sim-poor")!
@@ -55,7 +57,7 @@ struct SimulatedMarket {
                 Operation(
                     key: Identifier("endow-\(account)-\(asset)")!, kind: .deposit, account: account,
                     asset: AssetSymbol(asset)!, amount: DecimalNumber(amount)!)),
-            origin: .message("up"))
+            origin: .message(source))
     }
 
     mutating func next() -> SettlementItem {
@@ -79,7 +81,7 @@ struct SimulatedMarket {
             buyer: buyer, seller: seller, taker: buyerTakes ? .buyer : .seller,
             buyerFee: buyerTakes ? DecimalNumber(quantity / 1000, scale: 8)! : .zero,
             sellerFee: buyerTakes ? .zero : DecimalNumber(quote / 1000, scale: 6)!, executedAt: .now)
-        return SettlementItem(.trade(trade), origin: .message("up"), payload: WireEncoder.encode(trade))
+        return SettlementItem(.trade(trade), origin: .message(Self.source), payload: WireEncoder.encode(trade))
     }
 }
 
@@ -90,6 +92,8 @@ actor SimulatedSource: SettlementService.Source {
     private let tradesMax: Int?
     private let start = ContinuousClock.now
     private var isStopped = false
+    private var pausedAt: ContinuousClock.Instant?
+    private var pausedFor = Duration.zero
 
     /// A late source catches up with at most so many trades at once.
     private static let burstMax = 2_000
@@ -101,8 +105,14 @@ actor SimulatedSource: SettlementService.Source {
     }
 
     func next() async throws -> [SettlementItem]? {
+        let asked = ContinuousClock.now
         while !isStopped {
-            let milliseconds = Int((ContinuousClock.now - start) / .milliseconds(1))
+            if ContinuousClock.now - asked > .milliseconds(250) { return [] }
+            guard pausedAt == nil else {
+                try await Task.sleep(for: .milliseconds(5))
+                continue
+            }
+            let milliseconds = Int((ContinuousClock.now - start - pausedFor) / .milliseconds(1))
             let due = min(milliseconds * perSecond / 1000, tradesMax ?? .max)
             let count = min(due - market.tradeCount, Self.burstMax)
             if count > 0 { return (0..<count).map { _ in market.next() } }
@@ -114,6 +124,16 @@ actor SimulatedSource: SettlementService.Source {
 
     func stop() {
         isStopped = true
+    }
+
+    /// Makes nothing while the queue is paused; what was not made meanwhile is not made up for.
+    func obey(isPaused: Bool) {
+        if isPaused {
+            pausedAt = pausedAt ?? .now
+        } else if let start = pausedAt {
+            pausedFor += .now - start
+            pausedAt = nil
+        }
     }
 
     var isExhausted: Bool { tradesMax.map { market.tradeCount >= $0 } ?? false }

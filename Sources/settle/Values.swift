@@ -71,6 +71,7 @@ extension Timestamp: ArgumentValue {
 }
 
 extension FeeRule: ArgumentValue {}
+extension AccountStatus: ArgumentValue {}
 extension FailureClass: ArgumentValue {}
 extension LetterStatus: ArgumentValue {}
 
@@ -127,19 +128,4 @@ extension RecordedTrade {
             "batch": batch.map { .count($0) } ?? .null,
         ]
     }
-}
-
-extension DeadLetter {
-    var json: JSONValue {
-        [
-            "id": .count(number), "status": .string(status.rawValue), "class": .string(failureClass),
-            "message": .string(message), "market": .string(market), "trade_id": .string(tradeID),
-            "buyer_id": .string(buyer), "seller_id": .string(seller), "attempts": .integer(attempts),
-            "source": .string(source), "parked_at": .time(parkedAt), "changed_at": .time(changedAt),
-            "trade_status": .string(tradeStatus?.rawValue),
-        ]
-    }
-
-    /// What the trade is called, as far as it could be read.
-    var name: String { (market.map { "\($0):" } ?? "") + (tradeID ?? "-") }
 }

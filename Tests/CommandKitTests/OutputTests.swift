@@ -93,7 +93,7 @@ struct OutputTests {
         terminal.outputIsTerminal = isTerminal
         terminal.errorIsTerminal = isTerminal
         let options = OutputOptions()
-        try Parser(command: "", slots: Declarations(of: options).slots).parse(words, environment: environment)
+        try Parser(command: "", slots: Declarations(of: options).slots).take(words)
         return (Output(terminal, options), written)
     }
 }

@@ -75,6 +75,28 @@ struct ParsingTests {
         #expect(await stored(["a", "--id", "k"], ["DEPOT_LIMIT": ""]).out.contains(#""limit":50"#))
     }
 
+    @Test("what the global options supply stands in for variables that are not set, and for nothing else")
+    func supplied() async {
+        let book = ["DEPOT_BOOK": "DEPOT_LIMIT=9 DEPOT_LABELS=x,y DATABASE_URL=postgres://book"]
+        let run = await stored(["a", "--id", "k"], book)
+        #expect(run.out.contains(#""limit":9,"labels":["x","y"]"#))
+        #expect(run.out.contains(#""database":"postgres://book","limit_from":"supplied(\"book:1\")""#))
+        let over = await stored(["a", "--id", "k", "--label", "z"], book.merging(["DEPOT_LIMIT": "8"]) { $1 })
+        #expect(over.out.contains(#""limit":8,"labels":["z"]"#))
+        #expect(await stored(["a", "--id", "k"], book.merging(["DEPOT_LIMIT": ""]) { $1 }).out.contains(#""limit":9"#))
+    }
+
+    @Test("a bad value that was supplied is refused with its place, and a source that fails ends the command")
+    func badSupplies() async {
+        let run = await depot("store", "a", "--id", "k", environment: ["DEPOT_BOOK": "DEPOT_LIMIT=many"])
+        #expect(run.code == .usage)
+        #expect(run.err.hasPrefix("depot: invalid value 'many' in book:1 for '--limit': expected a whole number."))
+        let torn = await depot("store", "a", "--id", "k", environment: ["DEPOT_BOOK": "torn"])
+        #expect(torn.err == "depot: the book is torn.\n" && torn.code == .usage)
+        #expect(await depot("completion", "bash", environment: ["DEPOT_BOOK": "torn"]).code == .ok)
+        #expect(await depot("store", "--help", environment: ["DEPOT_BOOK": "torn"]).code == .ok)
+    }
+
     private func stored(_ words: [String], _ environment: [String: String] = [:]) async -> Run {
         let run = await depot(["store", "-o", "jsonl"] + words, environment: environment)
         #expect(run.code == .ok, "\(run.err)")

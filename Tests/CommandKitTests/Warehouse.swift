@@ -9,6 +9,14 @@ enum Warehouse {
         @Option("--database-url", "URL", help: "The database to work on.", environment: "DATABASE_URL")
         var databaseURL: String?
         @OptionGroup("Output") var output: OutputOptions
+
+        /// What DEPOT_BOOK holds: `DEPOT_LIMIT=9 DEPOT_LABELS=x`.
+        func suppliedValues(environment: [String: String]) throws -> [String: SuppliedValue] {
+            let book = environment["DEPOT_BOOK", default: ""]
+            if book == "torn" { throw CommandFailure("the book is torn.", exit: .usage) }
+            let pairs = book.split(separator: " ").map { $0.split(separator: "=").map(String.init) }
+            return Dictionary(uniqueKeysWithValues: pairs.map { ($0[0], SuppliedValue($0[1], place: "book:1")) })
+        }
     }
 
     enum Kind: String, ArgumentValue, CaseIterable { case damaged, missing, late }
@@ -103,6 +111,12 @@ enum Warehouse {
         }
     }
 
+    struct CountEverything: Command {
+        static let info = CommandInfo("count-everything", summary: "Count everything.", isHidden: true)
+
+        func run(_ context: Context) async throws { try context.output.line("everything") }
+    }
+
     static let tree = CommandTree<Global>("depot", version: "1.2 (abc)", summary: "Keeps parcels.") {
         Store.self
         Group("parcel", summary: "Look after parcels.") {
@@ -112,6 +126,7 @@ enum Warehouse {
         Section("Trouble") {
             Fail.self
         }
+        CountEverything.self
     }
 }
 

@@ -75,10 +75,12 @@ import Testing
         }
         #expect(
             try await database.expecting("market list")
-                == "MARKET    PRICE DECIMALS  FEES\nBTC/USDT               2  quote\n")
+                == "MARKET    PRICE DECIMALS  TICK     LOT  FEES   STATE\nBTC/USDT               2  0.01  0.0001  quote  open\n"
+        )
         #expect(
             try await database.expecting("market list -o jsonl") == """
-                {"symbol":"BTC/USDT","base":"BTC","quote":"USDT","price_decimals":2,"fees":"quote"}
+                {"symbol":"BTC/USDT","base":"BTC","quote":"USDT","price_decimals":2,"fees":"quote",\
+                "tick":"0.01","lot":"0.0001","halted":false}
 
                 """)
     }

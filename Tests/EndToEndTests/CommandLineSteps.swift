@@ -11,6 +11,7 @@ extension TestDatabase {
     }
 
     /// The same, for words that hold blanks or nothing.
+    @discardableResult
     func running(_ words: [String], _ environment: [String: String] = [:], input: String? = nil) async throws
         -> Program.Result
     {
@@ -22,9 +23,9 @@ extension TestDatabase {
     /// An assertion that a command line succeeds, with its stdout.
     @discardableResult
     func expecting(
-        _ line: String, _ location: SourceLocation = #_sourceLocation
+        _ line: String, input: String? = nil, _ location: SourceLocation = #_sourceLocation
     ) async throws -> String {
-        let result = try await typing(line)
+        let result = try await typing(line, input: input)
         #expect(result.exitCode == 0, "settle \(line): \(result.errors)", sourceLocation: location)
         return result.output
     }
@@ -40,7 +41,7 @@ extension TestDatabase {
     func contents() throws -> String {
         try [
             "assets", "markets", "accounts", "balances", "ledger_entries", "operations", "trades", "dead_letters",
-            "dead_letter_attempts",
+            "dead_letter_attempts", "dead_letter_versions", "purged_letters", "queue_control", "operator_actions",
         ].map { table in
             let hash = "md5(coalesce(string_agg(t::text, ',' order by t::text), ''))"
             return try "\(table) " + value("select count(*) || ' ' || \(hash) from \(table) t")

@@ -300,7 +300,11 @@ private struct Parked: Hashable {
 }
 
 private func parked(_ database: TestDatabase) throws -> [Parked] {
-    DeadLetterStore.decode(
-        try database.connect().pipeline([DeadLetterStore.list(LetterFilter(), after: 0, limit: 1_000)])[0]
-    ).map { Parked($0.failureClass, $0.source, $0.payload) }
+    let connection = try database.connect()
+    return try DeadLetterStore.decode(
+        try connection.pipeline([DeadLetterStore.list(LetterFilter(), after: 0, limit: 1_000)])[0]
+    ).map { letter in
+        let versions = try connection.pipeline([DeadLetterStore.versions(of: letter.number)])[0]
+        return Parked(letter.failureClass, letter.source, DeadLetterStore.decodeVersions(versions)[0].payload)
+    }
 }

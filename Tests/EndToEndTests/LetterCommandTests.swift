@@ -42,7 +42,7 @@ import Testing
             ("", [1, 2, 3, 4, 5, 6]), ("--class unknown_market", [1]), ("--class undecodable", [2]),
             ("--class invalid", [3]), ("--class conflict", [4]), ("--class insufficient_funds", [5]),
             ("--class unknown_account", [6]), ("--class queue_full", []), ("--market BTC-EUR", [1]),
-            ("--market BTC/USDT", [3, 4, 5, 6]), ("--account carol", [6]), ("--account bob", [1, 4, 5, 6]),
+            ("--market BTC/USDT", [3, 4, 5, 6]), ("--account carol", [6]), ("--account bob", [1, 3, 4, 5, 6]),
             ("--account nobody", []), ("--since 2026-01-02", [2, 3, 4, 5, 6]), ("--until 2026-01-02", [1]),
             ("--since 2026-01-01T00:00:00Z --until 2026-01-01T00:00:00.000001Z", [1]), ("--status retried", []),
             ("--class conflict --market BTC/USDT --account alice --since 1h --status open", [4]),
@@ -51,7 +51,7 @@ import Testing
             #expect(try await ids(database, filter) == expected, "\(filter)")
         }
         let page = try await database.typing("dlq list --limit 2 --after 1 --json")
-        #expect(page.errors == "more: --after 3\n")
+        #expect(page.errors == "6 dead letters match\nmore: --after 3\n")
         #expect(try JSONSerialization.jsonObject(with: Data(page.output.utf8)) is [[String: Any]])
         #expect(try await database.typing("dlq list --limit 2 --after 4").errors == "")
         #expect(
@@ -66,6 +66,39 @@ import Testing
         ] {
             #expect(try await database.typing("dlq list \(bad)").exitCode == 64, "\(bad)")
         }
+        #expect(
+            try await database.expecting("dlq list --class insufficient_funds --json").withoutTimes
+                .replacing(/"source": "[^"]*"/, with: "") == """
+                    [
+                      {
+                        "id": 5,
+                        "status": "open",
+                        "class": "insufficient_funds",
+                        "message": "buyer bob has 100.000000 USDT available, needs 900.000000 USDT: 800.000000 USDT missing",
+                        "market": "BTC/USDT",
+                        "trade_id": "5",
+                        "buyer_id": "bob",
+                        "seller_id": "alice",
+                        "attempts": 1,
+                        ,
+                        "parked_at": "TIME",
+                        "changed_at": "TIME",
+                        "trade_status": "FAILED",
+                        "stored": true,
+                        "settled_meanwhile": false,
+                        "version": 1,
+                        "shortfall": {
+                          "account": "bob",
+                          "asset": "USDT",
+                          "needed": "900.000000",
+                          "available": "100.000000",
+                          "held": "0.000000",
+                          "missing": "800.000000"
+                        }
+                      }
+                    ]
+
+                    """)
         #expect(try database.violations() == [])
     }
 
@@ -74,21 +107,24 @@ import Testing
         try await letters(database)
         let user = try database.value("select actor from dead_letter_attempts where letter_no = 1")
         #expect(
-            try await database.expecting("dlq show 1").withoutTimes.replacing(/from .*\n/, with: "from\n") == """
+            try await database.expecting("dlq show 1").withoutTimes.replacing(/(?m)^from .*\n/, with: "from\n") == """
                 dead letter 1, open: BTC/EUR:1
                 class    unknown_market
                 why      there is no market BTC/EUR
                 from
+                trade    alice buys 1 BTC at 100 EUR from bob
                 payload  {"id":"1","market":"BTC/EUR","price":"100","quantity":"1","buyer_id":"alice","seller_id":"bob"}
                 history
-                  TIME  parked by \(user): there is no market BTC/EUR
+                  TIME  parked as unknown_market by \(user): there is no market BTC/EUR
+
+                To settle it: settle asset add EUR --decimals …, settle market add BTC/EUR, then settle dlq retry 1
+                To give it up: settle dlq discard 1 --reason '…'
 
                 """)
         let bytes = try await database.expecting("dlq show 2 --json")
         #expect(bytes.contains("\"payload\": \"ff001b\""))
         #expect(bytes.contains("\"payload_encoding\": \"hex\""))
         #expect(bytes.contains("\"trade_id\": null"))
-        #expect(try await database.expecting("dlq show 5").contains("trade    FAILED\n"))
         let missing = try await database.typing("dlq show 99")
         #expect(missing.exitCode == 5)
         #expect(missing.errors == "settle: there is no dead letter 99\n")
@@ -110,17 +146,21 @@ import Testing
         #expect(
             prediction == """
                 ID  TRADE       PREDICTION
-                 5  BTC/USDT:5  would settle
-                 6  BTC/USDT:6  would be parked again: there is no account carol (the buyer); a first deposit opens it
                  1  BTC/EUR:1   would settle
                  2  -           would be parked again: expected a value, found byte 0xff (byte 0)
                  3  BTC/USDT:3  would be parked again: price: must be greater than zero, is -1 (byte 38)
                  4  BTC/USDT:4  would be parked again: trade BTC/USDT:4 exists with other content: price 5 instead of 100
+                 5  BTC/USDT:5  would settle
+                 6  BTC/USDT:6  would be parked again: there is no account carol (the buyer); a first deposit opens it
 
                 """)
         #expect(
+            try await database.typing("dlq retry --all --dry-run").errors == "2 would settle, 4 would be parked again\n"
+        )
+        #expect(
             try await database.expecting("dlq retry 5 --dry-run -o jsonl") == """
-                {"id":5,"market":"BTC/USDT","trade_id":"5","would_settle":true,"prediction":"would settle"}
+                {"id":5,"market":"BTC/USDT","trade_id":"5","would_settle":true,"outcome":"settle","class":null,\
+                "prediction":"would settle"}
 
                 """)
         #expect(try database.contents() == before)
@@ -134,13 +174,22 @@ import Testing
                   "settled": 2,
                   "parked_again": 4,
                   "waiting": 0,
-                  "left_alone": 0
+                  "left_alone": 0,
+                  "stopped": false
                 }
 
                 """)
         #expect(retry.errors == "settle: 4 could not be settled; 'settle dlq list' says why\n")
         #expect(try await ids(database, "") == [2, 3, 4, 6])
         #expect(try await ids(database, "--status retried") == [1, 5])
+        // A retry that cannot begin is recorded as such, and keeps the words of the difference.
+        #expect(
+            try database.value("select message from dead_letters where letter_no = 4")
+                == "trade BTC/USDT:4 exists with other content: price 5 instead of 100")
+        #expect(
+            try database.value(
+                "select string_agg(action, ' ' order by number) from dead_letter_attempts where letter_no = 4")
+                == "parked refused")
         #expect(
             try await database.expecting("dlq retry 1 --dry-run")
                 == "ID  TRADE      PREDICTION\n 1  BTC/EUR:1  is retried, would be left alone\n")
@@ -181,11 +230,12 @@ import Testing
                 == "1 retried: 1 settled, 0 parked again, 0 still waiting\n")
         let shown = try await database.expecting("dlq show 5")
         #expect(
-            shown.matches(of: #/Z  (parked|retried|settled) by /#).map { String($0.1) }
+            shown.matches(of: #/Z  (\w+)(?: as \w+)? by /#).map { String($0.1) }
                 == ["parked", "retried", "parked", "retried"])
         #expect(shown.contains(#"try\u{1B}[2J it"#))
         #expect(shown.contains(": paid\n"))
-        #expect(shown.contains("trade    SETTLED\n"))
+        #expect(shown.contains("stands   SETTLED in batch"))
+        #expect(shown.hasSuffix("\nNothing is left to do: the trade is settled.\n"))
         #expect(try database.violations() == [])
     }
 
@@ -227,7 +277,7 @@ import Testing
         let text = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
         terminal.waitUntilExit()
         #expect(terminal.terminationStatus == 2)
-        #expect(text.contains("Retry 1 dead letters? [y/N] "))
+        #expect(text.contains("Retry 1 dead letter? [y/N] "))
         #expect(text.contains("settle: cancelled; nothing was changed."))
         #expect(try database.contents() == before)
     }

@@ -106,6 +106,44 @@ extension Processes {
             #expect(try database.violations() == [])
         }
 
+        @Test func `a bulk retry keeps to its rate, stops at a signal, and goes on when it is repeated`() async throws {
+            let database = try await fundedDatabase()
+            let count = 60
+            let lines = (1...count).map { trade("n\($0)", price: "1", quantity: "0.01", buyer: "late", seller: "bob") }
+            let submitted = try await Program.run(
+                on: database, "trade", "submit",
+                input: lines.map { String(decoding: WireEncoder.encode($0), as: UTF8.self) + "\n" }.joined())
+            #expect(submitted.exitCode == 0)
+            #expect(try await Program.run(on: database, "worker", "--once").exitCode == 0)
+            try await deposit([("late", "100", "USDT")], in: database)
+            let worker = try await Program.worker(on: database)
+            let start = ContinuousClock.now
+            let retry = try Program(
+                ["dlq", "retry", "--all", "--yes", "--rate", "20/s"],
+                environment: ["DATABASE_URL": database.connectionString])
+            try await eventually("some are settled") { try database.trades(.settled) >= 10 }
+            retry.signal(SIGINT)
+            let result = await retry.wait()
+            let settled = try database.trades(.settled)
+            #expect(ContinuousClock.now - start > .milliseconds(300))
+            #expect(result.exitCode == 0, "\(result.errors)")
+            #expect(result.output == "\(settled) retried: \(settled) settled, 0 parked again, 0 still waiting\n")
+            #expect(
+                result.errors
+                    == "stopped before \(count - settled) dead letters; the same command goes on from there\n")
+            // The oldest came first.
+            #expect(
+                try database.value(
+                    "select count(*) from trades where status = 'SETTLED' and substr(trade_id, 2)::int > \(settled)")
+                    == "0")
+            let rest = try await Program.run(on: database, "dlq", "retry", "--all", "--yes")
+            #expect(
+                rest.output
+                    == "\(count - settled) retried: \(count - settled) settled, 0 parked again, 0 still waiting\n")
+            #expect(await worker.stop().exitCode == 0)
+            #expect(try database.violations() == [])
+        }
+
         /// Five trades that lack money, one of an unknown account, and one message that nobody can read.
         private func databaseWithLetters() async throws -> TestDatabase {
             let database = try await fundedDatabase()

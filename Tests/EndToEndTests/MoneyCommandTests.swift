@@ -46,6 +46,8 @@ import Testing
         for line in [
             "deposit alice 1001 USDT --id fund-alice", "deposit bob 1000 USDT --id fund-alice",
             "deposit alice 1000 BTC --id fund-alice", "withdraw alice 1000 USDT --id fund-alice",
+            // The key is what is wrong, whatever else would be.
+            "withdraw alice 5000 USDT --id fund-alice", "withdraw nobody 1 USDT --id fund-alice",
         ] {
             for dryRun in ["", " --dry-run"] {
                 let result = try await database.typing(line + dryRun)
@@ -79,7 +81,10 @@ import Testing
     }
 
     static let refusals: [(words: [String], code: Int32, message: String)] = [
-        (["deposit", "alice", "1", "NOPE", "--id", "k"], 5, "there is no asset NOPE"),
+        (
+            ["deposit", "alice", "1", "NOPE", "--id", "k"], 5,
+            "there is no asset NOPE; 'settle asset list' shows those there are"
+        ),
         (["withdraw", "nobody", "1", "USDT", "--id", "k"], 5, "there is no account nobody; a first deposit opens it"),
         (["balance", "nobody"], 5, "there is no account nobody"),
         (["balance", "alice", "NOPE"], 5, "there is no asset NOPE"),

@@ -28,7 +28,7 @@ import Testing
 
             let result = try await database.typing("deposit --file \(path)")
             #expect(result.exitCode == 1)
-            #expect(result.output == "2 deposits carried out, 1 were there already, 6 refused\n")
+            #expect(result.output == "2 deposits carried out, 1 was there already, 6 refused\n")
             for number in [4, 5, 6, 7, 8, 10] { #expect(result.errors.contains("line \(number): "), "\(number)") }
             #expect(result.errors.hasSuffix("settle: 6 lines were refused\n"))
 
@@ -58,6 +58,26 @@ import Testing
         #expect(try database.violations() == [])
     }
 
+    @Test func `a dry run of a file counts with what its lines before would do, and changes nothing`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        let before = try database.contents()
+        let lines =
+            (1...1_200).map { line("w\($0)", "alice", "1") } + [
+                line("w1", "alice", "1"), line("fund-alice", "bob", "1"),
+            ]
+        let dryRun = try await database.typing("withdraw --file - --dry-run", input: lines.joined(separator: "\n"))
+        #expect(dryRun.exitCode == 1)
+        #expect(dryRun.output == "1,000 withdrawals would be carried out, 1 was there already, 201 refused\n")
+        #expect(dryRun.errors.contains("line 1001: account alice has 0.000000 USDT available"))
+        #expect(dryRun.errors.contains("line 1202: key fund-alice was used for another operation\n"))
+        #expect(dryRun.errors.hasSuffix("settle: 201 lines would be refused\n"))
+        #expect(try database.contents() == before)
+        let real = try await database.typing("withdraw --file -", input: lines.joined(separator: "\n"))
+        #expect(real.output == "1,000 withdrawals carried out, 1 was there already, 201 refused\n")
+        #expect(try database.violations() == [])
+    }
+
     @Test func `an overlong line is one refused line, and its tail is not read as another`() async throws {
         let database = try TestDatabase()
         try database.addMarket()
@@ -68,7 +88,7 @@ import Testing
             let sneaky = String(repeating: "x", count: 9 << 18) + line("sneak", "alice", "1")
             try write(Array("\(long)\n\(line("2", "alice", "3"))\n\(sneaky)\n".utf8), to: path)
             let result = try await database.typing("deposit --file \(path)")
-            #expect(result.output == "1 deposits carried out, 0 were there already, 2 refused\n")
+            #expect(result.output == "1 deposit carried out, 0 were there already, 2 refused\n")
             #expect(result.errors.contains("line 1: "))
             #expect(result.errors.contains("line 3: "))
         }

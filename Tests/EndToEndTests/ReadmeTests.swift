@@ -2,10 +2,11 @@ import Foundation
 import SettleTesting
 import Testing
 
-/// The README's tour, typed as it stands, in an empty folder with a private database.
+/// What documents tell a reader to type, typed as it stands, each in an empty folder with a private database.
 @Suite struct ReadmeTests {
-    @Test func `the tour of the README does what it says`() async throws {
-        let steps = try Tour.steps(of: "README.md")
+    @Test(arguments: ["README.md", "docs/dead-letters.md", "docs/reading-the-books.md"])
+    func `the tour of a document does what it says`(document: String) async throws {
+        let steps = try Tour.steps(of: document)
         #expect(steps.count > 10)
         let folder = NSTemporaryDirectory() + "settle-tour-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -44,17 +45,10 @@ private enum Tour {
     /// Runs a line in a shell that finds `settle` on its path, and returns what it writes to stdout.
     static func type(_ command: String, in folder: String) async throws -> String {
         let program = URL(fileURLWithPath: Program.path).deletingLastPathComponent().path
-        let shell = Process()
-        shell.executableURL = URL(fileURLWithPath: "/bin/bash")
-        shell.arguments = ["-c", command]
-        shell.currentDirectoryURL = URL(fileURLWithPath: folder)
-        shell.environment = ["PATH": "\(program):/usr/local/bin:/usr/bin:/bin", "HOME": folder]
-        let output = Pipe()
-        shell.standardOutput = output
-        try shell.run()
-        let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
-        shell.waitUntilExit()
-        return String(decoding: bytes, as: UTF8.self)
+        let environment = ["PATH": "\(program):/usr/local/bin:/usr/bin:/bin", "HOME": folder]
+        return try await Program(
+            executable: "/bin/bash", ["-c", command], wholeEnvironment: environment, directory: folder
+        ).wait(timeout: .seconds(180)).output
     }
 
     /// Removes the folder, and the data of its private database, which lie elsewhere when root runs the tests.
@@ -67,7 +61,8 @@ private enum Tour {
 
     /// `…` in what is expected stands for anything on its line.
     static func matches(_ output: String, _ expected: String) -> Bool {
-        let lines = output.split(separator: "\n")
+        // A CSV file's line ends with two characters.
+        let lines = output.split(whereSeparator: \.isNewline)
         let patterns = expected.split(separator: "\n")
         return lines.count == patterns.count
             && zip(lines, patterns).allSatisfy { line, pattern in

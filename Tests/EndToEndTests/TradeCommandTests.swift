@@ -21,12 +21,12 @@ import Testing
 
             let dryRun = try await database.typing("trade submit \(path) --dry-run")
             #expect(dryRun.exitCode == 1)
-            #expect(dryRun.output == "2 would be accepted, 1 duplicates, 6 refused\n")
+            #expect(dryRun.output == "2 would be accepted, 1 duplicate, 6 refused\n")
             #expect(try database.contents() == before)
 
             let result = try await database.typing("trade submit \(path)")
             #expect(result.exitCode == 1)
-            #expect(result.output == "2 accepted, 1 duplicates, 6 refused\n")
+            #expect(result.output == "2 accepted, 1 duplicate, 6 refused\n")
             #expect(
                 result.errors == """
                     line 4: undecodable: expected a value, found "g" (byte 0)
@@ -71,7 +71,7 @@ import Testing
         let parked = try await database.typing("trade submit --wait -o jsonl", input: tradeLine("3", quantity: "50"))
         #expect(parked.exitCode == 1)
         #expect(parked.output == #"{"accepted":1,"duplicates":0,"refused":0,"settled":0,"parked":1}"# + "\n")
-        #expect(parked.errors == "settle: 1 trades were parked; 'settle dlq list' shows them\n")
+        #expect(parked.errors == "settle: 1 trade was parked; 'settle dlq list' shows it\n")
         worker.signal(SIGTERM)
         #expect(await worker.wait().exitCode == 0)
         #expect(try database.violations() == [])

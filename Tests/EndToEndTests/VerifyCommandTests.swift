@@ -18,7 +18,7 @@ import Testing
         try await settled(database)
         #expect(
             try await database.expecting("verify")
-                == "The books balance: 1 settled trades, 8 ledger entries, 2 accounts.\n")
+                == "The books balance: 1 settled trade, 8 ledger entries, 2 accounts.\n")
         #expect(
             try await database.expecting("verify --json") == """
                 {

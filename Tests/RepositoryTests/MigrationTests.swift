@@ -53,6 +53,36 @@ import Testing
         #expect(try migrator().up().isEmpty)
     }
 
+    @Test func `letters from before their facts keep what they say, and so do those that go back`() throws {
+        try migrator().down(to: 1)
+        try database.execute(
+            """
+            insert into dead_letters (fingerprint, class, message, attempts, stored, source, payload)
+            values ('a', 'undecodable', 'no trade', 1, false, 'test', 'x');
+            insert into dead_letter_attempts (letter_no, number, action, actor, class, message)
+            values (1, 1, 'parked', 'eve', 'undecodable', 'no trade')
+            """)
+        try migrator().up()
+        #expect(
+            try database.value("select received_seq || ' ' || version || ' ' || auto_retries from dead_letters")
+                == "0 1 0")
+        try database.execute(
+            """
+            insert into dead_letter_attempts (letter_no, number, action, actor, message)
+            values (1, 2, 'tried', 'eve', ''), (1, 3, 'refused', 'eve', 'still no trade'), (1, 4, 'edited', 'eve', '');
+            insert into dead_letter_versions (letter_no, version, payload, actor, reason) values (1, 2, 'y', 'eve', '')
+            """)
+        try migrator().down(to: 1)
+        #expect(
+            try database.value(
+                "select string_agg(concat_ws(' ', number, action, message), ', ' order by number) from dead_letter_attempts"
+            )
+                == "1 parked no trade, 3 parked still no trade")
+        try migrator().up()
+        #expect(try database.value("select message from dead_letters") == "no trade")
+        #expect(try database.violations() == [])
+    }
+
     @Test func `two starters at once apply each migration once`() async throws {
         try migrator().down(to: -1)
         let counts = try await withThrowingTaskGroup(of: Int.self) { group in

@@ -1,19 +1,48 @@
-import Foundation
 import Testing
 
 @testable import ServiceKit
 
 @Suite struct LimitsTests {
-    @Test func `every limit has an environment variable`() throws {
-        let count = Mirror(reflecting: Limits()).children.count
-        #expect(Limits.names.count + 1 == count, "all of them, and the number of connections")
-        for (name, field, range) in Limits.names {
-            let limits = try Limits(environment: [Limits.variable(of: name): "\(range.upperBound)"])
-            #expect(limits[keyPath: field] == range.upperBound, "\(name)")
-            #expect(range.contains(Limits()[keyPath: field]), "the default of \(name)")
+    /// A value that is not the default.
+    private func sample(_ setting: Setting) -> String {
+        switch setting.kind {
+        case .number(let range): "\(range.upperBound)"
+        case .choices(let words): words.joined(separator: ",")
+        case .choice, .text: "unexpected"
+        }
+    }
+
+    @Test func `every limit is a setting with an environment variable`() throws {
+        #expect(Limits.settings.count == Mirror(reflecting: Limits()).children.count)
+        for limit in Limits.settings {
+            let setting = limit.setting
+            let limits = try Limits(environment: [setting.variable: sample(setting)])
+            #expect(limit.text(limits) == sample(setting), "\(setting.key)")
+            #expect(limits != Limits(), "\(setting.key)")
+            #expect(limit.text(Limits()).map(setting.accepts) ?? true, "the default of \(setting.key)")
+            #expect(limit.text(Limits()) == setting.defaultValue, "\(setting.key)")
         }
         #expect(try Limits(environment: ["SETTLE_CONNECTION_COUNT": "3"]).connectionCount == 3)
         #expect(try Limits(environment: [:]) == Limits())
+    }
+
+    @Test func `the variables have the names that they always had`() {
+        #expect(
+            Limits.settings.map(\.setting.variable).sorted() == [
+                "SETTLE_BATCH_BYTES_MAX", "SETTLE_BATCH_SIZE_MAX", "SETTLE_BREAKER_FAILURES_MAX",
+                "SETTLE_BREAKER_PAUSE_MILLISECONDS", "SETTLE_BREAKER_PAUSE_MILLISECONDS_MAX",
+                "SETTLE_CACHED_BALANCES_MAX", "SETTLE_CONNECTION_COUNT", "SETTLE_CONNECT_TIMEOUT_SECONDS",
+                "SETTLE_DEFERRAL_MILLISECONDS", "SETTLE_DEFERRAL_MILLISECONDS_MAX",
+                "SETTLE_HEARTBEAT_INTERVAL_MILLISECONDS", "SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS",
+                "SETTLE_LETTER_RETRY_ATTEMPTS_MAX", "SETTLE_LETTER_RETRY_BACKOFF_SECONDS",
+                "SETTLE_LETTER_RETRY_BACKOFF_SECONDS_MAX", "SETTLE_LETTER_RETRY_BATCH_MAX",
+                "SETTLE_LETTER_RETRY_CLASSES", "SETTLE_LETTER_RETRY_INTERVAL_SECONDS",
+                "SETTLE_LOCK_TIMEOUT_MILLISECONDS",
+                "SETTLE_QUEUE_BYTES_MAX", "SETTLE_QUEUE_CAPACITY", "SETTLE_RECENT_TRADES_MAX",
+                "SETTLE_REPLAN_ROUNDS_MAX", "SETTLE_RETRY_ATTEMPTS_MAX", "SETTLE_RETRY_BACKOFF_MILLISECONDS",
+                "SETTLE_RETRY_BACKOFF_MILLISECONDS_MAX", "SETTLE_SHUTDOWN_TIMEOUT_SECONDS",
+                "SETTLE_STATEMENT_TIMEOUT_MILLISECONDS", "SETTLE_SWEEP_INTERVAL_MILLISECONDS", "SETTLE_WORKER_COUNT",
+            ])
     }
 
     @Test(arguments: ["abc", "0", "-1", "1.5", "99999999999999999999", " 1"])
@@ -25,19 +54,32 @@ import Testing
             error?.description.hasPrefix("SETTLE_QUEUE_CAPACITY: expected a whole number from 1 to 1000000") == true)
     }
 
-    @Test func `the sample of the environment names every limit with its default`() throws {
-        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().appendingPathComponent("config/settle.env")
-        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
-        for (name, field, _) in Limits.names {
-            #expect(lines.contains("#\(Limits.variable(of: name))=\(Limits()[keyPath: field])"), "\(name)")
+    @Test func `a running process takes over what is declared as reloadable, and nothing else`() {
+        var other = Limits()
+        for limit in Limits.settings { limit.set(&other, sample(limit.setting)) }
+        let live = LiveLimits(Limits())
+        live.reload(other)
+        for limit in Limits.settings {
+            let expected = limit.setting.isReloadable ? sample(limit.setting) : limit.text(Limits())
+            #expect(limit.text(live.current) == expected, "\(limit.setting.key)")
         }
-        let known = Set(Limits.names.map { Limits.variable(of: $0.name) })
-            .union([
-                "SETTLE_CONNECTION_COUNT", "SETTLE_INTAKE", "SETTLE_LOG_LEVEL", "SETTLE_MIGRATIONS", "DATABASE_URL",
-            ])
-        for line in lines where line.contains("=") && line.hasPrefix("#") && !line.hasPrefix("# ") {
-            #expect(known.contains(String(line.dropFirst().prefix { $0 != "=" })), "\(line)")
+        #expect(live.retryAttemptsMax == 100)
+        #expect(live.queueCapacity == Limits().queueCapacity)
+    }
+
+    @Test func `only what may heal is retried by itself, and nothing unless it is named`() throws {
+        let name = "SETTLE_LETTER_RETRY_CLASSES"
+        #expect(try Limits(environment: [:]).letterRetryClasses == [])
+        #expect(try Limits(environment: [name: ""]).letterRetryClasses == [])
+        #expect(
+            try Limits(environment: [name: "retries_exhausted, queue_full,queue_full"]).letterRetryClasses
+                == [.queueFull, .retriesExhausted])
+        #expect(try Limits(environment: [name: "insufficient_funds"]).letterRetryClasses == [.insufficientFunds])
+        for text in ["conflict", "all", "queue-full"] {
+            let error = #expect(throws: InvalidLimit.self) { try Limits(environment: [name: text]) }
+            #expect(
+                error?.description
+                    == "\(name): expected any of queue_full, retries_exhausted, insufficient_funds, found '\(text)'")
         }
     }
 }

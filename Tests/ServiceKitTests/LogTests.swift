@@ -21,4 +21,17 @@ import Testing
     func `a plain word stands bare`(value: String, written: String) {
         #expect(Log.quoted(value) == written)
     }
+
+    @Test func `a change of the level reaches everybody who holds the log`() {
+        let lines = Guarded<[String]>([])
+        let log = Log(level: .warning) { line in lines.withLock { $0.append(line) } }
+        let copy = log
+        copy.info("unheard")
+        log.level = .debug
+        copy.debug("heard")
+        #expect(copy.level == .debug && copy.writes(.debug))
+        log.level = .error
+        copy.warning("unheard")
+        #expect(lines.withLock { $0.map { $0.contains("event=heard") } } == [true])
+    }
 }

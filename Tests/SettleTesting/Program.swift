@@ -28,18 +28,24 @@ public final class Program: Sendable {
     private let errors: Capture
 
     /// Starts the program. The environment is this process's without any database in it, and with what is given.
-    public init(
+    public convenience init(
         _ arguments: [String], environment: [String: String] = [:], directory: String? = nil, input text: String? = nil
+    ) throws {
+        try self.init(
+            executable: Self.path, arguments, wholeEnvironment: Self.environment(environment), directory: directory,
+            input: text)
+    }
+
+    /// Starts another program: a shell, for what a person would type. It is waited for without holding a thread.
+    public init(
+        executable: String, _ arguments: [String], wholeEnvironment: [String: String], directory: String? = nil,
+        input text: String? = nil
     ) throws {
         output = Capture()
         errors = Capture()
-        process.executableURL = URL(fileURLWithPath: Self.path)
+        process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments
-        var inherited = ProcessInfo.processInfo.environment.filter { name, _ in
-            !name.hasPrefix("PG") && !name.hasPrefix("SETTLE_") && name != "DATABASE_URL"
-        }
-        inherited["SETTLE_MIGRATIONS"] = migrationsDirectory
-        process.environment = inherited.merging(environment) { $1 }
+        process.environment = wholeEnvironment
         if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
         process.standardInput = input
         process.standardOutput = output.pipe
@@ -57,6 +63,15 @@ public final class Program: Sendable {
         } else {
             try input.fileHandleForWriting.close()
         }
+    }
+
+    /// This process's environment without any database in it, and with what is given.
+    static func environment(_ given: [String: String]) -> [String: String] {
+        var inherited = ProcessInfo.processInfo.environment.filter { name, _ in
+            !name.hasPrefix("PG") && !name.hasPrefix("SETTLE_") && name != "DATABASE_URL"
+        }
+        inherited["SETTLE_MIGRATIONS"] = migrationsDirectory
+        return inherited.merging(given) { $1 }
     }
 
     /// A test that fails leaves no process behind.
@@ -98,7 +113,8 @@ public final class Program: Sendable {
             if !process.isRunning { return isThere() }
             try? await Task.sleep(for: .milliseconds(5))
         }
-        return false
+        // On a busy machine the deadline may have passed in one long pause.
+        return isThere()
     }
 
     /// How often the program has written a text so far.

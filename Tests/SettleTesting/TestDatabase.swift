@@ -18,6 +18,13 @@ public final class TestDatabase: Sendable {
         connectionString = server.cluster.connectionString(database: name)
     }
 
+    /// A copy of another one as it stands; nobody may be connected to that meanwhile.
+    public init(copyOf other: TestDatabase) throws {
+        let server = try Self.server.get()
+        name = try server.createDatabase(from: other.name)
+        connectionString = server.cluster.connectionString(database: name)
+    }
+
     /// A database that is there already, with its tables.
     public init(name: String, connectionString: String) {
         self.name = name
@@ -103,11 +110,11 @@ private final class Server: Sendable {
     }
 
     /// Copies the template; one at a time, since PostgreSQL allows no other user of it meanwhile.
-    func createDatabase() throws -> String {
+    func createDatabase(from template: String = template) throws -> String {
         try created.withLock { created in
             created += 1
             let name = "test_\(created)"
-            try administrate("create database \(name) template \(Self.template)")
+            try administrate("create database \(name) template \(template)")
             return name
         }
     }

@@ -105,7 +105,13 @@ import TradeModel
                 }
                 note(action)
             case 4:
-                if let action = try? state.trySubmit(makeItem(), at: .zero) {
+                if Bool.random(using: &generator) {
+                    let items = (0..<some(1...4)).map { _ in makeItem() }
+                    if let (taken, action) = try? state.submitWhatFits(items[...], at: .zero) {
+                        expected += taken
+                        note(action)
+                    }
+                } else if let action = try? state.trySubmit(makeItem(), at: .zero) {
                     expected += 1
                     note(action)
                 }

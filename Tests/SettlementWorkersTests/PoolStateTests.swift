@@ -199,6 +199,23 @@ import TradeModel
         #expect(throws: PoolError.full) { try state.trySubmit(trade(4, 1, 2), at: .zero) }
     }
 
+    @Test func `of many the first are taken as far as there is room, and none before those who wait`() throws {
+        var state = pool(capacity: 2, lanes: 1, batch: 2, ready: false)
+        #expect(try state.submitWhatFits(strangers(1..<6)[...], at: .zero).0 == 2)
+        #expect(try state.submitWhatFits(strangers(6..<7)[...], at: .zero).0 == 0)
+        #expect(state.submit(strangers(7..<9), ticket: 1, at: .zero).0 == .waiting)
+        #expect(state.ready(0).started == [0: [1, 2]])
+        #expect(try state.submitWhatFits(strangers(9..<10)[...], at: .zero).0 == 0)
+        _ = state.stop()
+        #expect(state.removeLeftovers().map(\.number) == [7, 8])
+        #expect(throws: PoolError.closed(taken: 0)) { try state.submitWhatFits(strangers(1..<2)[...], at: .zero) }
+
+        var working = pool(capacity: 2, lanes: 1, batch: 1)
+        let (taken, action) = try working.submitWhatFits(strangers(1..<6)[...], at: .zero)
+        #expect(taken == 3)
+        #expect(action.started == [0: [1]])
+    }
+
     @Test func `submitters wait in line, and each learns when its last item is in`() {
         var state = pool(capacity: 2, lanes: 1, batch: 2, ready: false)
         #expect(state.submit(strangers(1..<4), ticket: 1, at: .zero).0 == .waiting)

@@ -55,9 +55,9 @@ actor ScriptedWallet: SettlementWallet {
     }
 
     func park(
-        _ item: SettlementItem, because rejection: Rejection, attempts: Int
+        _ item: SettlementItem, because rejection: Rejection, after tries: [FailedAttempt]
     ) async throws(WalletError) -> Outcome {
-        parked.append(Parked(number: item.number, rejection: rejection, attempts: attempts))
+        parked.append(Parked(number: item.number, rejection: rejection, attempts: tries.count))
         return .rejected(rejection)
     }
 

@@ -61,6 +61,9 @@ private let timeout = WalletError.retry(DatabaseFault(sqlState: "57014", message
         #expect(await wallet.settled == [1])
         #expect(running.completions.all.map(\.outcome) == [.settled])
         #expect(running.completions.all.map(\.attempts) == [1])
+        let records = await running.pool.snapshot().records
+        #expect(records.map(\.settled).sorted() == Array(repeating: 0, count: records.count - 1) + [1])
+        #expect(records.map(\.lastBatchSize).max() == 1)
         await running.end()
     }
 
@@ -139,7 +142,7 @@ private let timeout = WalletError.retry(DatabaseFault(sqlState: "57014", message
             do throws(PoolError) {
                 try await pool.trySubmit(item)
             } catch .full {
-                _ = try await wallet.park(item, because: Rejection(.queueFull, "the queue is full"), attempts: 0)
+                _ = try await wallet.park(item, because: Rejection(.queueFull, "the queue is full"), after: [])
             }
         }
         #expect(await pool.snapshot().queueDepth == 1000)

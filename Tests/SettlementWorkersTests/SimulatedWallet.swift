@@ -91,7 +91,7 @@ actor SimulatedWallet: SettlementWallet {
     }
 
     func park(
-        _ item: SettlementItem, because rejection: Rejection, attempts: Int
+        _ item: SettlementItem, because rejection: Rejection, after tries: [FailedAttempt]
     ) async throws(WalletError) -> Outcome {
         let accounts = enter([item])
         defer { accountsInWork.subtract(accounts) }
@@ -99,9 +99,10 @@ actor SimulatedWallet: SettlementWallet {
         defer { giveConnectionBack() }
 
         if rejection.failureClass == .retriesExhausted,
-            attempts != attemptsMax || failuresAlone[item.number] != attempts
+            tries.count != attemptsMax || failuresAlone[item.number] != tries.count
         {
-            violations.append("\(item.number) parked after \(failuresAlone[item.number] ?? 0) of \(attempts) attempts")
+            violations.append(
+                "\(item.number) parked after \(failuresAlone[item.number] ?? 0) of \(tries.count) attempts")
         }
         let number = try await reach([item], lost: nil)
         if chance(faults.passing) { throw .retry(DatabaseFault(sqlState: "40001", message: "serialization failure")) }

@@ -1,3 +1,4 @@
+import Foundation
 import Repository
 import SettleTesting
 import Testing
@@ -46,6 +47,13 @@ extension TestDatabase {
     }
 }
 
+/// Runs what waits for a lock where it keeps nobody else from running.
+func onThreadOfItsOwn<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(with: Result { try body() }) }
+    }
+}
+
 extension Outcome {
     var failureClass: FailureClass? { if case .rejected(let rejection) = self { rejection.failureClass } else { nil } }
 }
@@ -73,4 +81,13 @@ extension WalletError {
     }
 
     var lostBatch: BatchNumber? { if case .findOut(let number, _) = self { number } else { nil } }
+}
+
+/// Begins something that blocks, on a thread of its own: those of the test wait for nothing.
+func inBackground<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) -> Task<Value, any Error> {
+    Task {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try body() }) }
+        }
+    }
 }

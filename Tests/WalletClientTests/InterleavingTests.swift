@@ -145,6 +145,33 @@ import TradeModel
         }
     }
 
+    @Test(arguments: ["discard", "edit"])
+    func `who discards or edits a letter first is not overridden by a retry`(action: String) async throws {
+        try await fund()
+        let message = trade("t1", price: "160", quantity: "1", buyer: "alice", seller: "bob")
+        #expect(try await first.settle([message])[0].failureClass == .insufficientFunds)
+        let one = try database.connect()
+        let letter = DeadLetterStore.decode(try one.pipeline([DeadLetterStore.find(1)])[0])[0]
+        try one.script("begin")
+        var cheaper = message.trade!
+        cheaper.price = DecimalNumber("1")!
+        let request =
+            action == "discard"
+            ? DeadLetterStore.discard([1], actor: "eve", reason: "x")
+            : DeadLetterStore.edit(letter, to: cheaper, payload: [], actor: "eve", reason: "x", change: "x")
+        #expect(try one.pipeline([request])[0].count == 1)
+        async let retried = onThreadOfItsOwn { [database] in
+            try database.connect().pipeline([DeadLetterStore.retry([1], actor: "bob", reason: "")])[0].count
+        }
+        try await database.untilWaitingForLocks(1)
+        try one.script("commit")
+        #expect(try await retried == 0)
+        #expect(
+            try database.value("select status || ' ' || (select status from dead_letters) from trades")
+                == (action == "discard" ? "FAILED discarded" : "FAILED open"))
+        #expect(try database.violations() == [])
+    }
+
     @Test func `an account that opens while its trade is being rejected is seen`() async throws {
         try await fund()
         let holder = try database.connect()

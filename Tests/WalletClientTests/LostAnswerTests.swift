@@ -128,10 +128,22 @@ import TradeModel
         let error = try await failure { try await wallet.settle([item]) }
         #expect(error?.kind == "reject" && error?.fault?.sqlState == "23514")
         let rejection = Rejection(.retriesExhausted, "refused by the database")
-        #expect(try await wallet.park(item, because: rejection, attempts: 3) == .rejected(rejection))
+        let tries = (1...3).map {
+            FailedAttempt(at: Timestamp(microseconds: Int64($0)), sqlState: "23514", message: "refused \($0)")
+        }
+        #expect(try await wallet.park(item, because: rejection, after: tries) == .rejected(rejection))
         #expect(
             try database.value("select class || ' ' || attempts || ' ' || stored from dead_letters")
                 == "retries_exhausted 3 false")
+        // Each try is in the history, with its time and in what words the database refused.
+        #expect(
+            try database.value(
+                """
+                select string_agg(concat_ws(' ', action, extract(epoch from at)::int8 < 1, sqlstate, class, message), ', '
+                                  order by number) from dead_letter_attempts
+                """)
+                == "tried t 23514 refused 1, tried t 23514 refused 2, tried t 23514 refused 3, "
+                + "parked f retries_exhausted refused by the database")
         #expect(try database.violations() == [])
     }
 

@@ -50,7 +50,7 @@ import TradeModel
         ("balances", { BalanceStore.apply([]) }, "Index Scan using balances_pkey"),
         ("holds", { HoldStore.update([]) }, "Index Scan using holds_pkey"),
         ("waiting trades", { TradeStore.finishWaiting([], batch: 1) }, "_pkey"),
-        ("trades put back", { TradeStore.putBack([], delayMilliseconds: 1) }, "_pkey"),
+        ("trades put back", { TradeStore.putBack([], delayMilliseconds: 1, delayMillisecondsMax: 1) }, "_pkey"),
     ]
 
     @Test(arguments: Tables.allCases)
@@ -69,7 +69,7 @@ import TradeModel
         }
 
         // Ids are claimed in the order of their keys, and numbered in that of their arrival.
-        let insert = try plan(TradeStore.insert([], batch: 1, delayMilliseconds: 1), on: connection)
+        let insert = try plan(TradeStore.insert([], batch: 1), on: connection)
         let lines = insert.split(separator: "\n")
         let sort = lines.firstIndex { $0.contains("Sort Key:") && $0.contains("market") && $0.contains("trade_id") }
         let input = lines.firstIndex { $0.contains("ProjectSet") }
@@ -78,7 +78,7 @@ import TradeModel
         let names: [Identifier] = []
         let looks = [
             TradeStore.read([TradeKey]()), BalanceStore.read([]), AccountStore.find(names),
-            AccountStore.findInactive([]), HoldStore.read([]), OperationStore.read(names),
+            ObstacleStore.find(among: []), HoldStore.read([]), OperationStore.read(names),
             TradeStore.oldestWaiting(of: names, except: [Int64]()),
         ]
         for look in looks {

@@ -75,12 +75,19 @@ import TradeModel
             trade("t4", price: "1", quantity: "1", buyer: "nobody", seller: "bob"),
         ])
         #expect(outcomes[0] == .settled)
+        guard case .rejected(let rejection) = outcomes[1] else { throw WaitedInVain(description: "\(outcomes[1])") }
+        #expect(rejection.failureClass == .insufficientFunds)
         #expect(
-            outcomes[1]
-                == .rejected(
-                    Rejection(
-                        .insufficientFunds,
-                        "buyer alice has 40.000000 USDT available, needs 60.000000 USDT: 20.000000 USDT missing")))
+            rejection.message
+                == "buyer alice has 40.000000 USDT available, needs 60.000000 USDT: 20.000000 USDT missing")
+        // The same as numbers, in the smallest unit, in the plan and in the table.
+        #expect(rejection.shortfall?.needed == 60_000_000 && rejection.shortfall?.missing == 20_000_000)
+        #expect(
+            try database.value(
+                """
+                select concat_ws(' ', short_account, short_asset, short_needed, short_available, short_held, short_missing)
+                  from dead_letters where trade_id = 't2'
+                """) == "alice USDT 60000000 40000000 0 20000000")
         #expect(outcomes[2] == .settled)
         #expect(
             outcomes[3]

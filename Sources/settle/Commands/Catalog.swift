@@ -30,7 +30,8 @@ struct AddAsset: Command {
         if !isNew {
             let existing = try CatalogStore.read(connection).assets[symbol]!
             guard existing.decimals == decimals else {
-                throw CommandFailure("asset \(symbol) exists with \(existing.decimals) decimals, not \(decimals)")
+                throw CommandFailure(
+                    "asset \(symbol) exists with \(existing.decimals.counted("decimal")), not \(decimals)")
             }
         }
         try context.output.show([
@@ -39,7 +40,7 @@ struct AddAsset: Command {
         ]) {
             try context.output.line(
                 isNew
-                    ? "\(dryRun ? "would add" : "added") asset \(symbol) with \(decimals) decimals"
+                    ? "\(dryRun ? "would add" : "added") asset \(symbol) with \(decimals.counted("decimal"))"
                     : "asset \(symbol) is there already")
         }
     }
@@ -145,20 +146,28 @@ struct ListMarkets: Command {
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
-        let markets = try CatalogStore.read(database.connect()).markets.values.sorted { $0.symbol < $1.symbol }
+        let connection = try database.connect()
+        let markets = try CatalogStore.read(connection).markets.values.sorted { $0.symbol < $1.symbol }
+        let steps = MarketStore.decodeSteps(try connection.pipeline([MarketStore.steps])[0])
         try context.output.list(
             markets.map {
                 [
                     "symbol": .string($0.symbol.text), "base": .string($0.base.symbol.text),
                     "quote": .string($0.quote.symbol.text), "price_decimals": .integer($0.priceDecimals),
-                    "fees": .string($0.feeRule.rawValue),
+                    "fees": .string($0.feeRule.rawValue), "tick": .string(steps[$0.symbol]?.tick?.description),
+                    "lot": .string(steps[$0.symbol]?.lot?.description), "halted": .bool($0.isHalted),
                 ]
             },
             empty: "No markets yet. Add one with 'settle market add BTC/USDT'."
         ) {
-            var table = Table("MARKET", Table.Column("PRICE DECIMALS", .right), "FEES")
+            var table = Table(
+                "MARKET", Table.Column("PRICE DECIMALS", .right), Table.Column("TICK", .right),
+                Table.Column("LOT", .right), "FEES", "STATE")
             for market in markets {
-                table.add("\(market.symbol)", "\(market.priceDecimals)", "\(market.feeRule.rawValue)")
+                table.add(
+                    "\(market.symbol)", "\(market.priceDecimals)", "\(steps[market.symbol]?.tick?.description ?? "-")",
+                    "\(steps[market.symbol]?.lot?.description ?? "-")", "\(market.feeRule.rawValue)",
+                    market.isHalted ? Table.Cell("halted", .yellow) : "open")
             }
             return table
         }

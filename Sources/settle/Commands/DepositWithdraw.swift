@@ -12,23 +12,27 @@ struct OperationArguments: ParameterGroup {
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 }
 
-private let operationFileHelp = """
-    A line of a file is {"id":"dep-1","account_id":1001,"asset":"USDT","amount":"250.00"}. The same id with the same \
-    content has effect once; with other content it is refused.
+private func operationFileHelp(id: String) -> String {
     """
+    A line of a file is:
+      {"id":"\(id)","account_id":1001,"asset":"USDT","amount":"250.00"}
+    The same id with the same content has effect once; with other content it is refused.
+    """
+}
 
 struct Deposit: Command {
     static let info = CommandInfo(
         "deposit", summary: "Bring money in for an account; the first deposit opens it.",
-        discussion: operationFileHelp, usage: ["ACCOUNT AMOUNT ASSET --id KEY [options]", "--file FILE [options]"],
+        discussion: operationFileHelp(id: "dep-1"),
+        usage: ["ACCOUNT AMOUNT ASSET --id KEY [options]", "--file FILE [options]"],
         examples: [
             Example("settle deposit 1001 250.00 USDT --id dep-1", "250 USDT for account 1001."),
             Example("settle deposit --file deposits.ndjson", "Many at once."),
         ])
 
-    @Argument("ACCOUNT", help: "Whose.") var account: Identifier?
+    @Argument("ACCOUNT", help: "Whose, such as 1001.") var account: Identifier?
     @Argument("AMOUNT", help: "How much, such as 250.00.") var amount: DecimalNumber?
-    @Argument("ASSET", help: "Of what.") var asset: AssetSymbol?
+    @Argument("ASSET", help: "Of what, such as USDT.") var asset: AssetSymbol?
     @OptionGroup("Operation") var arguments: OperationArguments
 
     func run(_ context: Context) async throws {
@@ -39,12 +43,16 @@ struct Deposit: Command {
 struct Withdraw: Command {
     static let info = CommandInfo(
         "withdraw", summary: "Take money out of an account.",
-        discussion: operationFileHelp, usage: ["ACCOUNT AMOUNT ASSET --id KEY [options]", "--file FILE [options]"],
-        examples: [Example("settle withdraw 1001 50.00 USDT --id wd-1", "50 USDT from account 1001.")])
+        discussion: operationFileHelp(id: "wd-1"),
+        usage: ["ACCOUNT AMOUNT ASSET --id KEY [options]", "--file FILE [options]"],
+        examples: [
+            Example("settle withdraw 1001 50.00 USDT --id wd-1", "50 USDT from account 1001."),
+            Example("settle withdraw --file withdrawals.ndjson --dry-run", "What would become of each line."),
+        ])
 
-    @Argument("ACCOUNT", help: "Whose.") var account: Identifier?
+    @Argument("ACCOUNT", help: "Whose, such as 1001.") var account: Identifier?
     @Argument("AMOUNT", help: "How much, such as 250.00.") var amount: DecimalNumber?
-    @Argument("ASSET", help: "Of what.") var asset: AssetSymbol?
+    @Argument("ASSET", help: "Of what, such as USDT.") var asset: AssetSymbol?
     @OptionGroup("Operation") var arguments: OperationArguments
 
     func run(_ context: Context) async throws {
@@ -82,7 +90,8 @@ private struct OperationRun {
         let connection = try database.connect()
         let catalog = try CatalogStore.read(connection)
         guard let asset = catalog.assets[operation.asset] else {
-            throw CommandFailure("there is no asset \(operation.asset)", exit: .notFound)
+            throw CommandFailure(
+                "there is no asset \(operation.asset); 'settle asset list' shows those there are", exit: .notFound)
         }
         guard operation.amount.amount(decimals: asset.decimals) != nil else {
             throw UsageError(
@@ -115,6 +124,9 @@ private struct OperationRun {
 
     // MARK: Files
 
+    /// A dry run remembers nothing from one chunk to the next, so it takes the whole file as one, as far as that goes.
+    private static let dryRunLinesMax = 100_000
+
     private struct Tally {
         var applied = 0
         var duplicates = 0
@@ -124,10 +136,12 @@ private struct OperationRun {
 
     private func carryOut(file: String) async throws {
         var reader = try LineReader(file)
+        reader.invite("\(kind.rawValue)s", context)
         let database = try Database(context)
         defer { database.leave() }
         let wallet = DirectWallet(database)
         let progress = ProgressLine(context.output)
+        let chunkSize = arguments.dryRun ? Self.dryRunLinesMax : database.limits.batchSizeMax
         var tally = Tally()
         var lineNumber = 0
         var chunk: [(line: Int, item: SettlementItem)] = []
@@ -144,7 +158,7 @@ private struct OperationRun {
                 case nil: break
                 }
             }
-            if chunk.count == database.limits.batchSizeMax || line == nil, !chunk.isEmpty {
+            if chunk.count == chunkSize || line == nil, !chunk.isEmpty {
                 let items = chunk.map(\.item)
                 let outcomes = try await arguments.dryRun ? wallet.preview(items) : wallet.settle(items)
                 for ((line, _), outcome) in zip(chunk, outcomes) {
@@ -155,6 +169,9 @@ private struct OperationRun {
                         tally.refused += 1
                         note(rejection, line: line)
                     }
+                }
+                if arguments.dryRun, line != nil {
+                    context.output.note("what follows line \(lineNumber) is judged without the lines before it")
                 }
                 chunk.removeAll(keepingCapacity: true)
                 progress.update(tally.count)
@@ -167,11 +184,16 @@ private struct OperationRun {
             "duplicates": .integer(tally.duplicates), "refused": .integer(tally.refused),
         ]) {
             try context.output.line(
-                "\(tally.applied.grouped) \(kind.rawValue)s \(arguments.dryRun ? "would be " : "")carried out, "
-                    + "\(tally.duplicates.grouped) were there already, \(tally.refused.grouped) refused")
+                "\(tally.applied.counted(kind.rawValue)) \(arguments.dryRun ? "would be " : "")carried out, "
+                    + "\(tally.duplicates.grouped) \(tally.duplicates == 1 ? "was" : "were") there already, "
+                    + "\(tally.refused.grouped) refused")
         }
         try context.output.flush()
-        if tally.refused > 0 { throw CommandFailure("\(tally.refused.grouped) lines were refused") }
+        if tally.refused > 0 {
+            throw CommandFailure(
+                tally.refused.counted("line") + (arguments.dryRun ? " would be" : tally.refused == 1 ? " was" : " were")
+                    + " refused")
+        }
     }
 
     private func note(_ rejection: Rejection, line: Int) {

@@ -19,4 +19,22 @@ struct LetterFilterOptions: ParameterGroup {
         LetterFilter(
             failureClass: failureClass, market: market, account: account, since: since, until: until, status: status)
     }
+
+    /// Letters are named by their numbers, by a filter, or all at once.
+    func check(_ numbers: [Int64], all: Bool) throws {
+        let ways = [!numbers.isEmpty, all, !isEmpty].count { $0 }
+        if ways == 0 { throw UsageError("give the letters' IDs, a filter, or '--all'") }
+        if !numbers.isEmpty, ways > 1 { throw UsageError("IDs go without '--all' and without filters") }
+    }
+
+    /// The letters that are meant.
+    func queue(_ numbers: [Int64], status: LetterStatus, on connection: PostgresConnection) throws -> LetterQueue {
+        numbers.isEmpty
+            ? try LetterQueue(filter(status: status), on: connection) : try LetterQueue(numbers, on: connection)
+    }
+}
+
+/// `1 dead letter`, `1,204 dead letters`.
+func deadLetters(_ count: Int) -> String {
+    "\(count.grouped) dead letter\(count == 1 ? "" : "s")"
 }

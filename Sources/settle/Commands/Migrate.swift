@@ -55,7 +55,8 @@ struct MigrateDown: Command {
         let applied = Set(try migrator.applied().map(\.version))
         let steps = known.reversed().filter { applied.contains($0.version) && $0.version > target }
         if !dryRun, !steps.isEmpty {
-            try context.confirm("Take back \(steps.count) migrations and lose what is in their tables?", yes: yes)
+            try context.confirm(
+                "Take back \(steps.count.counted("migration")) and lose what is in their tables?", yes: yes)
             try migrator.down(to: target)
         }
         try show(steps, verb: dryRun ? "would be taken back" : "taken back", nothing: "Nothing to take back.", context)
@@ -95,7 +96,10 @@ struct MigrateSQL: Command {
     static let info = CommandInfo(
         "sql", summary: "Print the SQL of the migrations that the database lacks, for another tool to run.",
         discussion: "Without a database, with --all, it prints the whole schema.",
-        examples: [Example("settle migrate sql --all", "The whole schema.")])
+        examples: [
+            Example("settle migrate sql > pending.sql", "What this database lacks."),
+            Example("settle migrate sql --all", "The whole schema."),
+        ])
 
     @Flag("--all", help: "Print every migration, and ask no database.") var all: Bool
 

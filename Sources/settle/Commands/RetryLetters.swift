@@ -1,113 +1,152 @@
 import CommandKit
+import Glibc
 import Repository
 import ServiceKit
 import SettlementWorkers
-import TradeFeed
 import TradeModel
-import WalletClient
 
 struct RetryLetters: Command {
     static let info = CommandInfo(
         "retry", summary: "Let dead letters be settled again, in the order in which they came.",
         discussion: """
             Each letter's trade waits again as PENDING; a running worker settles it, or, where none runs, this command. \
-            What fails again is parked again, with its history. Repeating the command is safe.
+            What fails again is parked again, with its history. The newest version of an edited letter counts. Ctrl-C \
+            stops between two chunks; the same command goes on, since what was retried is no longer open.
             """,
         usage: ["ID... [options]", "FILTERS [options]", "--all [options]"],
         examples: [
             Example("settle dlq retry 17 18", "Two letters."),
             Example("settle dlq retry --class insufficient_funds --dry-run", "What would become of them now."),
-            Example("settle dlq retry --all --yes", "All open ones, without a question."),
+            Example("settle dlq retry --all --yes --rate 500/s", "All open ones, without a question, not too fast."),
+            Example("settle dlq retry 17 --discarded", "One that was discarded by mistake."),
         ])
 
     @Argument("ID", help: "The letters' numbers.") var numbers: [Int64]
     @OptionGroup("Filters") var filter: LetterFilterOptions
     @Flag("--all", help: "All open letters.") var all: Bool
+    @Flag("--discarded", help: "Bring back discarded letters instead of open ones.") var discarded: Bool
+    @Option("--rate", "N/s", help: "No more than so many a second.") var rate: Rate?
     @Flag("--dry-run", help: "Say what would become of each, and change nothing.") var dryRun: Bool
     @Flag("--yes", "-y", help: "Do not ask.") var yes: Bool
     @Option("--reason", "TEXT", help: "Why, for the record.", default: "retried") var reason: String
 
-    func validate() throws {
-        let ways = [!numbers.isEmpty, all, !filter.isEmpty].count { $0 }
-        if ways == 0 { throw UsageError("give the letters' IDs, a filter, or '--all'") }
-        if !numbers.isEmpty, ways > 1 { throw UsageError("IDs go without '--all' and without filters") }
-    }
+    func validate() throws { try filter.check(numbers, all: all) }
+
+    private var status: LetterStatus { discarded ? .discarded : .open }
 
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
-        let retry = try LetterRetry(database, reason: reason)
-        let letters = try retry.inOrder(chosen(retry.connection))
+        var retry = try LetterRetry(database, from: status, reason: reason)
+        let queue = try filter.queue(numbers, status: status, on: retry.connection)
+        if !numbers.isEmpty, !discarded { try refuseDiscarded(queue) }
         if dryRun {
-            let open = letters.filter { $0.status == .open }
-            let outcomes = try await Dictionary(uniqueKeysWithValues: zip(open.map(\.number), retry.predict(open)))
-            try show(letters, outcomes, context)
+            try await predict(queue, LetterForesight(database, on: retry.connection), context)
             return
         }
-        if numbers.isEmpty, !letters.isEmpty {
-            try context.confirm("Retry \(letters.count.grouped) dead letters?", yes: yes)
+        if numbers.isEmpty, queue.count > 0 {
+            try context.confirm("Retry \(deadLetters(queue.count))?", yes: yes)
         }
-        let result = try await retry.carryOut(letters) { context.output.note($0) }
-        try context.output.show([
+        let isStopped = Guarded(false)
+        let signals = StopSignals(first: { isStopped.withLock { $0 = true } }, second: { _exit(130) })
+        let progress = ProgressLine(context.output, total: queue.count)
+        try await retry.carryOut(queue, rate: rate, isStopped: { isStopped.withLock { $0 } }) {
+            progress.update($0.settled + $0.parkedAgain + $0.leftAlone)
+        }
+        progress.finish()
+        signals.letGo()
+        try report(retry.result, of: queue.count, isStopped: isStopped.withLock { $0 }, retry.pause, context)
+    }
+
+    /// What was given up comes back only to whoever says that this is meant.
+    private func refuseDiscarded(_ queue: LetterQueue) throws {
+        var queue = queue
+        let letters = try queue.next(.max).filter { $0.status == .discarded }
+        guard let first = letters.first else { return }
+        throw CommandFailure(
+            "dead letter \(first.number) is discarded. 'settle dlq retry \(first.number) --discarded' brings it back.")
+    }
+
+    private func report(
+        _ result: LetterRetry.Result, of count: Int, isStopped: Bool, _ pause: QueuePaused?, _ context: Context
+    ) throws {
+        let output = context.output
+        let isCut = isStopped && result.done < count
+        try output.show([
             "retried": .integer(result.retried), "settled": .integer(result.settled),
             "parked_again": .integer(result.parkedAgain), "waiting": .integer(result.waiting),
-            "left_alone": .integer(result.leftAlone),
+            "left_alone": .integer(result.leftAlone), "stopped": .bool(isCut),
         ]) {
-            try context.output.line(
+            try output.line(
                 "\(result.retried.grouped) retried: \(result.settled.grouped) settled, "
                     + "\(result.parkedAgain.grouped) parked again, \(result.waiting.grouped) still waiting"
-                    + (result.leftAlone > 0 ? "; \(result.leftAlone.grouped) were not open" : ""))
+                    + (result.leftAlone == 0
+                        ? ""
+                        : "; \(result.leftAlone.grouped) \(result.leftAlone == 1 ? "was" : "were") not \(status.rawValue)")
+            )
         }
-        try context.output.flush()
+        try output.flush()
+        if let pause, result.waiting > 0 { output.note("\(pause); they wait until 'settle queue resume'") }
+        if result.waiting > 0 {
+            let trades = result.waiting == 1 ? "1 trade is" : "\(result.waiting.grouped) trades are"
+            output.note("\(trades) still PENDING; 'settle trade list --status pending' shows them")
+        }
+        if isCut {
+            output.note("stopped before \(deadLetters(count - result.done)); the same command goes on from there")
+        }
         if result.parkedAgain > 0 {
-            throw CommandFailure(
-                "\(result.parkedAgain.grouped) could not be settled; 'settle dlq list' says why")
+            throw CommandFailure("\(result.parkedAgain.grouped) could not be settled; 'settle dlq list' says why")
         }
     }
 
-    private func chosen(_ connection: PostgresConnection) throws -> [DeadLetter] {
-        if !numbers.isEmpty {
-            return try numbers.map { number in
-                guard
-                    let letter = DeadLetterStore.decode(
-                        try connection.pipeline([DeadLetterStore.find(number)])[0]
-                    ).first
-                else { throw CommandFailure("there is no dead letter \(number)", exit: .notFound) }
-                return letter
+    // MARK: Looking ahead
+
+    private func predict(_ queue: LetterQueue, _ foresight: LetterForesight, _ context: Context) async throws {
+        var queue = queue
+        var counts: [String: Int] = [:]
+        var rows: [JSONValue] = []
+        let progress = ProgressLine(context.output, total: queue.count)
+        var done = 0
+        repeat {
+            let letters = try queue.next(LetterForesight.chunkSize)
+            let predictions = try await foresight.predict(letters, from: status)
+            for prediction in predictions { counts[prediction.outcome, default: 0] += 1 }
+            // Only a JSON array has to be whole before it is written.
+            if context.output.format == .json {
+                rows += zip(letters, predictions).map(json)
+            } else if done == 0 || !letters.isEmpty {
+                try show(letters, predictions, context)
             }
-        }
-        var letters: [DeadLetter] = []
-        while true {
-            let page = DeadLetterStore.decode(
-                try connection.pipeline([
-                    DeadLetterStore.list(filter.filter(status: .open), after: letters.last?.number ?? 0, limit: 5_000)
-                ])[0])
-            letters += page
-            if page.count < 5_000 { return letters }
+            done += letters.count
+            progress.update(done)
+            if letters.isEmpty { break }
+        } while done < queue.count
+        progress.finish()
+        if context.output.format == .json { try context.output.list(rows, empty: "") { Table() } }
+        if done > 1 {
+            let words = [
+                ("settle", "would settle"), ("park", "would be parked again"), ("wait", "would wait"),
+                ("is_there", "there already"), ("left_alone", "would be left alone"),
+            ]
+            context.output.note(
+                words.compactMap { name, words in counts[name].map { "\($0.grouped) \(words)" } }
+                    .joined(separator: ", "))
         }
     }
 
-    private func show(_ letters: [DeadLetter], _ outcomes: [Int64: Outcome], _ context: Context) throws {
-        func word(_ letter: DeadLetter) -> String {
-            switch outcomes[letter.number] {
-            case nil: "is \(letter.status.rawValue), would be left alone"
-            case .settled: "would settle"
-            case .duplicate: "is there already"
-            case .deferred: "would wait for an older trade"
-            case .rejected(let rejection): "would be parked again: \(rejection.message)"
-            }
-        }
-        try context.output.list(
-            letters.map { letter in
-                [
-                    "id": .count(letter.number), "market": .string(letter.market), "trade_id": .string(letter.tradeID),
-                    "would_settle": .bool(outcomes[letter.number] == .settled), "prediction": .string(word(letter)),
-                ]
-            }, empty: "No such dead letters."
-        ) {
+    private func json(_ letter: DeadLetter, _ prediction: LetterPrediction) -> JSONValue {
+        [
+            "id": .count(letter.number), "market": .string(letter.market), "trade_id": .string(letter.tradeID),
+            "would_settle": .bool(prediction == .settles), "outcome": .string(prediction.outcome),
+            "class": .string(prediction.rejection?.failureClass.rawValue), "prediction": .string(prediction.words),
+        ]
+    }
+
+    private func show(_ letters: [DeadLetter], _ predictions: [LetterPrediction], _ context: Context) throws {
+        try context.output.list(zip(letters, predictions).map(json), empty: "No such dead letters.") {
             var table = Table(Table.Column("ID", .right), "TRADE", "PREDICTION")
-            for letter in letters {
-                table.add("\(letter.number)", "\(letter.name)", "\(word(letter))")
+            for (letter, prediction) in zip(letters, predictions) {
+                table.add("\(letter.number)", "\(letter.name)", "\(prediction.words)")
             }
             return table
         }

@@ -1,4 +1,5 @@
 import CommandKit
+import Configuration
 import Repository
 import ServiceKit
 import SettlementWorkers
@@ -10,48 +11,77 @@ struct RunWorker: Command {
         discussion: """
             It settles what waits as PENDING in the database and, with --intake, what engines push over ZeroMQ \
             (docs/wire.md). Any number of workers may run on one database. The first SIGTERM or SIGINT drains and ends; \
-            a second one ends at once; a third exits on the spot.
+            a second one ends at once; a third exits on the spot. SIGHUP reads the configuration again \
+            (docs/configuration.md).
             """,
         examples: [
             Example("settle worker --intake tcp://127.0.0.1:5558", "Also listen for trades."),
             Example("settle worker --once", "Settle what waits, then end."),
+            Example(
+                "settle worker --intake tcp://127.0.0.1:5558 --when-full park",
+                "Never hold an engine back; 'settle dlq retry --class queue_full' settles what had no room."),
         ])
 
     @Option("--intake", "ENDPOINT", help: "Listen here for trades over ZeroMQ.", environment: "SETTLE_INTAKE")
     var intake: String?
     @Flag("--once", help: "Settle what is PENDING now, then end.") var once: Bool
+    @Option(
+        "--when-full",
+        help:
+            "What becomes of pushed trades when the queue is full: the sender waits, or they are parked as queue_full.",
+        environment: "SETTLE_WHEN_FULL", default: .wait)
+    var whenFull: SettlementService.WhenFull
     @OptionGroup("Limits") var limits: LimitOptions
     @Option("--log-level", help: "What is logged to stderr.", environment: "SETTLE_LOG_LEVEL", default: .info)
     var logLevel: LogLevel
 
     func validate() throws {
-        if once, intake != nil { throw UsageError("'--once' takes what is PENDING; it goes without '--intake'") }
+        if once, $intake == .commandLine {
+            throw UsageError("'--once' takes what is PENDING; it goes without '--intake'")
+        }
+    }
+
+    /// What was given, by the variable of the setting: a reload leaves it as it is.
+    private var flags: [String: SettingValues.FlagValue] {
+        var flags = limits.flags
+        if $logLevel == .commandLine { flags["SETTLE_LOG_LEVEL"] = .init("--log-level", logLevel.rawValue) }
+        if $intake == .commandLine, let intake { flags["SETTLE_INTAKE"] = .init("--intake", intake) }
+        if $whenFull == .commandLine { flags["SETTLE_WHEN_FULL"] = .init("--when-full", whenFull.rawValue) }
+        return flags
     }
 
     func run(_ context: Context) async throws {
         let log = Log(level: logLevel.level)
+        let reload = try ConfigurationReload(context, flags: flags, log: log)
         let database = try Database(context)
         defer { database.leave() }
         let limits = limits.applied(to: database.limits)
+        var configuration = SettlementService.Configuration(
+            connectionString: database.connectionString, limits: limits, version: Settle.version, log: log,
+            render: WireEncoder.encode)
+        configuration.whenFull = whenFull
         var sources: [any SettlementService.Source] = []
-        if let intake {
+        if let intake, !once {
             let socket: IntakeSocket
             do { socket = try IntakeSocket(endpoint: intake) } catch { throw CommandFailure("\(error)") }
             sources.append(
-                IntakeSource(socket: socket, log: log, shutdownTimeout: .seconds(limits.shutdownTimeoutSeconds)))
+                IntakeSource(socket: socket, log: log) { [limits = configuration.limits] in
+                    .seconds(limits.shutdownTimeoutSeconds)
+                })
             log.info("listening", ["endpoint": socket.endpoint])
         }
-        let service = try SettlementService(
-            SettlementService.Configuration(
-                connectionString: database.connectionString, limits: limits, version: Settle.version, log: log,
-                render: WireEncoder.encode))
+        let service = try SettlementService(configuration)
+        reload.passesOn(to: service, logLevel: .info)
+        async let _ = reload.run(stop: service.stop)
         let signals = StopSignals(first: { service.stop() }, second: { Task { await service.abort() } })
         let leftovers = once ? try await service.runOnce() : await service.run(sources: sources)
-        if signals.wasForced { throw CommandFailure("stopped at once; \(leftovers.count) trades left", exit: .forced) }
+        if signals.wasForced {
+            throw CommandFailure("stopped at once; \(leftovers.count.counted("trade")) left", exit: .forced)
+        }
         if let failure = await service.intakeFailure { throw CommandFailure("the intake failed: \(failure)") }
         if !leftovers.isEmpty {
             throw CommandFailure(
-                "the deadline came with \(leftovers.count) trades unsettled; they are named in the log")
+                "the deadline came with \(leftovers.count.counted("trade")) unsettled; the log names what is left")
         }
     }
 }

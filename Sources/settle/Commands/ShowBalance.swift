@@ -4,42 +4,52 @@ import TradeModel
 
 struct ShowBalance: Command {
     static let info = CommandInfo(
-        "balance", summary: "Show what an account has.",
-        discussion: "Where no customer has that id, 'house' is the exchange itself and 'world' what lies outside.",
-        examples: [Example("settle balance 1001", "All assets."), Example("settle balance 1001 USDT", "One of them.")])
+        "balance", summary: "Show what an account has, or had at a time.",
+        discussion: """
+            Where no customer has that id, 'house' is the exchange itself and 'world' what lies outside, each as the sum \
+            of its accounts. --as-of counts everything that was committed up to that time, by the clock of the database.
+            """,
+        examples: [
+            Example("settle balance 1001", "All assets."), Example("settle balance 1001 USDT", "One of them."),
+            Example("settle balance 1001 --as-of 2026-01-02T18:00:00Z", "As it was then."),
+            Example("settle balance 1001 --as-of 1h", "As it was an hour ago."),
+        ])
 
     @Argument("ACCOUNT", help: "Whose.") var account: Identifier
     @Argument("ASSET", help: "Only this asset.") var asset: AssetSymbol?
+    @Option("--as-of", "TIME", help: "As it was then: 2026-01-02, 2026-01-02T03:04:05Z, or 30m ago.")
+    var asOf: Timestamp?
 
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        let customer = try connection.pipeline([AccountStore.find([account])])[0]
-        var kind = AccountKind.customer
-        if customer.count == 0 {
-            guard let shared = AccountKind(rawValue: account.text), shared != .customer else {
-                throw CommandFailure("there is no account \(account.text.printable)", exit: .notFound)
+        let accounts = try AccountStore.known(account, connection)
+        let asset = try self.asset.map { try CatalogStore.known($0, connection) }
+        let assets = try CatalogStore.read(connection).assets.values
+        let numbers = accounts.map(\.number)
+        let found: [BalanceKey: BalanceMoment] =
+            if let asOf {
+                try LedgerReader.read(connection) { reader throws(DatabaseError) in
+                    try reader.balances(of: numbers, asset: asset?.number, asOf: asOf)
+                }
+            } else {
+                try BalanceStore.current(of: numbers, asset: asset?.number, connection)
             }
-            kind = shared
-        }
-        var balances = BalanceStore.decodeOfAccount(
-            try connection.pipeline([BalanceStore.ofAccount(account, kind: kind)])[0])
-        if let asset {
-            guard let known = try CatalogStore.read(connection).assets[asset] else {
-                throw CommandFailure("there is no asset \(asset)", exit: .notFound)
-            }
-            balances = balances.filter { $0.asset.symbol == asset }
-            if balances.isEmpty { balances = [AccountBalance(asset: known, available: .zero, frozen: .zero)] }
+        var balances = try assets.sorted { $0.symbol < $1.symbol }.compactMap { try Self.sum(found, $0) }
+        if let asset, balances.isEmpty {
+            balances = [AccountBalance(asset: asset, available: .zero, frozen: .zero)]
         }
         let rows: [JSONValue] = balances.map {
-            [
-                "account": .id(account), "asset": .string($0.asset.symbol.text),
-                "available": .string($0.available.text(decimals: $0.asset.decimals)),
-                "frozen": .string($0.frozen.text(decimals: $0.asset.decimals)),
+            var pairs: [(key: String, value: JSONValue)] = [
+                ("account", .id(account)), ("asset", .string($0.asset.symbol.text)),
+                ("available", .string($0.available.text(decimals: $0.asset.decimals))),
+                ("frozen", .string($0.frozen.text(decimals: $0.asset.decimals))),
             ]
+            if let asOf { pairs.append(("as_of", .time(asOf))) }
+            return .object(pairs)
         }
-        try context.output.list(rows, empty: "Account \(account) has no money in any asset.") {
+        try context.output.list(rows, empty: remark(accounts)) {
             var table = Table("ASSET", Table.Column("AVAILABLE", .right), Table.Column("FROZEN", .right))
             for balance in balances {
                 table.add(
@@ -48,5 +58,48 @@ struct ShowBalance: Command {
             }
             return table
         }
+        if let opened = accounts.map(\.openedAt).min(), let asOf, asOf < opened, !balances.isEmpty {
+            context.output.note("Account \(account) did not exist at \(asOf); it was opened at \(opened).")
+        }
+    }
+
+    private static func sum(_ found: [BalanceKey: BalanceMoment], _ asset: Asset) throws -> AccountBalance? {
+        let moments = found.filter { $0.key.asset == asset.number && $0.value.version > 0 }.values
+        guard !moments.isEmpty else { return nil }
+        return AccountBalance(
+            asset: asset, available: try moments.reduce(.zero) { try $0.adding($1.available) },
+            frozen: try moments.reduce(.zero) { try $0.adding($1.frozen) })
+    }
+
+    /// What is said where there is nothing to show.
+    private func remark(_ accounts: [NamedAccount]) -> String {
+        guard let asOf else { return "Account \(account) has no money in any asset." }
+        if let opened = accounts.map(\.openedAt).min(), asOf < opened {
+            return "Account \(account) did not exist at \(asOf); it was opened at \(opened)."
+        }
+        return "Account \(account) had no money in any asset at \(asOf)."
+    }
+}
+
+extension AccountStore {
+    /// The accounts that a name means; fails when there are none.
+    static func known(_ name: Identifier, _ connection: PostgresConnection) throws -> [NamedAccount] {
+        let accounts = try named(name, connection)
+        // House and world are there from the beginning; their accounts are opened as they are needed.
+        let isShared = AccountKind(rawValue: name.text).map { $0 != .customer } ?? false
+        guard !accounts.isEmpty || isShared else {
+            throw CommandFailure("there is no account \(name.text.printable)", exit: .notFound)
+        }
+        return accounts
+    }
+}
+
+extension CatalogStore {
+    /// The asset of a symbol; fails when there is none.
+    static func known(_ symbol: AssetSymbol, _ connection: PostgresConnection) throws -> Asset {
+        guard let asset = try read(connection).assets[symbol] else {
+            throw CommandFailure("there is no asset \(symbol)", exit: .notFound)
+        }
+        return asset
     }
 }

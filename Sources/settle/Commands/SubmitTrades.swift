@@ -1,5 +1,6 @@
 import CommandKit
 import Repository
+import SettlementWorkers
 import TradeFeed
 import TradeModel
 import WalletClient
@@ -8,7 +9,9 @@ struct SubmitTrades: Command {
     static let info = CommandInfo(
         "submit", summary: "Store trades to be settled; whatever worker runs settles them.",
         discussion: """
-            FILE is NDJSON, one trade a line (see docs/wire.md); '-' is standard input. A trade that is accepted is \
+            FILE is NDJSON, one trade a line; '-' is standard input. More fields, such as fees, are in docs/wire.md.
+              {"id":9001,"market":"BTC/USDT","price":"50000","quantity":"0.1","buyer_id":1001,"seller_id":1002}
+            A trade that is accepted is \
             stored as PENDING and will be settled or parked. One that was there before has no effect. What cannot be \
             a trade is parked in the dead letters, byte for byte, and counted as refused; then the exit code is 1.
             """,
@@ -23,12 +26,14 @@ struct SubmitTrades: Command {
 
     func run(_ context: Context) async throws {
         let reader = try LineReader(file)
+        reader.invite("trades", context)
         let database = try Database(context)
         defer { database.leave() }
         var submission = try Submission(database, context, file: file, dryRun: dryRun)
         try await submission.run(reader)
         let outcome = wait && !dryRun ? try await submission.follow() : nil
         try submission.report(outcome)
+        try submission.adviseWorker()
     }
 }
 
@@ -155,6 +160,11 @@ private struct Submission {
                     context.output.note("no worker is running; start one with 'settle worker'")
                     hasWarned = true
                 }
+                let queue = try QueueControlStore.read(connection)
+                if queue.isPaused, !hasWarned {
+                    context.output.note("\(QueuePaused(queue)); they wait until 'settle queue resume'")
+                    hasWarned = true
+                }
                 try await Task.sleep(for: .milliseconds(50))
             } else {
                 outcome.settled += rows.count { $0.status == .settled }
@@ -167,6 +177,14 @@ private struct Submission {
         return outcome
     }
 
+    /// Tells a person what is still missing for the trades to be settled.
+    func adviseWorker() throws {
+        guard context.terminal.errorIsTerminal, !acceptedKeys.isEmpty,
+            try connection.pipeline([WorkerStore.living(database.limits)])[0].int64(0, 0) == 0
+        else { return }
+        context.output.note("no worker is running; 'settle worker' settles what waits")
+    }
+
     func report(_ outcome: Outcome?) throws {
         let output = context.output
         try output.show([
@@ -175,7 +193,7 @@ private struct Submission {
             "parked": outcome.map { .integer($0.parked) } ?? .null,
         ]) {
             try output.line(
-                "\(accepted.grouped) \(dryRun ? "would be " : "")accepted, \(duplicates.grouped) duplicates, "
+                "\(accepted.grouped) \(dryRun ? "would be " : "")accepted, \(duplicates.counted("duplicate")), "
                     + "\(refused.grouped) refused")
             if let outcome {
                 try output.line("\(outcome.settled.grouped) settled, \(outcome.parked.grouped) parked")
@@ -184,10 +202,15 @@ private struct Submission {
         try output.flush()
         if refused > 0 {
             throw CommandFailure(
-                "\(refused.grouped) lines were refused" + (dryRun ? "" : "; 'settle dlq list' shows them"))
+                dryRun
+                    ? "\(refused.counted("line")) would be refused"
+                    : refused.counted("line was", plural: "lines were")
+                        + " refused; 'settle dlq list' shows \(refused == 1 ? "it" : "them")")
         }
         if let outcome, outcome.parked > 0 {
-            throw CommandFailure("\(outcome.parked.grouped) trades were parked; 'settle dlq list' shows them")
+            throw CommandFailure(
+                outcome.parked.counted("trade was", plural: "trades were")
+                    + " parked; 'settle dlq list' shows \(outcome.parked == 1 ? "it" : "them")")
         }
     }
 }

@@ -48,8 +48,8 @@ extension Verification.Report {
     /// One line for a person.
     var summary: String {
         let checked =
-            "\(settledTrades.grouped) settled trades, \(entries.grouped) ledger entries, "
-            + "\(accounts.grouped) accounts"
-        return isClean ? "The books balance: \(checked)." : "\(violations.count) violations in \(checked)."
+            "\(settledTrades.counted("settled trade")), "
+            + "\(entries.counted("ledger entry", plural: "ledger entries")), \(accounts.counted("account"))"
+        return isClean ? "The books balance: \(checked)." : "\(violations.count.counted("violation")) in \(checked)."
     }
 }

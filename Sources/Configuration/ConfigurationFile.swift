@@ -1,0 +1,87 @@
+import CommandKit
+import Glibc
+import ServiceKit
+
+/// What a configuration file says, and everything that is wrong with it.
+public struct ConfigurationFile: Sendable {
+    /// The value of one setting, as a variable would hold it.
+    public struct Entry: Sendable, Equatable {
+        public var text: String
+        public var line: Int
+    }
+
+    /// As it was named.
+    public let path: String
+    /// By the key of the setting. What a file leaves empty is not in it.
+    public private(set) var entries: [String: Entry] = [:]
+    /// In the order of their lines. A file with problems is not to be used.
+    public private(set) var problems: [ConfigurationProblem] = []
+
+    public static let bytesMax = 262_144
+    static let depthMax = 16
+    /// After so many, the rest is not looked at.
+    static let problemsMax = 100
+
+    /// Whether a password stands in it, for everybody on the machine to read.
+    public private(set) var exposesPassword = false
+
+    /// Reads a file; throws the reason if that is impossible, with `isMissing` set where there is none.
+    public init(path: String, settings: [Setting]) throws(UnreadableFile) {
+        let (bytes, mode) = try Self.contents(of: path)
+        self.init(path: path, bytes: bytes, settings: settings)
+        exposesPassword =
+            mode & S_IROTH != 0
+            && settings.contains { $0.isSecret && entries[$0.key].map { Secret.masked($0.text) != $0.text } ?? false }
+    }
+
+    init(path: String, bytes: [UInt8], settings: [Setting]) {
+        self.path = path
+        do {
+            guard let root = try YAMLNode.read(bytes, bytesMax: Self.bytesMax, depthMax: Self.depthMax) else { return }
+            var walk = ConfigurationWalk(settings: settings)
+            walk.visit(root)
+            entries = walk.entries
+            problems = walk.problems.map { problem in
+                var problem = problem
+                problem.file = path
+                return problem
+            }
+        } catch {
+            problems = [ConfigurationProblem(file: path, line: error.line, message: error.reason)]
+        }
+    }
+
+    /// Where a setting stands, as messages name it: `settle.yaml:12`.
+    public func place(of key: String) -> String? { entries[key].map { "\(path):\($0.line)" } }
+
+    /// At most a byte more than allowed, so that whoever looks sees that it is too large.
+    private static func contents(of path: String) throws(UnreadableFile) -> (bytes: [UInt8], mode: mode_t) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw UnreadableFile(path: path, code: errno) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw UnreadableFile(path: path, code: errno) }
+        var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
+        var count = 0
+        while count < bytes.count {
+            let read = bytes.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count)
+            }
+            guard read >= 0 || errno == EINTR else { throw UnreadableFile(path: path, code: errno) }
+            if read == 0 { break }
+            count += max(0, read)
+        }
+        return (Array(bytes.prefix(count)), status.st_mode)
+    }
+}
+
+/// A configuration file that cannot be opened or read.
+public struct UnreadableFile: Error, CustomStringConvertible {
+    public let path: String
+    let code: Int32
+
+    public var isMissing: Bool { code == ENOENT }
+    public var description: String {
+        "cannot read the configuration file '\(path)' (\(String(cString: strerror(code))))"
+    }
+}

@@ -1,0 +1,15 @@
+/// The first numbers of all advisory locks, in one place, since two uses of one number would wait for each other.
+///
+/// 7401 is taken by the functions of the migrations: ranges of the ledger and new markets.
+enum AdvisoryLock {
+    /// Whoever migrates; without a second number.
+    static let migrations = 7400
+    /// With the number of a stripe of the house and the outside world: the connection that books there.
+    static let stripe = 7402
+    /// With the number of a market: shared by those who settle in it, alone for whoever halts it.
+    static let market = 7403
+    /// With 1: the process that builds the ledger's indexes.
+    static let readingIndexes = 7404
+    /// With 1: the worker that retries dead letters by itself.
+    static let letterRetry = 7405
+}

@@ -1,0 +1,127 @@
+import TradeModel
+
+/// What was committed within a time, batch by batch in the order of commits, for readers who must miss nothing.
+///
+/// A batch says when it commits a moment before others can see it. So the end of the time is never later than now, and
+/// reading begins when every transaction has ended that could still bring a batch from before that end.
+public struct CommittedBatches {
+    /// One commit, as far as it has been read: a place in the order.
+    public struct Place: Sendable, Equatable {
+        public let time: Timestamp
+        public let batch: BatchNumber
+
+        public init(time: Timestamp, batch: BatchNumber = -1) {
+            self.time = time
+            self.batch = batch
+        }
+    }
+
+    struct Header {
+        let place: Place
+        let entries: Int
+    }
+
+    /// Some transaction stays open that could still bring batches.
+    public struct HorizonError: Error {
+        public let until: Timestamp
+    }
+
+    static let headersMax: Int64 = 1_000
+    static let pageEntriesMax = 4_000
+
+    let connection: PostgresConnection
+    /// Batches from then on are left out.
+    public let until: Timestamp
+    private(set) var catalog: Catalog
+    /// The last batch that was handed out.
+    public private(set) var place: Place
+    private var headers: ArraySlice<Header> = []
+    private var isAtEnd = false
+
+    private static let nowStatement = Statement("committed_now", "select clock_timestamp()")
+    private static let nextTransactionStatement = Statement(
+        "committed_next", "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+    private static let horizonStatement = Statement(
+        "committed_horizon", "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+
+    /// - Parameter until: nil for now.
+    /// - Parameter pause: called while others have to end; returns false when it has been long enough.
+    public init(
+        after place: Place, until: Timestamp?, on connection: PostgresConnection, pause: () -> Bool
+    ) throws {
+        try connection.script("set plan_cache_mode = force_custom_plan")
+        // Two statements: the snapshot of one is older than any clock that is read in it, and a transaction that began
+        // between the two would be missed.
+        let now = try connection.query(Self.nowStatement).timestamp(0, 0)
+        let end = try connection.query(Self.nextTransactionStatement).int64(0, 0)
+        self.connection = connection
+        self.until = min(until ?? .init(microseconds: .max), now)
+        self.place = place
+        catalog = try CatalogStore.read(connection)
+        while try connection.query(Self.horizonStatement).int64(0, 0) < end {
+            guard pause() else { throw HorizonError(until: self.until) }
+        }
+    }
+
+    private static let headersStatement = Statement(
+        "committed_headers",
+        """
+        select batch_no, committed_at, entries from batches
+         where (committed_at, batch_no) > ($1, $2) and committed_at < $3
+         order by committed_at, batch_no limit $4
+        """)
+
+    /// The next batches that together have about so many entries as a page takes; empty after the last.
+    mutating func nextPage() throws(DatabaseError) -> [BatchNumber] {
+        var numbers: [BatchNumber] = []
+        var entries = 0
+        while entries < Self.pageEntriesMax {
+            if headers.isEmpty, !isAtEnd { try readHeaders() }
+            guard let header = headers.popFirst() else { break }
+            place = header.place
+            entries += header.entries
+            if header.entries > 0 { numbers.append(header.place.batch) }
+        }
+        return numbers
+    }
+
+    private mutating func readHeaders() throws(DatabaseError) {
+        let rows = try connection.query(
+            Self.headersStatement, .timestamp(place.time), .int8(place.batch), .timestamp(until),
+            .int8(Self.headersMax))
+        isAtEnd = rows.count < Int(Self.headersMax)
+        headers =
+            rows.indices.map { row in
+                Header(
+                    place: Place(time: rows.timestamp(row, 1), batch: rows.int64(row, 0)),
+                    entries: Int(rows.int32(row, 2)))
+            }[...]
+        // Assets and markets that these batches brought first.
+        catalog = try CatalogStore.read(connection)
+    }
+
+    private static let placeStatement = Statement(
+        "committed_place", "select committed_at from batches where batch_no = $1")
+
+    /// The place of a batch; nil when there is none of this number.
+    public static func place(
+        of batch: BatchNumber, on connection: PostgresConnection
+    ) throws(DatabaseError) -> Place? {
+        let rows = try connection.query(placeStatement, .int8(batch))
+        return rows.count == 0 ? nil : Place(time: rows.timestamp(0, 0), batch: batch)
+    }
+
+    private static let totalsStatement = Statement(
+        "committed_totals",
+        """
+        select coalesce(sum(entries), 0), coalesce(sum(trades), 0) from batches
+         where (committed_at, batch_no) > ($1, $2) and committed_at < $3
+        """)
+
+    /// How many entries and settled trades are still to come.
+    public func totals() throws(DatabaseError) -> (entries: Int, trades: Int) {
+        let rows = try connection.query(
+            Self.totalsStatement, .timestamp(place.time), .int8(place.batch), .timestamp(until))
+        return (Int(rows.int64(0, 0)), Int(rows.int64(0, 1)))
+    }
+}

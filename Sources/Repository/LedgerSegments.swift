@@ -1,0 +1,64 @@
+import TradeModel
+
+/// A stretch of the ledger's batches, with an index by account or, at the end that grows, without.
+struct LedgerSegment: Hashable, Sendable {
+    let batches: Range<BatchNumber>
+    let isIndexed: Bool
+}
+
+enum LedgerSegmentStore {
+    static let readStatement = Statement(
+        "ledger_segments", "select first_batch, next_batch, is_indexed from ledger_segments() order by first_batch")
+
+    /// All of the ledger in order, without a gap.
+    static func read(_ connection: PostgresConnection) throws(DatabaseError) -> [LedgerSegment] {
+        let rows = try connection.query(readStatement)
+        return rows.indices.map {
+            LedgerSegment(batches: rows.int64($0, 0)..<rows.int64($0, 1), isIndexed: rows.bool($0, 2))
+        }
+    }
+}
+
+/// The indexes that readers want and that are built beside the work.
+public enum ReadingIndexStore {
+    /// So many entries at the end of the ledger may lack an index by account: what one reader may have to go through.
+    public static let pieceEntriesMax: Int64 = 500_000
+
+    static let lockStatement = Statement(
+        "reading_index_lock", "select pg_try_advisory_lock(\(AdvisoryLock.readingIndexes), 1)")
+    static let unlockStatement = Statement(
+        "reading_index_unlock", "select pg_advisory_unlock(\(AdvisoryLock.readingIndexes), 1)")
+    static let workStatement = Statement("reading_index_work", "select statement from reading_index_work($1)")
+    static let summarizeStatement = Statement(
+        "reading_index_summarize",
+        """
+        select brin_summarize_new_values(c.oid) from pg_inherits i join pg_class t on t.oid = i.inhrelid
+          join pg_index x on x.indrelid = t.oid and x.indisvalid
+          join pg_class c on c.oid = x.indexrelid and c.relname = t.relname || '_by_arrival'
+         where i.inhparent = 'trades'::regclass
+        """)
+
+    /// Does the next thing that is missing, if another process is not at it; returns what it was, or nil for nothing.
+    ///
+    /// A build that is interrupted leaves an index that nobody uses and that the next call takes away.
+    public static func advance(
+        on connection: PostgresConnection, pieceEntries: Int64 = pieceEntriesMax
+    ) throws(DatabaseError) -> String? {
+        guard try connection.query(lockStatement).bool(0, 0) else { return nil }
+        defer { _ = try? connection.query(unlockStatement) }
+        let work = try connection.query(workStatement, .int8(pieceEntries))
+        guard work.count > 0 else { return nil }
+        let statement = work.string(0, 0)
+        try connection.script(statement)
+        return statement
+    }
+
+    /// Brings the index of arrivals up to the newest trades. Gives way to a vacuum, which does the same.
+    public static func summarize(on connection: PostgresConnection) throws(DatabaseError) {
+        do {
+            try connection.script("set lock_timeout = 100")
+            try connection.query(summarizeStatement)
+        } catch  where error.sqlState == DatabaseError.lockNotAvailable {}
+        try connection.script("set lock_timeout = 0")
+    }
+}

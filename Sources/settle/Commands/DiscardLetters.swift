@@ -1,0 +1,83 @@
+import CommandKit
+import Repository
+import ServiceKit
+import TradeModel
+
+struct DiscardLetters: Command {
+    static let info = CommandInfo(
+        "discard", summary: "Give up dead letters: they are marked, kept, and never settled by themselves.",
+        discussion: """
+            What was discarded stays in the table with everything that is known of it, and has no effect when it arrives \
+            again. 'settle dlq retry ID --discarded' takes a mistake back.
+            """,
+        usage: ["ID... --reason TEXT [options]", "FILTERS --reason TEXT [options]", "--all --reason TEXT [options]"],
+        examples: [
+            Example("settle dlq discard 17 --reason 'the engine has cancelled this trade'", "One letter."),
+            Example(
+                "settle dlq discard --class undecodable --until 2026-01-02 --reason 'noise of the load test' --yes",
+                "All of a kind."),
+            Example("settle dlq discard --market BTC/EUR --reason 'never opened' --dry-run", "How many it would be."),
+        ])
+
+    private static let chunkSize = 1_000
+
+    @Argument("ID", help: "The letters' numbers.") var numbers: [Int64]
+    @OptionGroup("Filters") var filter: LetterFilterOptions
+    @Flag("--all", help: "All open letters.") var all: Bool
+    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String
+    @Flag("--dry-run", help: "Say how many it would be, and change nothing.") var dryRun: Bool
+    @Flag("--yes", "-y", help: "Do not ask.") var yes: Bool
+
+    func validate() throws {
+        try filter.check(numbers, all: all)
+        try checkReason(reason)
+    }
+
+    func run(_ context: Context) async throws {
+        let database = try Database(context)
+        defer { database.leave() }
+        let connection = try database.connect()
+        var queue = try filter.queue(numbers, status: .open, on: connection)
+        if numbers.isEmpty, queue.count > 0, !dryRun {
+            try context.confirm("Discard \(deadLetters(queue.count))?", yes: yes)
+        }
+        let isStopped = Guarded(false)
+        let signals = StopSignals(first: { isStopped.withLock { $0 = true } }, second: {})
+        let progress = ProgressLine(context.output, total: queue.count)
+        var discarded = 0
+        var leftAlone = 0
+        while !isStopped.withLock({ $0 }) {
+            let letters = try queue.next(Self.chunkSize)
+            guard !letters.isEmpty else { break }
+            let open = letters.filter { $0.status == .open }.map(\.number)
+            let count =
+                dryRun || open.isEmpty
+                ? open.count
+                : try connection.pipeline([
+                    DeadLetterStore.discard(open, actor: operatorName, reason: reason)
+                ])[0].count
+            discarded += count
+            leftAlone += letters.count - count
+            progress.update(discarded + leftAlone)
+        }
+        progress.finish()
+        signals.letGo()
+        let isCut = discarded + leftAlone < queue.count && isStopped.withLock { $0 }
+        try context.output.show([
+            "discarded": .integer(discarded), "left_alone": .integer(leftAlone), "dry_run": .bool(dryRun),
+            "stopped": .bool(isCut),
+        ]) {
+            try context.output.line(
+                "\(deadLetters(discarded)) \(dryRun ? "would be " : "")discarded"
+                    + (leftAlone == 0 ? "" : "; \(leftAlone.grouped) \(leftAlone == 1 ? "was" : "were") not open"))
+        }
+        if isCut {
+            context.output.note("stopped before the end; the same command goes on from there")
+        }
+    }
+}
+
+/// A reason is for whoever reads the record later.
+func checkReason(_ reason: String) throws {
+    guard reason.contains(where: { !$0.isWhitespace }) else { throw UsageError("'--reason' must say something") }
+}

@@ -1,0 +1,128 @@
+import CommandKit
+import EmbeddedPostgres
+import Repository
+
+struct Doctor: Command {
+    static let info = CommandInfo(
+        "doctor", summary: "Say what is wrong here, and the command that mends it.",
+        discussion: """
+            It looks at the way to the database, the server and its settings, the tables, the workers and what waits for \
+            them. It changes nothing, and works as an ordinary role: what that may not see becomes a remark. Exits 3 if \
+            there is a problem, 69 if the database cannot be reached; remarks alone are no failure.
+            """,
+        examples: [
+            Example("settle doctor", "Look at everything."),
+            Example("settle doctor --json", "For a script: checks with name, status, message and remedy."),
+        ])
+
+    func run(_ context: Context) async throws {
+        var findings: [Finding] = []
+        do {
+            try look(context, &findings)
+        } catch let error as DatabaseError {
+            findings.append(.problem("connection", error.message, remedy: Self.remedy(error.message)))
+            try report(findings, context)
+            throw CommandFailure(error.message, exit: .unavailable, detail: error.detail)
+        } catch let error as EmbeddedPostgresError {
+            findings.append(.problem("private server", "\(error)", remedy: "mend that, then settle doctor again"))
+            try report(findings, context)
+            throw CommandFailure("\(error)", exit: .unavailable)
+        }
+        try report(findings, context)
+        let problems = findings.count { $0.status == .problem }
+        if problems > 0 {
+            throw CommandFailure(
+                "\(problems.counted("problem")) found; what mends it stands behind each", exit: .mismatch)
+        }
+    }
+
+    private func look(_ context: Context, _ findings: inout [Finding]) throws {
+        findings.append(.ok("program", "settle \(Settle.version)"))
+        let isPrivate = context.globals.databaseURL == nil && EmbeddedCluster.isWanted(environment: context.environment)
+        if isPrivate, !EmbeddedCluster.exists() {
+            findings.append(
+                .remark(
+                    "private server", "no database is named, and there is no private one in .settle/ yet",
+                    remedy: "settle up    (makes one), or export DATABASE_URL=postgresql://…"))
+            return
+        }
+        let database = try Database(context, migrated: false)
+        defer { database.leave() }
+        if let folder = database.dataDirectory {
+            findings.append(.ok("private server", "runs; its data are in \(folder)"))
+            findings += DiskSpace(of: folder).map { [$0.finding(folder: folder)] } ?? []
+        }
+        let connection = try database.connect()
+        let start = ContinuousClock.now
+        try connection.script("select 1")
+        let roundTrip = ContinuousClock.now - start
+        findings.append(
+            .ok(
+                "connection",
+                "\(connection.address), \(Self.origin(context, isPrivate)); a round trip takes \(roundTrip.milliseconds) ms"
+            ))
+        findings += try Checkup(
+            connection: connection, second: database.connect(), limits: database.limits,
+            environment: context.environment
+        ).findings()
+        if database.dataDirectory == nil {
+            findings.append(.remark("disk space", "cannot be seen from here; watch it on the server"))
+        }
+    }
+
+    /// What opens the way to a server that let us not in.
+    private static func remedy(_ message: String) -> String {
+        let remedies = [
+            ("refused", "systemctl start postgresql    (on that machine; or mend host and port in the database URL)"),
+            ("No such file", "systemctl start postgresql    (or mend the host in the database URL)"),
+            ("no password", "export PGPASSWORD=…, or put the password into the database URL"),
+            ("authentication", "mend user and password in the database URL"),
+            ("pg_hba.conf", "add a line for this user and machine to the server's pg_hba.conf, and reload it"),
+            ("database \"", "createdb, or mend the database's name in the URL"),
+            ("role \"", "createuser, or mend the user's name in the URL"),
+            ("translate host name", "mend the host in the database URL"),
+            ("encoding UTF8", "createdb --encoding UTF8 --template template0 NAME, and name that one"),
+            ("too many", "close connections that nobody needs, or raise max_connections and restart the server"),
+        ]
+        return remedies.first { message.contains($0.0) }?.1 ?? "check the server and the database URL"
+    }
+
+    /// Who named the database.
+    private static func origin(_ context: Context, _ isPrivate: Bool) -> String {
+        if isPrivate { return "the private one in .settle/" }
+        return switch context.globals.$databaseURL {
+        case .commandLine: "named by --database-url"
+        case .environment(let name): "named by \(name)"
+        default: "named by libpq's PG* variables"
+        }
+    }
+
+    private func report(_ findings: [Finding], _ context: Context) throws {
+        let output = context.output
+        let width = findings.map(\.name.count).max() ?? 0
+        try output.show([
+            "healthy": .bool(!findings.contains { $0.status == .problem }), "checks": .array(findings.map(\.json)),
+        ]) {
+            for finding in findings {
+                let name = finding.name.padding(to: width)
+                let status = finding.status.rawValue.padding(to: Finding.Status.problem.rawValue.count)
+                try output.line("\(output.styled(status, finding.status.style))  \(name)  \(finding.message.printable)")
+                guard let remedy = finding.remedy else { continue }
+                let indent = String(repeating: " ", count: status.count + width + 4)
+                try output.line("\(indent)\(output.styled("→ \(remedy.printable)", .dim))")
+            }
+            let problems = findings.count { $0.status == .problem }
+            let remarks = findings.count { $0.status == .remark }
+            try output.line("")
+            try output.line(
+                problems + remarks == 0
+                    ? "All is well."
+                    : "\(problems.counted("problem")), \(remarks.counted("remark")).")
+        }
+        try output.flush()
+    }
+}
+
+extension String {
+    fileprivate func padding(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}

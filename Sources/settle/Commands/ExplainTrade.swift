@@ -1,0 +1,47 @@
+import CommandKit
+import Repository
+import TradeModel
+
+struct ExplainTrade: Command {
+    static let info = CommandInfo(
+        "explain", summary: "Tell a trade's whole story, in words.",
+        discussion: """
+            When it was received, why it waits or why it failed, when and by whom it was settled; what it says, and what \
+            it did to each balance, with what was there before and after. Changes nothing.
+            """,
+        examples: [
+            Example("settle explain 9001", "By its id."),
+            Example("settle explain BTC/USDT:9001", "Where the id occurs in two markets."),
+            Example("settle explain 9001 --json", "For a program."),
+        ])
+
+    @Argument("TRADE", help: "Its id, or MARKET:ID.") var name: TradeName
+
+    func run(_ context: Context) async throws {
+        let database = try Database(context)
+        defer { database.leave() }
+        let connection = try database.connect()
+        let keys = try TradeStoryStore.keys(of: name.id, in: name.market, connection)
+        guard keys.count <= 1 else {
+            let names = keys.map(\.description.printable).joined(separator: ", ")
+            throw CommandFailure("several trades have this id: \(names). Name one with its market.", exit: .usage)
+        }
+        guard let key = keys.first,
+            let story = try TradeStoryStore.read(key, limits: database.limits, connection)
+        else {
+            throw CommandFailure("there is no trade \(name.argumentText.printable)", exit: .notFound)
+        }
+        let output = context.output
+        try output.show(story.json) {
+            let text = TradeStoryText(story: story)
+            try output.line(output.styled(text.title.printable, .bold))
+            for paragraph in text.paragraphs {
+                try output.line()
+                for line in paragraph { try output.line(line.printable) }
+            }
+            guard !story.postings.isEmpty else { return }
+            try output.line()
+            try output.print(text.postings)
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import CommandKit
+import Repository
+import TradeModel
+
+struct HaltMarket: Command {
+    static let info = CommandInfo(
+        "halt", summary: "Settle no more trades of a market; they wait as PENDING.",
+        discussion: """
+            When it returns, no trade of the market is settled any more by any worker. Trades that come are stored and \
+            wait; none is parked. 'settle market resume' lets them settle, in the order in which they came.
+            """,
+        examples: [Example("settle market halt BTC/USDT --reason 'wrong prices'", "")])
+
+    @Argument("MARKET", help: "Which market.") var symbol: MarketSymbol
+    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String
+    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+
+    func run(_ context: Context) async throws {
+        try MarketSwitch(symbol: symbol, halts: true, reason: reason, dryRun: dryRun).run(context)
+    }
+}
+
+struct ResumeMarket: Command {
+    static let info = CommandInfo(
+        "resume", summary: "Let the trades of a halted market settle again.",
+        examples: [Example("settle market resume BTC/USDT --reason 'prices corrected'", "")])
+
+    @Argument("MARKET", help: "Which market.") var symbol: MarketSymbol
+    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String
+    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+
+    func run(_ context: Context) async throws {
+        try MarketSwitch(symbol: symbol, halts: false, reason: reason, dryRun: dryRun).run(context)
+    }
+}
+
+/// Halts a market, or lets it go on.
+private struct MarketSwitch {
+    let symbol: MarketSymbol
+    let halts: Bool
+    let reason: String
+    let dryRun: Bool
+
+    func run(_ context: Context) throws {
+        let database = try Database(context)
+        defer { database.leave() }
+        let connection = try database.connect()
+        guard let market = try CatalogStore.read(connection).markets[symbol] else {
+            throw CommandFailure("there is no market \(symbol)", exit: .notFound)
+        }
+        var isNew = market.isHalted != halts
+        if !dryRun {
+            do {
+                isNew = try MarketStore.setHalted(
+                    halts, market, actor: operatorName, reason: reason, on: connection)
+            } catch {
+                guard error.sqlState == DatabaseError.lockNotAvailable else { throw error }
+                throw CommandFailure(
+                    "trades of \(symbol) that are just being settled do not come to an end; nothing was changed, "
+                        + "and the command can be repeated")
+            }
+        }
+        let (waiting, oldest) = TradeStore.decodeWaiting(
+            try connection.pipeline([TradeStore.waiting(in: symbol)])[0])
+        let change = halts ? dryRun ? "would_halt" : "halted" : dryRun ? "would_resume" : "resumed"
+        try context.output.show([
+            "symbol": .string(symbol.text), change: .bool(isNew), "pending": .count(waiting.value),
+            "pending_has_more": .bool(waiting.hasMore), "oldest_pending_at": .time(oldest),
+        ]) {
+            let what =
+                switch (isNew, halts, dryRun) {
+                case (true, true, false): "market \(symbol) is halted"
+                case (true, true, true): "market \(symbol) would be halted"
+                case (true, false, false): "market \(symbol) goes on"
+                case (true, false, true): "market \(symbol) would go on"
+                case (false, true, _): "market \(symbol) is halted already"
+                case (false, false, _): "market \(symbol) is not halted"
+                }
+            try context.output.line("\(what); \(waiting.text("trade")) of it PENDING")
+        }
+    }
+}

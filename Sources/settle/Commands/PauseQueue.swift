@@ -1,0 +1,109 @@
+import CommandKit
+import Repository
+import ServiceKit
+
+struct PauseQueue: Command {
+    static let info = CommandInfo(
+        "pause", summary: "Let no worker of the database take in anything more.",
+        discussion: """
+            Workers finish what they hold and wait. Nothing is lost: what is PENDING stays so, engines are held back, \
+            and a worker that ends stores what it has received. The command returns when all workers have seen it. \
+            Deposits and withdrawals of the command line go on. 'settle queue resume' ends the pause.
+            """,
+        examples: [Example("settle queue pause --reason 'new engine at 18:00'", "")])
+
+    @Option("--reason", "TEXT", help: "Why, for the record.", default: "") var reason: String
+    @Option("--timeout", "TIME", help: "How long to wait for the workers.", default: .seconds(15)) var timeout: Duration
+    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+
+    func run(_ context: Context) async throws {
+        try await QueueStop(kind: .pause, reason: reason, timeout: timeout, dryRun: dryRun).run(context)
+    }
+}
+
+struct DrainQueue: Command {
+    static let info = CommandInfo(
+        "drain", summary: "Pause the queue and wait until no worker holds anything.",
+        discussion: """
+            When it returns, nothing is on its way in any worker, and none is lost by stopping them. On a queue that \
+            is paused already it only waits. 'settle queue resume' ends the pause.
+            """,
+        examples: [Example("settle queue drain --timeout 5m", "Before an upgrade of the database.")])
+
+    @Option("--reason", "TEXT", help: "Why, for the record.", default: "") var reason: String
+    @Option("--timeout", "TIME", help: "How long to wait for the workers.", default: .seconds(60)) var timeout: Duration
+    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+
+    func run(_ context: Context) async throws {
+        try await QueueStop(kind: .drain, reason: reason, timeout: timeout, dryRun: dryRun).run(context)
+    }
+}
+
+/// Pauses the queue and waits for the workers: until all obey, or until none holds anything.
+private struct QueueStop {
+    let kind: OperatorAction.Kind
+    let reason: String
+    let timeout: Duration
+    let dryRun: Bool
+
+    func run(_ context: Context) async throws {
+        let database = try Database(context)
+        defer { database.leave() }
+        let connection = try database.connect()
+        var report = try QueueReport.read(connection, database.limits)
+        guard !dryRun else {
+            try show(report, isNew: !report.control.isPaused, context)
+            return
+        }
+        let isNew = try QueueControlStore.set(
+            paused: true, as: kind, actor: operatorName, reason: reason, on: connection
+        ).isNew
+        report = try QueueReport.read(connection, database.limits)
+        let deadline = ContinuousClock.now + timeout
+        let progress = ProgressLine(context.output, total: kind == .drain ? report.held : nil)
+        let heldAtFirst = report.held
+        while !isDone(report), ContinuousClock.now < deadline {
+            guard report.control.isPaused else {
+                progress.finish()
+                throw CommandFailure("meanwhile the queue was resumed \(report.control.circumstances.printable)")
+            }
+            try await Task.sleep(for: .milliseconds(20))
+            report = try QueueReport.read(connection, database.limits)
+            if kind == .drain { progress.update(max(0, heldAtFirst - report.held)) }
+        }
+        progress.finish()
+        try show(report, isNew: isNew, context)
+        try context.output.flush()
+        if !isDone(report) { throw CommandFailure(complaint(report)) }
+    }
+
+    private func isDone(_ report: QueueReport) -> Bool {
+        kind == .drain ? report.isDrained : report.control.isPaused && report.unaware.isEmpty
+    }
+
+    private func show(_ report: QueueReport, isNew: Bool, _ context: Context) throws {
+        let pairs = report.pairs + [(dryRun ? "would_pause" : "paused", .bool(isNew))]
+        try context.output.show(.object(pairs)) {
+            let what =
+                isNew
+                ? dryRun ? "would pause the queue" : "the queue is paused"
+                : "the queue is paused already \(report.control.circumstances.printable)"
+            try context.output.line(
+                "\(what): \(report.living.count.counted("worker")), "
+                    + "\(report.held.counted("trade")) in memory, \(report.waiting.text("trade")) PENDING")
+        }
+    }
+
+    private func complaint(_ report: QueueReport) -> String {
+        let late = kind == .drain ? report.living.filter { !$0.hasSeen(report.control) || !$0.isEmpty } : report.unaware
+        let names = late.map { worker in
+            let silence = "last sign of life \(worker.silence.inLargestUnit) ago"
+            let holds = (worker.queued + worker.inFlight).counted("trade")
+            return
+                "worker \(worker.number) (\(worker.host.printable), pid \(worker.processID), holds \(holds), \(silence))"
+        }
+        return "after \(timeout.argumentText), \(late.count) of \(report.living.count.counted("worker")) "
+            + (kind == .drain ? "still had something to do: " : "had not seen it: ") + names.joined(separator: ", ")
+            + ". The queue stays paused; 'settle queue status' shows how it goes on."
+    }
+}

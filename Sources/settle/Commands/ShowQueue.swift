@@ -1,0 +1,18 @@
+import CommandKit
+
+struct ShowQueue: Command {
+    static let info = CommandInfo(
+        "status", summary: "Show whether trades are settled, who works, and what waits.",
+        discussion: """
+            The queue is running, pausing (paused, while workers still finish what they hold) or paused. Beyond 10,000, \
+            what waits is not counted any further.
+            """,
+        examples: [Example("settle queue status", ""), Example("settle queue status --json", "For a program.")])
+
+    func run(_ context: Context) async throws {
+        let database = try Database(context)
+        defer { database.leave() }
+        let report = try QueueReport.read(database.connect(), database.limits)
+        try context.output.show(report.json) { try report.print(to: context.output) }
+    }
+}

@@ -1,0 +1,146 @@
+import CommandKit
+import Repository
+
+/// Our own tables: whether they are of this version, looked after, and worked on.
+extension Checkup {
+    func migrations() throws -> [Finding] {
+        let name = "migrations"
+        do {
+            let migrator = Migrator(connection, try MigrationFiles.find(environment: environment))
+            let applied = try migrator.applied()
+            let pending = try migrator.pending()
+            guard let first = pending.first else {
+                return [.ok(name, "all \(applied.count) are applied")]
+            }
+            return [
+                .problem(
+                    name,
+                    applied.isEmpty
+                        ? "the database has no tables of settle yet"
+                        : "the database lacks migration \(first.version) (\(first.name))"
+                            + (pending.count > 1 ? " and \((pending.count - 1).counted("other"))" : ""),
+                    remedy: "settle migrate up")
+            ]
+        } catch let error as MigrationError {
+            return [.problem(name, "\(error)", remedy: "settle migrate status")]
+        }
+    }
+
+    func autovacuum() throws -> [Finding] {
+        let name = "autovacuum"
+        var findings: [Finding] = []
+        let settings = try ServerHealth.settings(["autovacuum", "track_counts"], connection)
+        for setting in ["autovacuum", "track_counts"] where settings[setting]?.value == "off" {
+            findings.append(
+                .problem(
+                    name, "\(setting) is off, so that tables only grow and get slow",
+                    remedy: "alter system set \(setting) = on; select pg_reload_conf();"))
+        }
+        for table in try ServerHealth.neglectedTables(deadRowsMax: thresholds.deadRowsMax, connection) {
+            if table.isExcluded {
+                findings.append(
+                    .problem(
+                        name, "table \(table.name) is excluded from autovacuum",
+                        remedy: "alter table \(Self.quoted(table.name)) reset (autovacuum_enabled);"))
+            }
+            if table.deadRows > thresholds.deadRowsMax, table.deadRows > table.liveRows {
+                findings.append(
+                    .problem(
+                        name,
+                        "table \(table.name) has \(table.deadRows.counted("dead row")) and "
+                            + "\(table.liveRows.counted("live one")); it was last vacuumed "
+                            + (table.lastVacuum.map { "at \($0)" } ?? "never"),
+                        remedy: "vacuum (analyze) \(Self.quoted(table.name));"))
+            }
+        }
+        return findings.isEmpty ? [.ok(name, "on, and it keeps up")] : findings
+    }
+
+    func indexes() throws -> [Finding] {
+        let name = "indexes"
+        let invalid = try ServerHealth.invalidIndexes(connection)
+        if invalid.isEmpty { return [.ok(name, "all are valid")] }
+        return invalid.map { index in
+            .problem(
+                name, "index \(index) is invalid: its building was broken off",
+                remedy: index.hasSuffix("_ccnew")
+                    ? "drop index concurrently \(index);" : "reindex index concurrently \(index);")
+        }
+    }
+
+    func ledger() throws -> [Finding] {
+        let name = "ledger"
+        return try ServerHealth.hasLedgerRanges(connection)
+            ? [.ok(name, "the next range of entries is there")]
+            : [
+                .problem(
+                    name, "the ledger lacks a range for the entries to come; a worker makes it, or this command",
+                    remedy: "select maintain_ledger_ranges();")
+            ]
+    }
+
+    func workers() throws -> [Finding] {
+        let name = "workers"
+        let workers = try ServerHealth.workers(connection)
+        let living = workers.filter(isAlive)
+        var findings: [Finding] = []
+        for worker in workers where !isAlive(worker) {
+            findings.append(
+                .remark(
+                    name,
+                    "worker \(worker.number) (process \(worker.processID) on \(worker.host)) has been silent for "
+                        + "\(Self.duration(worker.silentMilliseconds)); it was killed or is cut off",
+                    remedy: "settle worker    (there, if nothing has started it again)"))
+        }
+        let versions = Set(living.map(\.version)).sorted()
+        if versions.count > 1 {
+            findings.append(
+                .remark(
+                    name, "workers of several versions run: \(versions.joined(separator: ", "))",
+                    remedy: "restart the older ones"))
+        }
+        if living.isEmpty, findings.isEmpty { return [.ok(name, "none is running")] }
+        return findings.isEmpty
+            ? [.ok(name, "\(living.count.counted("worker")) running, version \(versions[0])")] : findings
+    }
+
+    private func isAlive(_ worker: ServerHealth.Worker) -> Bool {
+        worker.silentMilliseconds < limits.heartbeatTimeoutMilliseconds
+    }
+
+    func waitingTrades() throws -> [Finding] {
+        let name = "waiting trades"
+        let queue = try ServerHealth.waitingTrades(connection)
+        guard let oldest = queue.oldestMilliseconds else { return [.ok(name, "no trade waits")] }
+        let living = try ServerHealth.workers(connection).filter(isAlive)
+        let isOne = queue.count == 1
+        let trades = "\(atMost(queue.count, "trade")) \(isOne ? "waits" : "wait")"
+        guard oldest > thresholds.waitingMillisecondsMax else {
+            return living.isEmpty
+                ? [.remark(name, "\(trades), and no worker runs", remedy: "settle worker")] : [.ok(name, trades)]
+        }
+        let since = isOne ? "for \(Self.duration(oldest))" : "the oldest for \(Self.duration(oldest))"
+        return [
+            living.isEmpty
+                ? .problem(name, "\(trades), \(since), and no worker runs", remedy: "settle worker")
+                : .problem(
+                    name, "\(trades), \(since), though workers run; their log says what holds them up",
+                    remedy: "settle trade list --status pending")
+        ]
+    }
+
+    func deadLetters() throws -> [Finding] {
+        let name = "dead letters"
+        let count = try ServerHealth.openLetters(connection)
+        if count == 0 { return [.ok(name, "none is open")] }
+        return [
+            .remark(
+                name, "\(atMost(count, "letter")) \(count == 1 ? "is" : "are") open, which somebody should look at",
+                remedy: "settle dlq list")
+        ]
+    }
+
+    private func atMost(_ count: Int64, _ noun: String) -> String {
+        count > ServerHealth.countMax ? "more than \(ServerHealth.countMax.counted(noun))" : count.counted(noun)
+    }
+}

@@ -1,0 +1,87 @@
+import CommandKit
+import Repository
+import TradeModel
+
+extension LetterStory {
+    var json: JSONValue {
+        guard case .object(var pairs) = letter.json else { preconditionFailure("a letter is an object") }
+        pairs += [
+            (key: "payload", value: .string(versions[0].text)),
+            (key: "payload_encoding", value: .string(versions[0].isText ? "utf-8" : "hex")),
+            (key: "versions", value: .array(versions.compactMap(\.json))),
+            (key: "balances", value: .array(sides.map(\.json))),
+            (key: "funded_by", value: .array(funders.map { .count($0.number) })),
+            (
+                key: "would_fund",
+                value: [
+                    "count": .integer(min(funded.count, Self.relatedCountMax)),
+                    "count_is_exact": .bool(funded.count <= Self.relatedCountMax),
+                    "letters": .array(funded.prefix(Self.relatedMax).map { .count($0.number) }),
+                ]
+            ),
+            (key: "history", value: .array(events.map(\.json))),
+            (key: "advice", value: .array(advice.map { .string($0) })),
+        ]
+        return .object(pairs)
+    }
+}
+
+extension LetterStory.Side {
+    fileprivate var json: JSONValue {
+        func text(_ amount: Amount) -> String { amount.text(decimals: asset.decimals) }
+        return [
+            "role": .string(role), "account": .id(account), "asset": .string(asset.symbol.text),
+            "needed": .string(text(needed)), "available_then": .string(availableThen.map(text)),
+            "available": .string(text(availableNow)), "held": .string(text(heldNow)),
+            "missing": .string(text(missingNow)), "account_exists": .bool(isKnown),
+        ]
+    }
+}
+
+extension LetterVersion {
+    /// What was received is told by itself.
+    fileprivate var json: JSONValue? {
+        guard let edit else { return nil }
+        return [
+            "version": .integer(number), "payload": .string(text), "actor": .string(edit.actor),
+            "reason": .string(edit.reason), "at": .time(edit.at),
+        ]
+    }
+}
+
+extension LetterEvent {
+    fileprivate var json: JSONValue {
+        [
+            "number": .integer(number), "at": .time(at), "action": .string(action), "actor": .string(actor),
+            "worker": worker.map { .count($0) } ?? .null, "sqlstate": .string(sqlState),
+            "class": .string(failureClass), "message": .string(message),
+        ]
+    }
+}
+
+extension DeadLetter {
+    var json: JSONValue {
+        [
+            "id": .count(number), "status": .string(status.rawValue), "class": .string(failureClass),
+            "message": .string(message), "market": .string(market), "trade_id": .string(tradeID),
+            "buyer_id": .string(buyer), "seller_id": .string(seller), "attempts": .integer(attempts),
+            "source": .string(source), "parked_at": .time(parkedAt), "changed_at": .time(changedAt),
+            "trade_status": .string(tradeStatus?.rawValue), "stored": .bool(isStored),
+            "settled_meanwhile": .bool(wasSettledMeanwhile), "version": .integer(version),
+            "shortfall": shortfall?.json ?? .null,
+        ]
+    }
+
+    /// What the trade is called, as far as it could be read.
+    var name: String { (market.map { "\($0):" } ?? "") + (tradeID ?? "-") }
+}
+
+extension Shortfall {
+    fileprivate var json: JSONValue {
+        func text(_ amount: Amount) -> JSONValue { .string(amount.text(decimals: asset.decimals)) }
+        return [
+            "account": .id(account), "asset": .string(asset.symbol.text), "needed": text(needed),
+            "available": text(available), "held": text(held), "missing": text(missing),
+        ]
+    }
+}

@@ -1,0 +1,121 @@
+import CommandKit
+import Repository
+import ServiceKit
+import SettlementWorkers
+import TradeModel
+
+/// How the queue of a database stands: whether it is paused, who works, and what waits.
+struct QueueReport {
+    enum State: String {
+        case running
+        /// Paused, but not yet obeyed by all who work, or they still finish what they hold.
+        case pausing
+        case paused
+    }
+
+    let control: QueueControl
+    /// Those that live, and those that have fallen silent without signing off.
+    let workers: [RecordedWorker]
+    let waiting: BoundedCount
+    let oldest: Timestamp?
+    let openLetters: BoundedCount
+    private let limits: Limits
+
+    static func read(_ connection: PostgresConnection, _ limits: Limits) throws -> QueueReport {
+        let answers = try connection.pipeline([
+            QueueControlStore.read, WorkerStore.list, TradeStore.waiting, DeadLetterStore.countOpen,
+        ])
+        let (waiting, oldest) = TradeStore.decodeWaiting(answers[2])
+        return QueueReport(
+            control: QueueControlStore.decode(answers[0]), workers: WorkerStore.decode(answers[1]), waiting: waiting,
+            oldest: oldest, openLetters: DeadLetterStore.decodeCountOpen(answers[3]), limits: limits)
+    }
+
+    var living: [RecordedWorker] { workers.filter { $0.isLiving(limits) } }
+
+    /// The living workers that do not obey yet.
+    var unaware: [RecordedWorker] { living.filter { !$0.hasSeen(control) } }
+
+    /// What living workers have in memory.
+    var held: Int { living.reduce(0) { $0 + $1.queued + $1.inFlight } }
+
+    /// Whether nobody has anything that could still be settled.
+    var isDrained: Bool { control.isPaused && living.allSatisfy { $0.hasSeen(control) && $0.isEmpty } }
+
+    var state: State { !control.isPaused ? .running : isDrained ? .paused : .pausing }
+
+    var json: JSONValue { .object(pairs) }
+
+    var pairs: [(key: String, value: JSONValue)] {
+        [
+            ("state", .string(state.rawValue)), ("since", control.actor == nil ? .null : .time(control.changedAt)),
+            ("actor", .string(control.actor)), ("reason", .string(control.reason)),
+            ("pending", .count(waiting.value)), ("pending_has_more", .bool(waiting.hasMore)),
+            ("oldest_pending_at", .time(oldest)), ("open_letters", .count(openLetters.value)),
+            ("open_letters_has_more", .bool(openLetters.hasMore)), ("workers", .array(workers.map(json))),
+        ]
+    }
+
+    private func json(_ worker: RecordedWorker) -> JSONValue {
+        [
+            "worker": .count(worker.number), "state": .string(stateText(worker)), "queued": .integer(worker.queued),
+            "in_flight": .integer(worker.inFlight), "has_seen": .bool(worker.hasSeen(control)),
+            "host": .string(worker.host), "pid": .integer(worker.processID), "version": .string(worker.version),
+            "since": .time(worker.startedAt), "heartbeat_at": .time(worker.heartbeatAt),
+        ]
+    }
+
+    private func stateText(_ worker: RecordedWorker) -> String {
+        worker.isLiving(limits) ? worker.state?.rawValue ?? "unknown" : "silent"
+    }
+
+    func print(to output: Output) throws {
+        let circumstances = control.actor == nil ? "" : " \(control.circumstances.printable)"
+        let style: Style = state == .running ? .green : .yellow
+        try output.line("queue    \(output.styled(state.rawValue, style))\(circumstances)")
+        let age = oldest.map { ", the oldest for \(Duration(since: $0).inLargestUnit)" } ?? ""
+        try output.line("waiting  \(waiting.text("trade"))\(age)")
+        try output.line("letters  \(openLetters.text("open dead letter"))")
+        guard !workers.isEmpty else {
+            output.note("No worker is running. Start one with 'settle worker'.")
+            return
+        }
+        try output.line()
+        var table = Table(
+            Table.Column("WORKER", .right), "STATE", Table.Column("QUEUED", .right), Table.Column("IN FLIGHT", .right),
+            "HOST", Table.Column("PID", .right), "VERSION", "SINCE", "LAST SIGN OF LIFE")
+        for worker in workers {
+            table.add(
+                "\(worker.number)", "\(stateText(worker))", "\(worker.queued)", "\(worker.inFlight)", "\(worker.host)",
+                "\(worker.processID)", "\(worker.version)", "\(worker.startedAt)",
+                "\(worker.silence.inLargestUnit) ago")
+        }
+        try output.print(table)
+    }
+}
+
+extension BoundedCount {
+    /// `37`, or `10,000+` where there are more than were counted.
+    var text: String { value.grouped + (hasMore ? "+" : "") }
+
+    /// `10,000+ trades`, `1 trade`.
+    func text(_ noun: String) -> String {
+        "\(text) \(noun)\(value == 1 && !hasMore ? "" : "s")"
+    }
+}
+
+extension Duration {
+    /// How long ago something was, by the clock of this machine.
+    init(since time: Timestamp) {
+        self = .microseconds(max(0, Timestamp.now.microseconds - time.microseconds))
+    }
+
+    /// In whole days, hours, minutes or seconds, whichever is the largest: `3h`.
+    var inLargestUnit: String {
+        let seconds = components.seconds
+        for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60)] as [(String, Int64)] where seconds >= length {
+            return "\(seconds / length)\(unit)"
+        }
+        return "\(seconds)s"
+    }
+}

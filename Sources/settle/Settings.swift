@@ -1,0 +1,63 @@
+import Configuration
+import Repository
+import ServiceKit
+import SettlementWorkers
+
+/// Every setting there is: what stands in the configuration file, in the environment, and in docs/configuration.md.
+enum Settings {
+    static let all: [Setting] =
+        [
+            Setting(
+                "database.url", variable: "DATABASE_URL",
+                .text(
+                    expected: """
+                        a database URL such as postgres://USER:PASSWORD@HOST:PORT/DATABASE (a password's '@' is written \
+                        %40, its '/' %2F, its '%' %25)
+                        """,
+                    isValid: { ConnectionString($0) != nil }),
+                default: nil, remark: "as libpq's PG* variables say, else a private one in .settle/",
+                secret: true, "The PostgreSQL to work on."),
+            Setting(
+                "migrations.directory", variable: "SETTLE_MIGRATIONS",
+                .text(expected: "a path", isValid: { !$0.isEmpty }),
+                default: nil, remark: "found from the program", "Where the folder migrations/ is."),
+            Setting(
+                "log.level", .choice(Log.Level.allCases.map(\.rawValue)), default: nil,
+                remark: "info, and error for 'settle up'", reloadable: true,
+                "What is logged: events of this level and above."),
+            Setting(
+                "worker.intake", variable: "SETTLE_INTAKE",
+                .text(
+                    expected: "an endpoint such as tcp://127.0.0.1:5558",
+                    isValid: { $0.firstRange(of: "://").map { !$0.isEmpty } ?? false }),
+                default: nil, remark: "nowhere", "Where trades are listened for over ZeroMQ."),
+            Setting(
+                "worker.when_full", variable: "SETTLE_WHEN_FULL",
+                .choice(SettlementService.WhenFull.allCases.map(\.rawValue)),
+                default: SettlementService.WhenFull.wait.rawValue,
+                "What becomes of a received trade while the queue is full: its sender waits, or it is parked."),
+        ] + Limits.settings.map(\.setting)
+
+    /// The settings by group, each group where it is met first.
+    static var groups: [(name: String, settings: [Setting])] {
+        var names: [String] = []
+        for setting in all where !names.contains(setting.group) { names.append(setting.group) }
+        return names.map { name in (name, all.filter { $0.group == name }) }
+    }
+}
+
+extension Setting {
+    /// What the values of its kind are, in few words, with the unit that its name says: `1 to 60000 ms`.
+    var range: String {
+        switch kind {
+        case .number(let range): "\(range.lowerBound) to \(range.upperBound)" + (unit.map { " \($0)" } ?? "")
+        case .choice(let words): words.joined(separator: ", ")
+        case .choices(let words): "any of " + words.joined(separator: ", ")
+        case .text: expectation
+        }
+    }
+
+    private var unit: String? {
+        [("milliseconds", "ms"), ("seconds", "s"), ("bytes", "bytes")].first { name.contains($0.0) }?.1
+    }
+}

@@ -1,0 +1,123 @@
+import CommandKit
+import Repository
+import TradeModel
+
+extension TradeStoryText {
+    /// What the trade did to each balance.
+    var postings: Table {
+        var table = Table(
+            "ACCOUNT", "WHAT", "ASSET", Table.Column("BEFORE", .right), Table.Column("CHANGE", .right),
+            Table.Column("AFTER", .right))
+        for posting in story.postings {
+            let text = { (amount: Amount) in amount.text(decimals: posting.asset.decimals) }
+            let signed = { (amount: Amount) in (amount > .zero ? "+" : "") + text(amount) }
+            func add(_ what: String, _ before: Amount, _ change: Amount, _ after: Amount) {
+                table.add(
+                    "\(name(posting))", "\(what)", "\(posting.asset.symbol)", "\(text(before))", "\(signed(change))",
+                    "\(text(after))")
+            }
+            let what = words(posting)
+            if posting.availableChange != .zero || posting.frozenChange == .zero {
+                add(what, posting.availableBefore, posting.availableChange, posting.available)
+            }
+            if posting.frozenChange != .zero {
+                add("\(what) from its hold", posting.frozenBefore, posting.frozenChange, posting.frozen)
+            }
+        }
+        return table
+    }
+
+    private func name(_ posting: TradeStory.Posting) -> String {
+        switch posting.accountKind {
+        case .customer: posting.account
+        case .house: "the house"
+        case .world: "the outside world"
+        }
+    }
+
+    private func words(_ posting: TradeStory.Posting) -> String {
+        let change = posting.availableChange != .zero ? posting.availableChange : posting.frozenChange
+        switch posting.kind {
+        case .fee where posting.accountKind == .house: return change.isNegative ? "pays a rebate" : "fee"
+        case .fee: return "rebate"
+        default: return change.isNegative ? "pays" : "receives"
+        }
+    }
+}
+
+extension TradeStory {
+    var json: JSONValue {
+        let content: JSONValue = trade?.json ?? .null
+        return [
+            "id": .id(key.id), "market": .string(key.market.text), "status": .string(trade?.status.rawValue),
+            "trade": content, "quote": .string(quote), "fee_rule": .string(market?.feeRule.rawValue),
+            "batch": batch?.json ?? .null, "postings": .array(postings.map(\.json)),
+            "waiting": waiting.map { $0.json(isHalted: isHalted) } ?? .null, "needs": .array(needs.map(\.json)),
+            "dead_letters": .array(
+                letters.map { letter, events in
+                    guard case .object(var pairs) = letter.json else { return .null }
+                    pairs.append(("history", .array(events.map(\.storyJSON))))
+                    return .object(pairs)
+                }),
+        ]
+    }
+
+    private var quote: String? {
+        guard let content = trade?.trade, let market else { return nil }
+        return DecimalNumber.productRoundedDown(content.price, content.quantity, decimals: market.quote.decimals)?
+            .text(decimals: market.quote.decimals)
+    }
+}
+
+extension TradeStory.Batch {
+    fileprivate var json: JSONValue {
+        [
+            "number": .count(number), "worker": worker.map { .count($0) } ?? .null, "host": .string(host),
+            "process_id": processID.map { .integer(Int($0)) } ?? .null, "committed_at": .time(committedAt),
+            "trades": .integer(trades),
+        ]
+    }
+}
+
+extension TradeStory.Posting {
+    fileprivate var json: JSONValue {
+        func text(_ amount: Amount) -> JSONValue { .string(amount.text(decimals: asset.decimals)) }
+        return [
+            "account": .string(account), "account_kind": .string(accountKind.rawValue),
+            "asset": .string(asset.symbol.text), "kind": .string(kind.rawValue), "version": .count(version),
+            "available_before": text(availableBefore), "available_change": text(availableChange),
+            "available_after": text(available), "frozen_before": text(frozenBefore),
+            "frozen_change": text(frozenChange), "frozen_after": text(frozen),
+        ]
+    }
+}
+
+extension TradeStory.Waiting {
+    fileprivate func json(isHalted: Bool) -> JSONValue {
+        [
+            "ahead": .count(ahead), "older_trade": .string(older?.description),
+            "claimed_by": claimedBy.map { .count($0) } ?? .null, "claim_is_alive": .bool(claimIsAlive),
+            "not_before": .time(notBefore), "workers_alive": .count(workersAlive), "market_halted": .bool(isHalted),
+        ]
+    }
+}
+
+extension TradeStory.Need {
+    fileprivate var json: JSONValue {
+        func text(_ amount: Amount) -> JSONValue { .string(amount.text(decimals: asset.decimals)) }
+        return [
+            "side": .string(side.rawValue), "account": .id(account), "account_exists": .bool(isKnown),
+            "asset": .string(asset.symbol.text), "amount": text(amount), "available": text(available),
+            "held": text(held), "missing": text(missing),
+        ]
+    }
+}
+
+extension LetterEvent {
+    fileprivate var storyJSON: JSONValue {
+        [
+            "number": .integer(number), "at": .time(at), "action": .string(action), "actor": .string(actor),
+            "class": .string(failureClass), "message": .string(message),
+        ]
+    }
+}

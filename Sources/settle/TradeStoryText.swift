@@ -1,0 +1,170 @@
+import Repository
+import TradeModel
+
+/// A trade's story as a support person reads it to a customer.
+struct TradeStoryText {
+    let story: TradeStory
+
+    var title: String {
+        guard let trade = story.trade else { return "\(story.key) was not stored: it could not be settled as it is." }
+        return switch trade.status {
+        case .settled: "\(story.key) is settled."
+        case .pending: "\(story.key) waits to be settled."
+        case .failed: "\(story.key) failed and is parked."
+        }
+    }
+
+    var paragraphs: [[String]] {
+        [what, times, waiting, failure, money, history, next].filter { !$0.isEmpty }
+    }
+
+    // MARK: What it says
+
+    private var what: [String] {
+        guard let recorded = story.trade else { return letterContent }
+        guard let trade = recorded.trade else { return ["What it says cannot be read as a trade."] }
+        let (base, quote) = (trade.market.base, trade.market.quote)
+        let verb = recorded.status == .settled ? "bought" : "is to buy"
+        var lines = [
+            "\(trade.buyer) \(verb) \(trade.quantity) \(base) from \(trade.seller) at \(trade.price) \(quote)."
+        ]
+        if let market = story.market,
+            let total = DecimalNumber.productRoundedDown(trade.price, trade.quantity, decimals: market.quote.decimals)
+        {
+            lines.append("\(trade.price) × \(trade.quantity) = \(market.quote.text(total))\(rounding(trade, market)).")
+            lines.append(fees(trade, market))
+        }
+        if let order = trade.buyOrder { lines.append("The buyer's order is \(order).") }
+        if let order = trade.sellOrder { lines.append("The seller's order is \(order).") }
+        return lines
+    }
+
+    private func rounding(_ trade: Trade, _ market: Market) -> String {
+        trade.price.scale + trade.quantity.scale > market.quote.decimals
+            ? ", rounded down to \(market.quote.decimals) decimals" : ""
+    }
+
+    private func fees(_ trade: Trade, _ market: Market) -> String {
+        guard trade.buyerFee != .zero || trade.sellerFee != .zero else { return "No fees." }
+        let (asset, rule) =
+            market.feeRule == .received
+            ? (market.base, "each side pays from what it receives")
+            : (market.quote, "both sides pay in \(market.quote.symbol)")
+        return
+            "Fees: the buyer \(fee(trade.buyerFee, asset)), the seller \(fee(trade.sellerFee, market.quote)); \(rule)."
+    }
+
+    private func fee(_ fee: DecimalNumber, _ asset: Asset) -> String {
+        fee.isNegative ? "is paid \(fee.description.dropFirst()) \(asset.symbol)" : "\(fee) \(asset.symbol)"
+    }
+
+    private var letterContent: [String] {
+        guard let letter = story.letters.last?.letter, let buyer = letter.buyer, let seller = letter.seller else {
+            return []
+        }
+        return ["\(buyer) was to buy from \(seller)."]
+    }
+
+    // MARK: When
+
+    private var times: [String] {
+        guard let recorded = story.trade else { return [] }
+        var lines: [String] = []
+        if let executed = recorded.trade?.executedAt { lines.append("traded    \(executed), as its sender says") }
+        var received = "received  \(recorded.receivedAt), number \(recorded.receivedSequence) in line"
+        if let trade = recorded.trade, let stream = trade.stream {
+            received += ", from stream \(stream)" + (trade.sequence.map { " number \($0)" } ?? "")
+        }
+        lines.append(received)
+        if let batch = story.batch {
+            let verb = recorded.status == .settled ? "settled " : "failed  "
+            let others = batch.trades - (recorded.status == .settled ? 1 : 0)
+            let company =
+                recorded.status != .settled || others == 0
+                ? "" : " together with \(others) other \(others == 1 ? "trade" : "trades")"
+            lines.append(
+                "\(verb)  \(batch.committedAt), \(waited(until: batch.committedAt, since: recorded.receivedAt))")
+            lines.append("          by \(worker(batch)), in batch \(batch.number)\(company)")
+        }
+        if recorded.attempts > 1 { lines.append("tried     \(recorded.attempts) times") }
+        return lines
+    }
+
+    private func waited(until end: Timestamp, since start: Timestamp) -> String {
+        let milliseconds = max(0, (end.microseconds - start.microseconds) / 1_000)
+        return "after \(milliseconds < 1 ? "less than 1ms" : Duration.milliseconds(milliseconds).argumentText)"
+    }
+
+    private func worker(_ batch: TradeStory.Batch) -> String {
+        guard let number = batch.worker else { return "a command" }
+        let place = batch.host.map { host in " (\(host)\(batch.processID.map { ", process \($0)" } ?? ""))" }
+        return "worker \(number)\(place ?? "")"
+    }
+
+    // MARK: Why not yet, or why not
+
+    private var waiting: [String] {
+        guard let waiting = story.waiting else { return [] }
+        var lines: [String] = []
+        if waiting.ahead >= TradeStory.aheadMax {
+            lines.append("At least \(waiting.ahead) trades wait before it.")
+        } else if waiting.ahead > 0 {
+            lines.append(waiting.ahead == 1 ? "1 trade waits before it." : "\(waiting.ahead) trades wait before it.")
+        } else {
+            lines.append("It is the first in line.")
+        }
+        if story.isHalted { lines.append("Its market \(story.key.market) is halted.") }
+        if let worker = waiting.claimedBy, waiting.claimIsAlive {
+            lines.append("Worker \(worker) has taken it up.")
+        } else if let worker = waiting.claimedBy {
+            lines.append("Worker \(worker), which had taken it up, is silent; any other may take it now.")
+        }
+        if let time = waiting.notBefore, time > waiting.now {
+            lines.append("It was put back until \(time), since an older trade may bring what it lacks.")
+        }
+        if let older = waiting.older { lines.append("An older trade of its accounts waits too: \(older).") }
+        if waiting.workersAlive == 0 { lines.append("No worker is running.") }
+        return lines
+    }
+
+    private var failure: [String] {
+        guard story.trade?.status != .settled, let letter = story.letters.last?.letter, letter.status == .open else {
+            return []
+        }
+        return ["It failed for \(letter.failureClass): \(letter.message)."]
+    }
+
+    /// What each side has now for what it gives.
+    private var money: [String] {
+        story.needs.map { need in
+            let who = "\(need.side.rawValue) \(need.account)"
+            guard need.isKnown else { return "Now: there is no account \(need.account) (the \(need.side.rawValue))." }
+            let held = need.held > .zero ? " and \(need.asset.text(need.held)) held for its order" : ""
+            let verdict = need.missing > .zero ? "\(need.asset.text(need.missing)) missing" : "enough"
+            return
+                "Now: \(who) needs \(need.asset.text(need.amount)), has \(need.asset.text(need.available)) available\(held): "
+                + "\(verdict)."
+        }
+    }
+
+    // MARK: What was done about it
+
+    private var history: [String] {
+        story.letters.flatMap { letter, events in
+            ["Dead letter \(letter.number), \(letter.status.rawValue), received from \(letter.source):"]
+                + events.map { "  \($0.at)  \($0.action) by \($0.actor): \($0.message)" }
+        }
+    }
+
+    private var next: [String] {
+        let open = story.letters.filter { $0.letter.status == .open }.map(\.letter.number)
+        if let waiting = story.waiting, waiting.workersAlive == 0 { return ["Next: settle worker"] }
+        guard story.trade?.status != .settled, let number = open.last else { return [] }
+        var lines = story.needs.filter { !$0.isKnown || $0.missing > .zero }.map { need in
+            "Next: settle deposit \(need.account) \(need.missing.text(decimals: need.asset.decimals)) "
+                + "\(need.asset.symbol) --id KEY"
+        }
+        lines.append(lines.isEmpty ? "Next: settle dlq retry \(number)" : "Then: settle dlq retry \(number)")
+        return lines
+    }
+}

@@ -1,0 +1,76 @@
+import CommandKit
+import Repository
+import TradeFeed
+import TradeModel
+
+/// What `settle up` says at its end: whether the books balance, and what to try next.
+struct UpSummary {
+    let totals: (settled: Int, parked: Int)
+    let left: Int
+    let lastSettled: TradeKey?
+    let database: Database
+
+    func show(_ connection: PostgresConnection, _ context: Context) async throws {
+        let report = try Verification.run(on: connection)
+        let open = DeadLetterStore.decodeCounts(try connection.pipeline([DeadLetterStore.openCounts])[0])
+            .reduce(0) { $0 + $1.count }
+        let proposals = try await proposals(open: open, connection)
+        try context.output.show([
+            "settled": .integer(totals.settled), "parked": .integer(totals.parked), "left": .integer(left),
+            "open_dead_letters": .count(open), "verify": report.json,
+        ]) {
+            try context.output.line(
+                "settled \(totals.settled.grouped) trades, parked \(totals.parked.grouped), left \(left)")
+            try context.output.line(report.summary)
+            guard !proposals.isEmpty else { return }
+            try context.output.line("")
+            let letters = open == 0 ? "" : "\(Int(open).counted("dead letter")) \(open == 1 ? "is" : "are") open. "
+            try context.output.line("\(letters)Try next:")
+            // As it was called: `make run` puts nothing on the path.
+            let program = CommandLine.arguments[0]
+            let width = proposals.map { $0.command.columns }.max() ?? 0
+            for (command, meaning) in proposals {
+                let space = String(repeating: " ", count: width - command.columns + 3)
+                try context.output.line(
+                    "  \(program) \(command.printable)\(space)" + context.output.styled(meaning.printable, .dim))
+            }
+        }
+        try context.output.flush()
+        guard report.isClean else { throw CommandFailure("the books do not balance", exit: .mismatch) }
+        if left > 0 {
+            throw CommandFailure(
+                "\(left.counted("trade")) \(left == 1 ? "was" : "were") not settled before the deadline")
+        }
+    }
+
+    private func proposals(
+        open: Int64, _ connection: PostgresConnection
+    ) async throws -> [(command: String, meaning: String)] {
+        var proposals: [(String, String)] = []
+        if try QueueControlStore.read(connection).isPaused {
+            proposals.append(("queue resume", "the queue is paused, and would be the next time too"))
+        }
+        let poor = LetterFilter(failureClass: .insufficientFunds, status: .open)
+        let any = LetterFilter(status: .open)
+        let answers = try connection.pipeline([poor, any].map { DeadLetterStore.list($0, after: 0, limit: 1) })
+        if let letter = answers.lazy.compactMap({ DeadLetterStore.decode($0).first }).first {
+            proposals.append(("dlq show \(letter.number)", "why \(letter.name) was parked"))
+            if let lack = try await shortfall(of: letter, connection) {
+                let money = lack.asset.text(lack.missing)
+                proposals.append(("deposit \(lack.account) \(money) --id rescue-\(letter.number)", "what it lacks"))
+                proposals.append(("dlq retry \(letter.number)", "settles it then"))
+            }
+            proposals.append(("dlq list", "all that are open"))
+        }
+        if let lastSettled { proposals.append(("explain \(lastSettled)", "a settled trade's whole life")) }
+        return proposals
+    }
+
+    /// What a letter's trade would lack if it were settled now; nil if it is not for want of money.
+    private func shortfall(of letter: DeadLetter, _ connection: PostgresConnection) async throws -> Shortfall? {
+        let items = try LetterContents(connection: connection).items([letter])
+        let outcomes = try await DirectWallet(database).preview(items, lookingAtClaims: false)
+        guard case .rejected(let rejection)? = outcomes.first else { return nil }
+        return rejection.shortfall
+    }
+}

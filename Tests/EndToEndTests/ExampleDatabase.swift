@@ -1,0 +1,91 @@
+import Foundation
+import SettleTesting
+import Testing
+
+/// Databases in which everything exists that the examples of the commands name: accounts 1001, 1002 and 1003, which is
+/// empty, trades from 9001 on, and dead letters 1 to 30.
+enum ExampleDatabase {
+    private static let prepared = Task {
+        let database = try TestDatabase()
+        for line in ["asset add BTC --decimals 8", "asset add USDT --decimals 6", "market add BTC/USDT --tick 0.01"] {
+            try await database.expecting(line)
+        }
+        for account in ["1001", "1002"] {
+            try await database.expecting("deposit \(account) 100000 USDT --id fund-\(account)-usdt")
+            try await database.expecting("deposit \(account) 50 BTC --id fund-\(account)-btc")
+        }
+        let settled = (9001...9010).map { tradeLine("\($0)", buyer: "1001", seller: "1002") }
+        let parked = (1...30).map { tradeLine("\($0)", price: "90000", quantity: "2", buyer: "1001", seller: "1002") }
+        // Account 1003 has nothing left.
+        try await database.expecting("deposit 1003 1 USDT --id fund-1003")
+        try await database.expecting("withdraw 1003 1 USDT --id spend-1003")
+        _ = try await database.typing("trade submit", input: (settled + parked).joined())
+        try await database.expecting("worker --once --log-level error")
+        guard try database.value("select max(letter_no) from dead_letters") == "30" else {
+            throw WaitedInVain(description: "the prepared letters")
+        }
+        return database
+    }
+
+    static func copy() async throws -> TestDatabase { try await TestDatabase(copyOf: prepared.value) }
+
+    /// A simulated market wants to be alone.
+    static func database(for example: CommandExample) async throws -> TestDatabase {
+        example.leaf.name == "up" ? try TestDatabase() : try await copy()
+    }
+}
+
+extension CommandExample {
+    /// How long a service may run before it is asked to stop.
+    private static let serviceSeconds = 3
+
+    /// Runs the example as its reader would, in a folder with the files that it names and beside a worker if it waits
+    /// for one. A service is asked to stop after a while.
+    func run(on database: String, _ extra: [String] = []) async throws -> Program.Result {
+        try await withFolder { folder in
+            for file in words where file.hasSuffix(".ndjson") {
+                let lines =
+                    leaf.path[0] == "trade"
+                    ? tradeLine("9500", buyer: "1001", seller: "1002")
+                    : #"{"id":"file-1","account_id":"1001","asset":"USDT","amount":"1"}"#
+                try write(Array(lines.utf8), to: "\(folder)/\(file)")
+            }
+            for part in ["config", "docs"] {
+                try FileManager.default.createDirectory(atPath: "\(folder)/\(part)", withIntermediateDirectories: true)
+            }
+            try write(Array("queue:\n  capacity: 5000\n".utf8), to: folder + "/config/settle.yaml")
+            let environment = ["DATABASE_URL": database]
+            let worker = words.contains("--wait") ? try Program(["worker"], environment: environment) : nil
+            let program = try Program(
+                try words.map { try Self.withFreePort($0) } + extra, environment: environment, directory: folder)
+            let isService = ["up", "worker"].contains(leaf.name) || leaf.path.last == "tail"
+            let patience = ContinuousClock.now + .seconds(Self.serviceSeconds)
+            while isService, program.isRunning, ContinuousClock.now < patience {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            if isService, program.isRunning { program.signal(SIGTERM) }
+            let result = await program.wait()
+            worker?.signal(SIGTERM)
+            await worker?.wait()
+            return result
+        }
+    }
+
+    /// An example's port may be somebody else's at the moment.
+    private static func withFreePort(_ word: String) throws -> String {
+        guard word.contains(#/127\.0\.0\.1:\d+/#) else { return word }
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
+            }
+        }
+        guard isBound else { throw WaitedInVain(description: "a free port") }
+        return word.replacing(#/127\.0\.0\.1:\d+/#, with: "127.0.0.1:\(UInt16(bigEndian: address.sin_port))")
+    }
+}

@@ -1,0 +1,187 @@
+import Foundation
+import SettleTesting
+import Testing
+import TradeModel
+
+/// `settle explain`.
+@Suite struct ExplainCommandTests {
+    let database: TestDatabase
+
+    init() async throws {
+        database = try TestDatabase()
+        try await database.fund()
+    }
+
+    /// Numbers that differ from run to run.
+    private func normal(_ text: String) -> String {
+        text.withoutTimes.replacing(/after (\d+(ms|s|m))+|after less than 1ms/, with: "after LONG")
+            .replacing(/worker \d+( \([^)]*\))?/, with: "worker W").replacing(/in batch \d+/, with: "in batch B")
+    }
+
+    @Test func `a settled trade is told from its arrival to the balances after it`() async throws {
+        let line =
+            #"{"id":"9001","market":"BTC/USDT","price":"100.5","quantity":"2","buyer_id":"alice","seller_id":"bob","#
+            + #""buyer_fee":"0.01","seller_fee":"0.5","executed_at":"2026-01-02T03:04:05Z","buy_order_id":"71"}"#
+        _ = try await database.typing("trade submit", input: line + "\n" + tradeLine("9002"))
+        try await database.expecting("worker --once --log-level error")
+        #expect(
+            normal(try await database.expecting("explain 9001")) == """
+                BTC/USDT:9001 is settled.
+
+                alice bought 2 BTC from bob at 100.5 USDT.
+                100.5 × 2 = 201.000000 USDT.
+                Fees: the buyer 0.01 BTC, the seller 0.5 USDT; each side pays from what it receives.
+                The buyer's order is 71.
+
+                traded    TIME, as its sender says
+                received  TIME, number 1 in line
+                settled   TIME, after LONG
+                          by worker W, in batch B together with 1 other trade
+
+                ACCOUNT    WHAT      ASSET       BEFORE       CHANGE       AFTER
+                alice      pays      USDT   1000.000000  -201.000000  799.000000
+                bob        pays      BTC    10.00000000  -2.00000000  8.00000000
+                alice      receives  BTC     0.00000000  +1.99000000  1.99000000
+                bob        receives  USDT      0.000000  +200.500000  200.500000
+                the house  fee       BTC     0.00000000  +0.01000000  0.01000000
+                the house  fee       USDT      0.000000    +0.500000    0.500000
+
+                """)
+        let json = try await database.expecting("explain BTC/USDT:9001 -o jsonl")
+        for part in [
+            #"{"id":"9001","market":"BTC/USDT","status":"SETTLED","trade":{"id":"9001""#, #""quote":"201.000000""#,
+            #""fee_rule":"received""#, #""trades":2}"#,
+            #"{"account":"alice","account_kind":"customer","asset":"USDT","kind":"trade","version":2,"#
+                + #""available_before":"1000.000000","available_change":"-201.000000","available_after":"799.000000","#
+                + #""frozen_before":"0.000000","frozen_change":"0.000000","frozen_after":"0.000000"}"#,
+            #""waiting":null,"needs":[],"dead_letters":[]}"#,
+        ] { #expect(json.contains(part), "\(json)") }
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a trade that waits is told why`() async throws {
+        _ = try await database.typing(
+            "trade submit", input: tradeLine("1") + tradeLine("2", quantity: "20") + tradeLine("3", buyer: "zoe"))
+        try database.execute(
+            """
+            update markets set halted = true;
+            update trades set claimed_by = 77, not_before = '2100-01-01' where trade_id = '2'
+            """)
+        #expect(
+            normal(try await database.expecting("explain 2")) == """
+                BTC/USDT:2 waits to be settled.
+
+                alice is to buy 20 BTC from bob at 100 USDT.
+                100 × 20 = 2000.000000 USDT.
+                No fees.
+
+                received  TIME, number 2 in line
+
+                1 trade waits before it.
+                Its market BTC/USDT is halted.
+                Worker 77, which had taken it up, is silent; any other may take it now.
+                It was put back until TIME, since an older trade may bring what it lacks.
+                An older trade of its accounts waits too: BTC/USDT:1.
+                No worker is running.
+
+                Now: buyer alice needs 2000.000000 USDT, has 1000.000000 USDT available: 1000.000000 USDT missing.
+                Now: seller bob needs 20.00000000 BTC, has 10.00000000 BTC available: 10.00000000 BTC missing.
+
+                Next: settle worker
+
+                """)
+        let json = try await database.expecting("explain 2 -o jsonl").withoutTimes
+        #expect(
+            json.contains(
+                #""waiting":{"ahead":1,"older_trade":"BTC/USDT:1","claimed_by":77,"claim_is_alive":false,"#
+                    + #""not_before":"TIME","workers_alive":0,"market_halted":true}"#), "\(json)")
+        #expect(try await database.expecting("explain 1").contains("It is the first in line."))
+        #expect(try await database.expecting("explain 3").contains("there is no account zoe (the buyer)"))
+    }
+
+    @Test func `a trade that failed is told what is missing and what to do`() async throws {
+        _ = try await database.typing("trade submit", input: tradeLine("5", quantity: "11"))
+        try await database.expecting("worker --once --log-level error")
+        let told = normal(try await database.expecting("explain 5"))
+        #expect(told.hasPrefix("BTC/USDT:5 failed and is parked.\n"))
+        #expect(told.contains("failed    TIME, after LONG\n          by worker W, in batch B\n"))
+        #expect(
+            told.contains(
+                "It failed for insufficient_funds: buyer alice has 1000.000000 USDT available, needs 1100.000000 USDT"))
+        #expect(
+            told.contains(
+                "Now: buyer alice needs 1100.000000 USDT, has 1000.000000 USDT available: 100.000000 USDT missing."))
+        #expect(
+            told.contains("Dead letter 1, open, received from trades:\n  TIME  parked by worker W: buyer alice has"))
+        #expect(told.contains("Next: settle deposit alice 100.000000 USDT --id KEY\n"))
+        #expect(told.contains("Next: settle deposit bob 1.00000000 BTC --id KEY\nThen: settle dlq retry 1\n"))
+
+        try await database.expecting("deposit alice 100.000000 USDT --id a")
+        try await database.expecting("deposit bob 1.00000000 BTC --id b")
+        #expect(try await database.expecting("explain 5").hasSuffix("\nNext: settle dlq retry 1\n"))
+        try await database.expecting("dlq retry 1")
+        try await database.expecting("worker --once --log-level error")
+        let settled = normal(try await database.expecting("explain 5"))
+        #expect(settled.contains("tried     2 times"))
+        #expect(settled.contains("Dead letter 1, retried, received from trades:"))
+        #expect(!settled.contains("Next:"))
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a letter without a stored trade is told too, and money of holds is shown`() async throws {
+        _ = try await database.typing("trade submit", input: tradeLine("7", market: "ETH/USDT"))
+        try await database.expecting("worker --once --log-level error")
+        if try database.value("select count(*) from dead_letters where trade_id = '7'") == "1" {
+            let told = try await database.expecting("explain 7")
+            #expect(told.hasPrefix("ETH/USDT:7 was not stored: it could not be settled as it is.\n"), "\(told)")
+            #expect(told.contains("unknown_market"))
+            #expect(
+                try await database.expecting("explain ETH/USDT:7 -o jsonl").contains(#""status":null,"trade":null"#))
+        }
+        try await database.expecting("market add USDT/BTC")
+        _ = try await database.typing(
+            "trade submit",
+            input: tradeLine("8") + tradeLine("8", price: "0.01", buyer: "bob", seller: "alice", market: "USDT/BTC"))
+        let both = try await database.typing("explain 8")
+        #expect(both.exitCode == 64)
+        #expect(both.errors.contains("BTC/USDT:8, USDT/BTC:8"))
+        for name in ["nothing", "BTC/USDT:7", "EUR/USD:7", "'"] {
+            let missing = try await database.typing("explain \(name)")
+            #expect(missing.exitCode == 5)
+            #expect(missing.errors == "settle: there is no trade \(name)\n")
+        }
+        #expect(try await database.typing("explain").exitCode == 64)
+        try await database.expecting("worker --once --log-level error")
+        #expect(try database.violations() == [])
+    }
+}
+
+extension ExplainCommandTests {
+    @Test func `money that was held for an order is shown apart`() async throws {
+        let order = OrderKey(stream: nil, order: Identifier("71")!)
+        let (alice, bob) = (Identifier("alice")!, Identifier("bob")!)
+        let hold = Operation(
+            key: Identifier("hold-1")!, kind: .reserve, account: alice, asset: AssetSymbol("USDT")!,
+            amount: DecimalNumber("80")!, order: order)
+        let trade = Trade(
+            id: Identifier("9")!, market: MarketSymbol("BTC/USDT")!, price: DecimalNumber("100")!,
+            quantity: DecimalNumber("1")!, buyer: alice, seller: bob, buyOrder: order.order)
+        let outcomes = try await database.wallet().settle([
+            SettlementItem(.operation(hold), origin: .message("test")),
+            SettlementItem(.trade(trade), origin: .message("test")),
+        ])
+        #expect(outcomes == [.settled, .settled])
+        let told = try await database.expecting("explain 9")
+        #expect(
+            told.contains(
+                """
+                alice    pays                USDT    920.000000   -20.000000  900.000000
+                alice    pays from its hold  USDT     80.000000   -80.000000    0.000000
+                """), "\(told)")
+        #expect(told.contains("by a command, in batch"))
+        let statement = try await database.expecting("statement alice USDT")
+        #expect(statement.contains("held for order 71: hold-1"))
+        #expect(statement.contains("-80.000000   920.000000     +80.000000  80.000000"), "\(statement)")
+        #expect(try database.violations() == [])
+    }
+}

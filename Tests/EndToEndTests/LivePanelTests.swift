@@ -1,0 +1,253 @@
+import Foundation
+import SettleTesting
+import Testing
+
+extension Processes {
+    /// The live panel of `settle up` on a terminal, driven by keys, and what is on the screen then.
+    @Suite(.timeLimit(.minutes(3))) struct LivePanelTests {
+        @Test func `the panel shows what happens, and its keys do what they say`() async throws {
+            // given
+            let database = try TestDatabase()
+            let terminal = try panel(on: database, "--rate", "300/s")
+            let modes = terminal.modes
+
+            // when it has begun
+            try await terminal.waitUntil("trades are settled") { $0.settled > 300 }
+            let before = terminal.screen.settled
+            try await terminal.waitUntil("more are settled") { $0.settled > before + 300 }
+            let screen = try await terminal.waitUntil("the books were looked at") {
+                $0.holds("each asset sums to 0         yes") && $0.holds("database counts the same     yes")
+            }
+            #expect(screen.isAlternate && !screen.isCursorVisible && !screen.wrapsLines)
+            #expect(screen.lines[0].hasPrefix(" settle up  running"), "\(screen.text)")
+            #expect(!screen.text.contains("password"))
+            #expect(screen.lines[23] == " p pause    x poison   k kill a worker   q stop   ? help")
+
+            // then poison is parked, each kind under its class
+            terminal.type("x")
+            try await terminal.waitUntil("the poison was sent") {
+                $0.holds("poison sent: bad bytes, unknown market, price < 0, no funds, same id")
+            }
+            try await terminal.waitUntil("it is among the dead letters") { screen in
+                ["conflict", "invalid", "undecodable", "unknown_market"].allSatisfy {
+                    screen.holds("     \($0.padding(toLength: 15, withPad: " ", startingAt: 0))          1")
+                }
+            }
+
+            // and a pause ends the rate, and a resume begins it again
+            terminal.type("p")
+            try await terminal.waitUntil("it has paused") {
+                $0.lines[0].contains("paused") && $0.holds(" 0/s") && $0.lines[23].hasPrefix(" p resume")
+            }
+            #expect(try await database.expecting("queue status").contains("paused"))
+            let paused = terminal.screen
+            let later = try await terminal.waitUntil("a while has gone by") { $0.seconds >= paused.seconds + 2 }
+            #expect(later.settled == paused.settled)
+            terminal.type("r")
+            try await terminal.waitUntil("it has resumed") {
+                $0.settled > paused.settled && $0.lines[0].contains("running")
+            }
+
+            // and so does somebody else's
+            try await database.expecting("queue pause --reason lunch")
+            try await terminal.waitUntil("it has paused") { $0.lines[0].contains("paused") && $0.holds("  paused by ") }
+            try await database.expecting("queue resume")
+            try await terminal.waitUntil("it has resumed") { $0.lines[0].contains("running") }
+
+            // and a killed connection costs a retry, and nothing else
+            terminal.type("k")
+            try await terminal.waitUntil("a connection was killed") { $0.contains(#/worker \d+'s connection killed/#) }
+            try await terminal.waitUntil("it is there again") {
+                $0.contains(#/worker \d+ reconnected \(process \d+\): nothing lost, nothing doubled/#)
+            }
+            try await terminal.waitUntil("the retry is counted") { $0.contains(#/retries [1-9]/#) }
+            #expect(try database.value("select count(distinct transaction) = count(*) from batches") == "true")
+
+            // and another size is another screen
+            let clears = terminal.screen.clearCount
+            terminal.resize(columns: 100, rows: 30)
+            try await terminal.waitUntil("it is drawn anew") {
+                $0.clearCount == clears + 1 && $0.lines[29].hasPrefix(" p pause")
+                    && $0.lines[0].count == 99 && $0.lines[1].isEmpty
+            }
+            terminal.type("?")
+            try await terminal.waitUntil("help is shown") { $0.holds("^Z    suspend") }
+            terminal.type(" ")
+            try await terminal.waitUntil("help has gone") { $0.contains(#/^ settled +[0-9,]+/#) }
+
+            // when it is stopped
+            terminal.type("q")
+            #expect(try await terminal.wait() == 0)
+
+            // then the terminal is as it was, and the summary stands on it
+            let end = terminal.screen
+            #expect(!end.isAlternate && end.isCursorVisible && end.wrapsLines)
+            #expect(end.unknown == [])
+            #expect(end.clearCount == clears + 1, "only another size erases the screen")
+            #expect(terminal.modes == modes)
+            let transcript = end.transcript.joined(separator: "\n")
+            #expect(transcript.contains("The books balance"), "\(transcript)")
+            #expect(transcript.contains(", left 0\n"))
+            #expect(try database.value("select count(*) from dead_letters where source = 'up, poison'") == "5")
+            #expect(try database.violations() == [])
+        }
+
+        @Test func `what it proposes at its end heals a dead letter`() async throws {
+            let database = try TestDatabase()
+            let terminal = try PseudoTerminal(
+                ["up", "--trades", "120", "--rate", "600/s"], columns: 200,
+                environment: ["DATABASE_URL": database.connectionString])
+            #expect(try await terminal.wait() == 0)
+            let text = terminal.screen.transcript.joined(separator: "\n")
+            let letter = try #require(text.firstMatch(of: #/dlq show (\d+) /#)?.1, "\(text)")
+            let deposit = try #require(text.firstMatch(of: #/(deposit sim-poor \S+ USDT --id rescue-\d+) /#)?.1)
+            #expect(text.contains("dlq retry \(letter) "))
+            #expect(text.contains(#/explain (BTC|ETH)/USDT:\w+-\d+ /#))
+            #expect(try await database.expecting("dlq show \(letter)").contains("insufficient_funds"))
+            try await database.expecting(String(deposit))
+            try await database.expecting("dlq retry \(letter)")
+            try await database.expecting("worker --once")
+            #expect(try database.value("select status from dead_letters where letter_no = \(letter)") == "retried")
+            #expect(
+                try database.value(
+                    "select t.status from dead_letters l join trades t using (market, trade_id) "
+                        + "where letter_no = \(letter)") == "SETTLED")
+            #expect(try database.violations() == [])
+        }
+
+        @Test(arguments: [SIGTERM, SIGINT]) func `a signal drains and gives the terminal back`(
+            _ signal: Int32
+        ) async throws {
+            let database = try TestDatabase()
+            let terminal = try panel(on: database, "--rate", "300/s")
+            let modes = terminal.modes
+            try await terminal.waitUntil("trades are settled") { $0.settled > 100 }
+            #expect(terminal.modes != modes)
+            if signal == SIGINT { terminal.type("\u{3}") } else { terminal.signal(signal) }
+            #expect(try await terminal.wait() == 0)
+            expectTerminalIsBack(terminal, modes)
+            #expect(terminal.screen.transcript.joined(separator: "\n").contains("The books balance"))
+            #expect(try database.violations() == [])
+        }
+
+        @Test func `a forced stop ends with 130 and gives the terminal back`() async throws {
+            let database = try TestDatabase()
+            let terminal = try panel(on: database, "--rate", "300/s")
+            let modes = terminal.modes
+            try await terminal.waitUntil("trades are settled") { $0.settled > 100 }
+            let lock = try database.connect()
+            try lock.script("begin; select from balances for update")
+            terminal.type("\u{3}")
+            try await terminal.waitUntil("it says that it stops") { $0.lines[0].contains("stopping") }
+            terminal.type("\u{3}")
+            #expect(try await terminal.wait() == 130)
+            expectTerminalIsBack(terminal, modes)
+            #expect(terminal.screen.transcript.joined(separator: "\n").contains("stopped at once; "))
+            try lock.script("rollback")
+            #expect(try database.violations() == [])
+        }
+
+        @Test(arguments: [SIGQUIT, SIGABRT]) func `a signal that ends the program leaves no terminal in disorder`(
+            _ signal: Int32
+        ) async throws {
+            let database = try TestDatabase()
+            let terminal = try panel(on: database, "--rate", "100/s")
+            let modes = terminal.modes
+            try await terminal.waitUntil("trades are settled") { $0.settled > 10 }
+            terminal.signal(signal)
+            #expect(try await terminal.wait() == 128 + signal)
+            expectTerminalIsBack(terminal, modes)
+        }
+
+        @Test func `a suspended panel gives the terminal back, and comes back to it`() async throws {
+            let database = try TestDatabase()
+            let terminal = try panel(on: database, "--rate", "100/s")
+            let modes = terminal.modes
+            try await terminal.waitUntil("trades are settled") { $0.settled > 10 }
+            terminal.type("\u{1A}")
+            try await eventually("it is suspended") { terminal.isSuspended }
+            expectTerminalIsBack(terminal, modes)
+            terminal.signal(SIGCONT)
+            try await terminal.waitUntil("the panel is there again") { $0.isAlternate && $0.settled > 10 }
+            #expect(terminal.modes != modes)
+            terminal.type("q")
+            #expect(try await terminal.wait() == 0)
+            expectTerminalIsBack(terminal, modes)
+            #expect(try database.violations() == [])
+        }
+
+        @Test func `without colours, without UTF-8 and in a small window it is still readable`() async throws {
+            let database = try TestDatabase()
+            let terminal = try PseudoTerminal(
+                ["up", "--rate", "100/s"], columns: 40, rows: 10,
+                environment: ["DATABASE_URL": database.connectionString, "NO_COLOR": "1", "LC_ALL": "C"])
+            let screen = try await terminal.waitUntil("trades are settled") { $0.settled > 10 }
+            #expect(
+                screen.lines.allSatisfy { $0.utf8.count <= 40 && $0.utf8.allSatisfy { $0 < 0x80 } }, "\(screen.text)")
+            #expect(screen.lines[9] == " p pause  x poison k kill q stop ?")
+            for row in 0..<10 { #expect((0..<40).allSatisfy { screen.cell(row: row, column: $0).styles.isEmpty }) }
+            terminal.type("q")
+            #expect(try await terminal.wait() == 0)
+            #expect(terminal.screen.unknown == [])
+        }
+
+        @Test(arguments: [("jsonl", "xterm", "{\"settled\":"), ("text", "dumb", "settled ")])
+        func `a machine's output and a dumb terminal get lines`(
+            _ format: String, _ type: String, _ beginning: String
+        ) async throws {
+            let database = try TestDatabase()
+            let terminal = try PseudoTerminal(
+                ["up", "-o", format, "--for", "2500ms", "--rate", "50/s"], columns: 200, rows: 50,
+                environment: ["DATABASE_URL": database.connectionString, "TERM": type])
+            let modes = terminal.modes
+            #expect(try await terminal.wait() == 0)
+            #expect(terminal.modes == modes)
+            let screen = terminal.screen
+            #expect(screen.frameCount == 0 && screen.unknown == [])
+            #expect(screen.lines.count { $0.hasPrefix(beginning) && $0.contains("p99") } >= 2, "\(screen.text)")
+        }
+
+        @Test func `piped, it prints a line a second and no control sequence`() async throws {
+            let database = try TestDatabase()
+            let result = try await database.typing("up --for 2500ms --rate 100/s", ["TERM": "xterm"])
+            #expect(result.exitCode == 0, "\(result.errors)")
+            let line =
+                #/settled \d+  rate \d+/s  p50 [\d.]+ ms  p99 [\d.]+ ms  queue \d+  retries 0  dead letters \d+/#
+            #expect(result.lines.count { $0.wholeMatch(of: line) != nil } >= 2, "\(result.output)")
+            #expect(!result.output.contains("\u{1B}") && !result.errors.contains("\u{1B}"))
+            #expect(try database.violations() == [])
+        }
+
+        private func panel(on database: TestDatabase, _ arguments: String...) throws -> PseudoTerminal {
+            try PseudoTerminal(["up"] + arguments, environment: ["DATABASE_URL": database.connectionString])
+        }
+
+        private func expectTerminalIsBack(
+            _ terminal: PseudoTerminal, _ modes: [UInt32], _ location: SourceLocation = #_sourceLocation
+        ) {
+            let screen = terminal.screen
+            #expect(!screen.isAlternate && screen.isCursorVisible && screen.wrapsLines, sourceLocation: location)
+            #expect(terminal.modes == modes, sourceLocation: location)
+            #expect(screen.unknown == [], sourceLocation: location)
+        }
+    }
+}
+
+extension TerminalScreenEmulator {
+    fileprivate func holds(_ text: String) -> Bool { lines.contains { $0.contains(text) } }
+    fileprivate func contains(_ pattern: some RegexComponent) -> Bool { lines.contains { $0.contains(pattern) } }
+
+    /// The figure behind `settled`.
+    fileprivate var settled: Int {
+        guard isAlternate, let line = lines.first(where: { $0.hasPrefix(" settled ") }),
+            let words = line.split(separator: " ").dropFirst().first
+        else { return 0 }
+        return Int(words.replacing(",", with: "")) ?? 0
+    }
+
+    /// The time since the start, of the first line.
+    fileprivate var seconds: Int {
+        guard let words = lines[0].firstMatch(of: #/(\d+):(\d\d)/#) else { return 0 }
+        return Int(words.1)! * 60 + Int(words.2)!
+    }
+}

@@ -1,0 +1,103 @@
+import ServiceKit
+import SettleTesting
+import Testing
+import TradeModel
+import WalletClient
+
+@testable import Repository
+
+/// The indexes that are built beside the work.
+@Suite struct ReadingIndexTests {
+    private let database: TestDatabase
+    private let connection: PostgresConnection
+
+    init() async throws {
+        database = try TestDatabase()
+        let load = TradeLoad(60, seed: 4)
+        try await load.prepare(database)
+        try load.store(load.trades, in: database)
+        connection = try database.connect()
+        try connection.liftStatementTimeout()
+    }
+
+    private func advanceToTheEnd() throws -> [String] {
+        var done: [String] = []
+        while let statement = try ReadingIndexStore.advance(on: connection, pieceEntries: 50) { done.append(statement) }
+        return done
+    }
+
+    private func work() throws -> String {
+        try database.value("select count(*) from reading_index_work(50)")
+    }
+
+    @Test func `what is missing is built once, and a full range gets one index in place of its pieces`() throws {
+        let first = try advanceToTheEnd()
+        #expect(first.count { $0.contains("batches_by_time") } == 1)
+        #expect(first.count { $0.contains("trades_1_by_arrival") } == 1)
+        #expect(first.count { $0.contains("trades_1_failed") } == 1)
+        #expect(first.count { $0.contains("ledger_entries_0_batches_") } == 1)
+        #expect(try advanceToTheEnd() == [])
+
+        try database.execute("select setval('batch_numbers', (1 << 20) + 1)")
+        let sealed = try advanceToTheEnd()
+        #expect(sealed.count { $0.hasPrefix("create index concurrently ledger_entries_0_by_account") } == 1)
+        #expect(sealed.count { $0.hasPrefix("drop index concurrently if exists ledger_entries_0_batches_") } == 1)
+        #expect(
+            try database.value(
+                "select string_agg(first_batch || '-' || next_batch || is_indexed, ' ' order by first_batch) from ledger_segments()"
+            )
+                == "0-1048576true 1048576-2097152false")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `of several processes one builds, and the others do not wait`() throws {
+        let other = try database.connect()
+        try other.script("select pg_advisory_lock(\(AdvisoryLock.readingIndexes), 1)")
+        #expect(try ReadingIndexStore.advance(on: connection) == nil)
+        #expect(try work() != "0")
+        try other.script("select pg_advisory_unlock(\(AdvisoryLock.readingIndexes), 1)")
+        #expect(try ReadingIndexStore.advance(on: connection) != nil)
+    }
+
+    private static func settleAndInterrupt(_ database: TestDatabase, _ interrupter: StatementInterrupter) async throws {
+        let building = Statement(
+            "building",
+            """
+            select exists (select from pg_stat_activity where datname = current_database()
+              and query like 'create index concurrently batches_by_time%' and wait_event_type = 'Lock')
+            """)
+        let waiting = try database.connect()
+        try await eventually("a build waits for the transaction") { try waiting.query(building).bool(0, 0) }
+        let deposit = SettlementItem(
+            .operation(
+                Operation(
+                    key: Identifier("meanwhile")!, kind: .deposit, account: Identifier("acc-1")!,
+                    asset: AssetSymbol("BTC")!, amount: DecimalNumber("1")!)), origin: .message("test"))
+        #expect(try await database.wallet().settle([deposit]) == [.settled])
+        interrupter.interrupt()
+    }
+
+    @Test func `a build that was interrupted is taken away and done again, and settling goes on meanwhile`()
+        async throws
+    {
+        let blocker = try database.connect()
+        try blocker.script("begin; lock table batches in row exclusive mode")
+        let (database, interrupter) = (database, connection.interrupter())
+        async let interruption: Void = Self.settleAndInterrupt(database, interrupter)
+        let error = #expect(throws: DatabaseError.self) { try ReadingIndexStore.advance(on: connection) }
+        #expect(error?.sqlState == DatabaseError.queryCanceled)
+        try await interruption
+        try blocker.script("rollback")
+        #expect(
+            try database.value("select indisvalid from pg_index where indexrelid = 'batches_by_time'::regclass")
+                == "false")
+
+        let done = try advanceToTheEnd()
+        #expect(done.first == "drop index concurrently if exists batches_by_time")
+        #expect(
+            try database.value("select indisvalid from pg_index where indexrelid = 'batches_by_time'::regclass")
+                == "true")
+        #expect(try work() == "0")
+        #expect(try database.violations() == [])
+    }
+}

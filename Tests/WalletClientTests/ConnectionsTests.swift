@@ -1,0 +1,67 @@
+import Repository
+import ServiceKit
+import SettleTesting
+import Testing
+import TradeModel
+
+@testable import WalletClient
+
+/// What a pool of wallets tells of its connections, and what becomes of one that the server ends.
+@Suite struct ConnectionsTests {
+    @Test func `a connection shows its server process, and at work the worker that has it`() async throws {
+        let database = try TestDatabase()
+        try database.addMarket()
+        let pool = WalletPool(database.walletConfiguration(), connectionCount: 1)
+        #expect(await pool.connections == [WalletPool.Connection(backend: nil, worker: nil)])
+
+        // given a settlement that waits for a lock
+        #expect(try await pool.settle([deposit("first")], resolving: nil) == [.settled])
+        let lock = try database.connect()
+        try lock.script("begin; select from balances for update")
+        let settling = Task {
+            try await CurrentWorker.$number.withValue(3) { try await pool.settle([deposit("second")], resolving: nil) }
+        }
+        try await eventually("it waits") {
+            try database.value(
+                """
+                select count(*) from pg_stat_activity
+                 where wait_event_type = 'Lock' and datname = current_database()
+                """) != "0"
+        }
+
+        // then it is seen with its server process
+        let connection = await pool.connections[0]
+        #expect(connection.worker == 3)
+        let backend = try #require(connection.backend)
+        #expect(
+            try database.value("select application_name from pg_stat_activity where pid = \(backend)")
+                == "settle wallet")
+
+        // when the server ends it in the middle of its work
+        let killer = try database.connect()
+        #expect(try killer.pipeline([BackendStore.terminate(backend, onlyAtWork: true)])[0].count == 1)
+        await #expect(throws: WalletError.self) { try await settling.value }
+        #expect(await pool.connections == [WalletPool.Connection(backend: nil, worker: nil)])
+
+        // then the next settlement has a new one, and the money moved once
+        try lock.script("rollback")
+        #expect(try await pool.settle([deposit("second")], resolving: nil) == [.settled])
+        let next = try #require(await pool.connections[0].backend)
+        #expect(next != backend)
+        #expect(try database.available("alice", "USDT") == "2.000000")
+
+        // and between two transactions it is left alone, unless that is meant
+        #expect(try killer.pipeline([BackendStore.terminate(next, onlyAtWork: true)])[0].count == 0)
+        #expect(try killer.pipeline([BackendStore.terminate(next, onlyAtWork: false)])[0].count == 1)
+        await pool.close()
+        #expect(try database.violations() == [])
+    }
+
+    private func deposit(_ key: String) -> SettlementItem {
+        SettlementItem(
+            .operation(
+                Operation(
+                    key: Identifier(key)!, kind: .deposit, account: Identifier("alice")!,
+                    asset: AssetSymbol("USDT")!, amount: DecimalNumber("1")!)), origin: .message("test"))
+    }
+}

@@ -1,0 +1,193 @@
+import Foundation
+import SettleTesting
+import Testing
+import TradeModel
+
+@testable import Repository
+@testable import WalletClient
+
+/// What is read of the ledger by account is what its entries come to, however they are spread over indexed and bare
+/// segments.
+@Suite struct LedgerReaderTests {
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func `balances and statements at any time are the replay of the entries`(seed: UInt64) async throws {
+        let run = try await ScenarioRun(seed: seed)
+        let connection = try run.database.connect()
+        let segments = try LedgerSegmentStore.read(connection)
+        #expect(segments.contains { $0.isIndexed })
+        #expect(segments.contains { !$0.isIndexed })
+        #expect(Set(segments.map { $0.batches.lowerBound >> 20 }).count >= 3)
+
+        let accounts = try run.accounts()
+        var times = try run.commitTimes()
+        times += [times[0].moved(-1), times[times.count / 2].moved(1), times.last!.moved(60_000_000)]
+        for time in times {
+            let read = try LedgerReader.read(connection) { reader throws(DatabaseError) in
+                try reader.balances(of: accounts, asOf: time)
+            }
+            let replayed = try run.replay(until: time)
+            #expect(read == replayed, "seed \(seed), at \(time)")
+        }
+        let one = try LedgerReader.read(connection) { reader throws(DatabaseError) in
+            try reader.balances(of: accounts, asset: 1, asOf: times[times.count / 3])
+        }
+        let replayed = try run.replay(until: times[times.count / 3])
+        #expect(one == replayed.filter { $0.key.asset == 1 })
+        #expect(try run.database.violations() == [])
+    }
+
+    @Test(arguments: 0..<3 as Range<UInt64>)
+    func `any stretch of a statement has all of its entries in order`(seed: UInt64) async throws {
+        var run = try await ScenarioRun(seed: seed)
+        let connection = try run.database.connect()
+        let now = try BalanceStore.current(of: run.accounts(), asset: nil, connection)
+        for (key, moment) in now where moment.version > 0 {
+            let all = try run.entries(of: key)
+            #expect(all.count == Int(moment.version))
+            for _ in 0..<4 {
+                let first = Int64.random(in: 1...moment.version, using: &run.scenario.random)
+                let last = Int64.random(in: first...moment.version, using: &run.scenario.random)
+                let lines = try LedgerReader.read(connection) { reader throws(DatabaseError) in
+                    try reader.lines(of: key, versions: first...last, newest: moment.version)
+                }
+                #expect(
+                    lines.map { "\($0.version) \($0.availableChange) \($0.available) \($0.frozen) \($0.cause.text)" }
+                        == Array(all[Int(first) - 1..<Int(last)]), "seed \(seed), \(key), \(first)...\(last)")
+                for (earlier, later) in zip(lines, lines.dropFirst()) {
+                    let sums = try (
+                        earlier.available.adding(later.availableChange), earlier.frozen.adding(later.frozenChange)
+                    )
+                    #expect(sums == (later.available, later.frozen))
+                }
+            }
+        }
+    }
+
+    @Test func `a range that is full is read by its index, and what is appended by none`() async throws {
+        let run = try await ScenarioRun(seed: 11)
+        let connection = try run.database.connect()
+        let names = try run.database.value(
+            "select string_agg(index_name, ',' order by index_name) from ledger_account_indexes()")
+        #expect(names.contains("ledger_entries_0_by_account"))
+        #expect(names.contains("ledger_entries_2_batches_"))
+        #expect(!names.contains("ledger_entries_0_batches_"))
+        try connection.script("set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off")
+        for segment in try LedgerSegmentStore.read(connection) where segment.isIndexed {
+            let rows = try connection.query(
+                Statement(
+                    "plan_\(segment.batches.lowerBound)",
+                    """
+                    explain select * from ledger_entries
+                     where batch_no >= \(segment.batches.lowerBound) and batch_no < \(segment.batches.upperBound)
+                       and account_no = 5 and asset_no = 1 and version >= 3 order by version limit 1
+                    """))
+            let plan = rows.indices.map { rows.string($0, 0) }.joined(separator: "\n")
+            #expect(plan.contains("_by_account") || plan.contains("_batches_"), "\(plan)")
+        }
+    }
+
+    @Test func `numbers that lay unused are not used, so that numbers and commits rise together`() async throws {
+        let database = try TestDatabase()
+        try database.addMarket()
+        var configuration = database.walletConfiguration()
+        configuration.numberAgeMax = .zero
+        let (early, late) = (Wallet(configuration), database.wallet())
+        _ = try await early.settle([deposit("k1")])
+        for number in 2...4 { _ = try await late.settle([deposit("k\(number)")]) }
+        _ = try await early.settle([deposit("k5")])
+        let byNumber = try database.value("select string_agg(key, ',' order by batch_no) from operations")
+        #expect(byNumber == "k1,k2,k3,k4,k5")
+    }
+
+    private func deposit(_ key: String) -> SettlementItem {
+        SettlementItem(
+            .operation(
+                Operation(
+                    key: Identifier(key)!, kind: .deposit, account: Identifier("amy")!, asset: AssetSymbol("BTC")!,
+                    amount: DecimalNumber("1")!)),
+            origin: .message("test"))
+    }
+}
+
+/// Some dozens of batches by two wallets, over three ranges of the ledger, with indexes built in between.
+private struct ScenarioRun {
+    let database: TestDatabase
+    var scenario: Scenario
+
+    init(seed: UInt64) async throws {
+        database = try TestDatabase()
+        scenario = Scenario(seed: seed, size: .tight)
+        let connection = try database.connect()
+        for market in Scenario.markets {
+            let symbol = MarketSymbol(market.symbol)!
+            _ = try connection.pipeline(
+                [symbol.base, symbol.quote].map { asset in
+                    CatalogStore.addAsset(asset, decimals: Scenario.assets.first { $0.key == asset.text }!.value)
+                } + [
+                    CatalogStore.addMarket(
+                        symbol, priceDecimals: market.priceDecimals, tick: nil, lot: nil, fees: market.fees)
+                ])
+        }
+        try connection.liftStatementTimeout()
+        let wallets = [database.wallet(), database.wallet()]
+        _ = try await wallets[0].settle(scenario.startingDeposits())
+        for round in 0..<30 {
+            let batch = (0..<Int.random(in: 1..<12, using: &scenario.random)).map { _ in scenario.next() }
+            _ = try await wallets[Int.random(in: 0...1, using: &scenario.random)].settle(batch)
+            if round % 5 == 2 {
+                while try ReadingIndexStore.advance(on: connection, pieceEntries: 10) != nil {}
+            }
+            if round == 9 || round == 19 {
+                try database.execute(
+                    "select setval('batch_numbers', (ledger_range_of(last_value) + 1) << 20) from batch_numbers")
+            }
+        }
+    }
+
+    func accounts() throws -> [AccountNumber] {
+        let rows = try database.connect().query(Statement("all_accounts", "select account_no from accounts"))
+        return rows.indices.map { rows.int64($0, 0) }
+    }
+
+    func commitTimes() throws -> [Timestamp] {
+        let rows = try database.connect().query(
+            Statement("all_times", "select committed_at from batches order by committed_at"))
+        return rows.indices.map { rows.timestamp($0, 0) }
+    }
+
+    /// By the plainest query there is.
+    func replay(until time: Timestamp) throws -> [BalanceKey: BalanceMoment] {
+        let rows = try database.connect().query(
+            Statement(
+                "replay",
+                """
+                select b.account_no, b.asset_no, count(e.version), coalesce(sum(e.available_delta), 0),
+                       coalesce(sum(e.frozen_delta), 0)
+                  from balances b left join (select * from ledger_entries join batches using (batch_no)
+                                              where committed_at <= $1) e
+                    on (e.account_no, e.asset_no) = (b.account_no, b.asset_no)
+                 group by b.account_no, b.asset_no
+                """), .timestamp(time))
+        return rows.indices.reduce(into: [:]) { moments, row in
+            moments[BalanceKey(account: rows.int64(row, 0), asset: rows.int32(row, 1))] = BalanceMoment(
+                version: rows.int64(row, 2), available: rows.amount(row, 3), frozen: rows.amount(row, 4))
+        }
+    }
+
+    func entries(of key: BalanceKey) throws -> [String] {
+        let rows = try database.connect().query(
+            Statement(
+                "all_entries",
+                """
+                select version || ' ' || available_delta || ' ' || available_after || ' ' || frozen_after || ' ' || cause_id
+                  from ledger_entries where account_no = $1 and asset_no = $2 order by version
+                """), .int8(key.account), .int4(key.asset))
+        return rows.indices.map { rows.string($0, 0) }
+    }
+}
+
+extension Timestamp {
+    fileprivate func moved(_ microseconds: Int64) -> Timestamp {
+        Timestamp(microseconds: self.microseconds + microseconds)
+    }
+}
