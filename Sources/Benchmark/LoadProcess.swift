@@ -34,8 +34,7 @@ final class LoadProcess: Loader {
         process.arguments = ["bench"]
         var environment = ProcessInfo.processInfo.environment
         environment[Self.variable] = "1"
-        for (name, field, _) in Limits.names { environment[Limits.variable(of: name)] = "\(limits[keyPath: field])" }
-        environment[Limits.variable(of: "connectionCount")] = limits.connectionCount.map { "\($0)" } ?? ""
+        for limit in Limits.settings { environment[limit.setting.variable] = limit.text(limits) }
         process.environment = environment
         process.standardInput = input
         process.standardOutput = output

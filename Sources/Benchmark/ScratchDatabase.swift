@@ -118,8 +118,10 @@ public final class ScratchDatabase {
     private static let leftoverSchemasStatement = Statement(
         "scratch_schemas",
         "select nspname::text from pg_namespace where nspname ~ $1 and pg_has_role(nspowner, 'usage')")
-    private static let lockStatement = Statement("scratch_lock", "select pg_try_advisory_lock(7403, hashtext($1))")
-    private static let unlockStatement = Statement("scratch_unlock", "select pg_advisory_unlock(7403, hashtext($1))")
+    private static let lockStatement = Statement(
+        "scratch_lock", "select pg_try_advisory_lock(\(AdvisoryLock.scratchDatabase), hashtext($1))")
+    private static let unlockStatement = Statement(
+        "scratch_unlock", "select pg_advisory_unlock(\(AdvisoryLock.scratchDatabase), hashtext($1))")
 }
 
 /// Why a benchmark cannot be carried out.

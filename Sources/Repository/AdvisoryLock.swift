@@ -1,7 +1,7 @@
 /// The first numbers of all advisory locks, in one place, since two uses of one number would wait for each other.
 ///
 /// 7401 is taken by the functions of the migrations: ranges of the ledger and new markets.
-enum AdvisoryLock {
+public enum AdvisoryLock {
     /// Whoever migrates; without a second number.
     static let migrations = 7400
     /// With the number of a stripe of the house and the outside world: the connection that books there.
@@ -12,4 +12,6 @@ enum AdvisoryLock {
     static let readingIndexes = 7404
     /// With 1: the worker that retries dead letters by itself.
     static let letterRetry = 7405
+    /// With the hash of a name: the benchmark that has a scratch database of this name.
+    public static let scratchDatabase = 7406
 }

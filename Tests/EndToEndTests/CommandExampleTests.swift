@@ -11,7 +11,10 @@ import Testing
     /// What prints something for another program, whatever format was asked for.
     static let ownFormat: Set<String> = ["completion", "migrate sql", "generate-docs"]
 
-    @Test(arguments: CommandExample.all)
+    /// What tests of its own try with smaller numbers.
+    private static let all = CommandExample.all.filter { $0.leaf.name != "bench" }
+
+    @Test(arguments: all)
     func `an example does what it says, and what it pipes has no colour`(example: CommandExample) async throws {
         let database = try await ExampleDatabase.database(for: example)
         let result = try await example.run(on: database.connectionString)
@@ -21,7 +24,7 @@ import Testing
         if !example.leaf.name.hasPrefix("migrate") { #expect(try database.violations() == []) }
     }
 
-    @Test(arguments: CommandExample.all.filter { !Self.ownFormat.contains($0.leaf.name) })
+    @Test(arguments: all.filter { !Self.ownFormat.contains($0.leaf.name) })
     func `an example that is asked for JSON writes nothing else`(example: CommandExample) async throws {
         let database = try await ExampleDatabase.database(for: example)
         let isFormatted = example.words.contains { ["-o", "--output", "--json"].contains($0) }
