@@ -38,27 +38,18 @@ public struct CommittedBatches {
     private var headers: ArraySlice<Header> = []
     private var isAtEnd = false
 
-    private static let nowStatement = Statement("committed_now", "select clock_timestamp()")
-    private static let nextTransactionStatement = Statement(
-        "committed_next", "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-    private static let horizonStatement = Statement(
-        "committed_horizon", "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-
     /// - Parameter until: nil for now.
     /// - Parameter pause: called while others have to end; returns false when it has been long enough.
     public init(
         after place: Place, until: Timestamp?, on connection: PostgresConnection, pause: () -> Bool
     ) throws {
         try connection.script("set plan_cache_mode = force_custom_plan")
-        // Two statements: the snapshot of one is older than any clock that is read in it, and a transaction that began
-        // between the two would be missed.
-        let now = try connection.query(Self.nowStatement).timestamp(0, 0)
-        let end = try connection.query(Self.nextTransactionStatement).int64(0, 0)
+        let horizon = try CommitHorizon(on: connection)
         self.connection = connection
-        self.until = min(until ?? .init(microseconds: .max), now)
+        self.until = min(until ?? .init(microseconds: .max), horizon.now)
         self.place = place
         catalog = try CatalogStore.read(connection)
-        while try connection.query(Self.horizonStatement).int64(0, 0) < end {
+        while try !horizon.isReached(on: connection) {
             guard pause() else { throw HorizonError(until: self.until) }
         }
     }

@@ -73,15 +73,17 @@ extension DeadLetterStore {
 
     /// What follows the choice of letters, for all that are retried as they are. The trades are locked first, then the
     /// letters, as everywhere; whoever edited or discarded a letter meanwhile has come first, and it is left alone.
-    private static func retryOfChosen(_ status: String) -> String {
+    ///
+    /// - Parameter wait: how to lock; empty to wait for whoever has a row.
+    private static func retryOfChosen(_ status: String, wait: String = "") -> String {
         """
         failed as materialized (
             select c.letter_no, t.market, t.trade_id, t.received_seq
               from chosen c join trades t on t.market = c.market and t.trade_id = c.trade_id
-             where t.status = 'FAILED' order by t.market, t.trade_id for update of t),
+             where t.status = 'FAILED' order by t.market, t.trade_id for update of t \(wait)),
         locked as materialized (
             select f.* from failed f join dead_letters l on l.letter_no = f.letter_no
-             where l.status::text = \(status) and l.version = 1 order by f.market, f.trade_id for update of l),
+             where l.status::text = \(status) and l.version = 1 order by f.market, f.trade_id for update of l \(wait)),
         ordered as (
             select l.*, nextval('received_numbers') as place from (select * from locked order by received_seq) l),
         waiting as (
@@ -223,7 +225,7 @@ extension DeadLetterStore {
                set status = 'open', class = $2, message = $3, attempts = attempts + 1, changed_at = now(),
                    short_account = null, short_asset = null, short_needed = null, short_available = null,
                    short_held = null, short_missing = null
-             where letter_no = $1 and status::text = $5 returning letter_no)
+             where letter_no = $1 and status::text = $5 and version = $6 returning letter_no)
         insert into dead_letter_attempts (letter_no, number, action, actor, class, message)
         select letter_no,
                1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = r.letter_no),
@@ -237,7 +239,7 @@ extension DeadLetterStore {
             recordRefusalStatement,
             [
                 .int8(letter.number), .text(rejection.failureClass.rawValue), .text(rejection.message), .text(actor),
-                .text(letter.status.rawValue),
+                .text(letter.status.rawValue), .int4(Int32(letter.version)),
             ])
     }
 
@@ -260,7 +262,7 @@ extension DeadLetterStore {
                       and d.auto_due_at <= clock_timestamp() and d.version = 1 and d.auto_retries < $2
                     order by d.auto_due_at, d.received_seq limit $3) l
              order by l.auto_due_at, l.received_seq limit $3),
-        \(retryOfChosen("'open'")),
+        \(retryOfChosen("'open'", wait: "skip locked")),
         retried as (
             update dead_letters l
                set status = 'retried', received_seq = w.place, changed_at = now(), auto_retries = l.auto_retries + 1,
@@ -280,6 +282,7 @@ extension DeadLetterStore {
 
     /// Retries those whose time has come, no more than so many, and returns their numbers.
     ///
+    /// What somebody has at this moment is left to the next round: the connection that asks has other duties.
     /// After each retry a letter is left alone for twice as long as before, and for good after the last.
     public static func retryDue(
         _ classes: [FailureClass], attemptsMax: Int, countMax: Int, backoffSeconds: Int, backoffSecondsMax: Int

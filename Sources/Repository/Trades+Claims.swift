@@ -92,19 +92,35 @@ extension TradeStore {
            set status = c.status::trade_status, batch_no = $5, claimed_by = null, not_before = null,
                attempts = least(t.attempts::bigint + c.attempts, 2147483647), settled_at = case c.status when 'SETTLED' then now() end
           from (select unnest($1) as market, unnest($2) as trade_id, unnest($3) as status,
-                       unnest($4) as attempts) c
+                       unnest($4) as attempts, unnest($6) as place) c
          where t.market = c.market and t.trade_id = c.trade_id and t.status::text = 'PENDING'
+           and t.received_seq = c.place
         """)
 
+    /// A row that waited and is decided. Its place in line says that it is the row that was read: whoever retries a trade,
+    /// perhaps with other content, or stores it anew gives it another place.
+    public struct FinishedTrade: Sendable {
+        public let key: TradeKey
+        public let place: Int64
+        public let status: TradeStatus
+        public let attempts: Int
+
+        public init(_ key: TradeKey, place: Int64, _ status: TradeStatus, attempts: Int) {
+            self.key = key
+            self.place = place
+            self.status = status
+            self.attempts = attempts
+        }
+    }
+
     /// Settles or fails rows that waited; a row that no longer waits is not counted, and the caller rolls back.
-    public static func finishWaiting(
-        _ trades: [(key: TradeKey, status: TradeStatus, attempts: Int)], batch: BatchNumber
-    ) -> Request {
+    public static func finishWaiting(_ trades: [FinishedTrade], batch: BatchNumber) -> Request {
         Request(
             finishWaitingStatement,
             [
                 .texts(trades) { $0.key.market.text }, .texts(trades) { $0.key.id.text },
                 .texts(trades) { $0.status.rawValue }, .int4s(trades) { Int32($0.attempts) }, .int8(batch),
+                .int8s(trades) { $0.place },
             ])
     }
 

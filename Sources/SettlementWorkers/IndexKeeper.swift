@@ -1,3 +1,4 @@
+import Dispatch
 import Repository
 import ServiceKit
 
@@ -35,18 +36,23 @@ actor IndexKeeper {
         await close()
     }
 
-    /// Ends a run; a build that is under way is given up.
-    nonisolated func stop(_ run: Task<Void, Never>) async {
+    /// Ends a run; a build that is under way is given up. A server that does not answer is not waited for longer than
+    /// the patience: what it had begun is taken away by whoever looks next.
+    nonisolated func stop(_ run: Task<Void, Never>, patience: Duration) async {
         run.cancel()
-        // Again and again, since a build may begin just after.
-        let interrupting = Task {
-            while !Task.isCancelled {
-                interrupter.withLock { $0 }?.interrupt()
-                try? await Task.sleep(for: Self.interruptInterval)
-            }
+        let hasEnded = OneShot()
+        _ = Task {
+            await run.value
+            hasEnded.fire()
         }
-        await run.value
-        interrupting.cancel()
+        let deadline = ContinuousClock.now + patience
+        // Again and again, since a build may begin just after.
+        while !hasEnded.hasFired, ContinuousClock.now < deadline {
+            let interrupter = interrupter.withLock { $0 }
+            // Asking the server to stop may itself block.
+            DispatchQueue.global().async { interrupter?.interrupt() }
+            try? await Task.sleep(for: Self.interruptInterval)
+        }
     }
 
     /// Does all that is missing now.

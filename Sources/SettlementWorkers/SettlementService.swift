@@ -128,7 +128,7 @@ public actor SettlementService {
             let leftovers = await drain(until: deadline) + unqueued
             group.cancelAll()
             await group.waitForAll()
-            await indexes.stop(keepingIndexes)
+            await indexes.stop(keepingIndexes, patience: .seconds(3))
             await leave(leftovers)
             return leftovers
         }

@@ -138,7 +138,7 @@ struct BatchWrite {
 /// place in line, the others in the order of their keys.
 private struct SortedItems {
     var decided: [DecidedTrade] = []
-    var finished: [(key: TradeKey, status: TradeStatus, attempts: Int)] = []
+    var finished: [TradeStore.FinishedTrade] = []
     var putBack: [(key: TradeKey, isHeld: Bool)] = []
     var letters: [NewLetter] = []
 
@@ -161,8 +161,8 @@ private struct SortedItems {
             case (.trade(let trade), .message, .deferred):
                 let delay = books.isHeld(trade) ? nil : configuration.limits.deferralMilliseconds
                 decided.append(DecidedTrade(trade, .pending, attempts: 0, delayMilliseconds: delay))
-            case (.trade(let trade), .pending, .settled):
-                finished.append((trade.key, .settled, attempts))
+            case (.trade(let trade), .pending(let place, _), .settled):
+                finished.append(TradeStore.FinishedTrade(trade.key, place: place, .settled, attempts: attempts))
             case (.trade(let trade), .pending, .deferred):
                 putBack.append((trade.key, books.isHeld(trade)))
             case (.trade(let trade), .message, .rejected(let rejection)):
@@ -170,9 +170,11 @@ private struct SortedItems {
                     rejection.failureClass.claimsTradeID && books.catalog.markets[trade.market] != nil
                     && parking?.isStored != false
                 if isStored { decided.append(DecidedTrade(trade, .failed, attempts: attempts)) }
-            case (_, .pending, _):
+            case (_, .pending(let place, _), _):
                 isStored = true
-                if let key = item.tradeKey { finished.append((key, .failed, attempts)) }
+                if let key = item.tradeKey {
+                    finished.append(TradeStore.FinishedTrade(key, place: place, .failed, attempts: attempts))
+                }
             case (.refused, .message, _):
                 break
             case (_, _, .duplicate):

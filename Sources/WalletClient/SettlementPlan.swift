@@ -60,16 +60,20 @@ struct SettlementPlan {
     /// Whether a claimed row waits no longer: somebody else decided it, or took it away.
     private func isGone(_ item: SettlementItem, _ books: Books) -> Bool {
         guard item.receivedSequence != nil, let key = item.tradeKey, books.claimsAreKnown else { return false }
-        return books.trades[key]?.status != .pending
+        guard let recorded = books.trades[key] else { return true }
+        return recorded.status != .pending || recorded.receivedSequence != item.receivedSequence
     }
 
     private mutating func decide(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Outcome {
         if let earlier = decidedTrades[trade.key] {
             return earlier.hasSameContent(as: trade) ? .duplicate : .rejected(trade.conflict(with: earlier))
         }
-        let isClaimedRow = if case .pending = origin { true } else { false }
+        let place: Int64? = if case .pending(let sequence, _) = origin { sequence } else { nil }
+        let isClaimedRow = place != nil
         if let recorded = books.trades[trade.key] {
             switch recorded.status {
+            // Retried or stored anew since it was claimed, perhaps with other content: that is another claim's affair.
+            case .pending where isClaimedRow && recorded.receivedSequence != place: return .duplicate
             case .pending where isClaimedRow: break
             case _ where isClaimedRow || recorded.trade?.hasSameContent(as: trade) == true:
                 guard let batch = recorded.batch, batch == books.lostBatch else { return .duplicate }

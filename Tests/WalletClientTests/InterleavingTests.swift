@@ -40,6 +40,28 @@ import TradeModel
         #expect(try database.violations() == [])
     }
 
+    @Test func `a claim of what was retried with other content since settles nothing`() async throws {
+        try await fund()
+        // given a trade that somebody has claimed, and that meanwhile failed, was corrected and waits again
+        let item = trade("t1", price: "100", quantity: "1", buyer: "alice", seller: "bob")
+        let stale = try database.pending(item)
+        try database.execute(
+            """
+            update trades set status = 'FAILED' where trade_id = 't1';
+            update trades set status = 'PENDING', price = 50, received_seq = nextval('received_numbers')
+             where trade_id = 't1'
+            """)
+        // when the old claim is settled, then nothing moves, and the trade waits on
+        #expect(try await first.settle(stale) == [.duplicate])
+        #expect(try database.value("select status from trades where trade_id = 't1'") == "PENDING")
+        #expect(try database.available("alice", "USDT") == "100.000000")
+        // and who claims it now settles what it says now
+        let fresh = try database.pending(trade("t1", price: "50", quantity: "1", buyer: "alice", seller: "bob"))
+        #expect(try await second.settle(fresh) == [.settled])
+        #expect(try database.available("alice", "USDT") == "50.000000")
+        #expect(try database.violations() == [])
+    }
+
     @Test func `a cache that says too much loses its guard and plans anew`() async throws {
         try await fund()
         _ = try await second.settle([trade("t1", price: "100", quantity: "1", buyer: "alice", seller: "bob")])
