@@ -48,11 +48,6 @@ extension DeadLetterStore {
 
     // MARK: Statistics
 
-    public enum Grouping: String, Sendable, CaseIterable {
-        case failureClass = "class"
-        case market
-    }
-
     /// Each count ends at its bound, along the index of its group.
     private static func statistics(_ column: String, _ matches: String) -> Statement {
         func count(_ status: LetterStatus) -> String {

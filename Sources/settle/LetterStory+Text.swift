@@ -88,10 +88,9 @@ extension LetterStory {
         guard !funded.isEmpty else { return }
         let count = min(funded.count, Self.relatedCountMax)
         let words =
-            count == 1
-            ? "1 later trade is parked for want of what this one would have brought"
-            : "\(count.grouped)\(funded.count > count ? "+" : "") later trades are parked for want of what this one would "
-                + "have brought"
+            (funded.count > count
+                ? "\(count.grouped)+ later trades are" : count.counted("later trade is", plural: "later trades are"))
+            + " parked for want of what this one would have brought"
         try output.line(words)
         for other in funded.prefix(Self.relatedMax) {
             try output.line("  dead letter \(other.number), \(other.name.printable): \(other.message.printable)")

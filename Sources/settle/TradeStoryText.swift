@@ -1,3 +1,4 @@
+import CommandKit
 import Repository
 import TradeModel
 
@@ -81,12 +82,12 @@ struct TradeStoryText {
             let others = batch.trades - (recorded.status == .settled ? 1 : 0)
             let company =
                 recorded.status != .settled || others == 0
-                ? "" : " together with \(others) other \(others == 1 ? "trade" : "trades")"
+                ? "" : " together with \(others.counted("other trade"))"
             lines.append(
                 "\(verb)  \(batch.committedAt), \(waited(until: batch.committedAt, since: recorded.receivedAt))")
             lines.append("          by \(worker(batch)), in batch \(batch.number)\(company)")
         }
-        if recorded.attempts > 1 { lines.append("tried     \(recorded.attempts) times") }
+        if recorded.attempts > 1 { lines.append("tried     \(recorded.attempts.grouped) times") }
         return lines
     }
 
@@ -107,9 +108,9 @@ struct TradeStoryText {
         guard let waiting = story.waiting else { return [] }
         var lines: [String] = []
         if waiting.ahead >= TradeStory.aheadMax {
-            lines.append("At least \(waiting.ahead) trades wait before it.")
+            lines.append("At least \(waiting.ahead.grouped) trades wait before it.")
         } else if waiting.ahead > 0 {
-            lines.append(waiting.ahead == 1 ? "1 trade waits before it." : "\(waiting.ahead) trades wait before it.")
+            lines.append("\(waiting.ahead.counted("trade waits", plural: "trades wait")) before it.")
         } else {
             lines.append("It is the first in line.")
         }

@@ -22,14 +22,8 @@ struct ExplainTrade: Command {
         defer { database.leave() }
         let connection = try database.connect()
         let keys = try TradeStoryStore.keys(of: name.id, in: name.market, connection)
-        guard keys.count <= 1 else {
-            let names = keys.map(\.description.printable).joined(separator: ", ")
-            throw CommandFailure("several trades have this id: \(names). Name one with its market.", exit: .usage)
-        }
-        guard let key = keys.first,
-            let story = try TradeStoryStore.read(key, limits: database.limits, connection)
-        else {
-            throw CommandFailure("there is no trade \(name.argumentText.printable)", exit: .notFound)
+        guard let story = try TradeStoryStore.read(name.only(keys), limits: database.limits, connection) else {
+            throw name.notFound
         }
         let output = context.output
         try output.show(story.json) {

@@ -14,9 +14,7 @@ struct ListAccounts: Command {
     @Option("--limit", "N", help: "How many at most.", default: 50) var limit: Int
     @Option("--after", "ACCOUNT", help: "Go on behind this account.") var after: Identifier?
 
-    func validate() throws {
-        guard (1...100_000).contains(limit) else { throw UsageError("'--limit' is from 1 to 100000, not \(limit)") }
-    }
+    func validate() throws { try PageOptions.check(limit) }
 
     func run(_ context: Context) async throws {
         let database = try Database(context)
