@@ -8,7 +8,6 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 # Arguments of `settle up`, for example: make run ARGS='--for 30s'
 ARGS ?=
-# Which tests `make test` runs, as a pattern; all of them by default.
 # Which tests `make tsan` runs: those of the concurrent parts.
 TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
 

@@ -66,10 +66,10 @@ extension LetterStory {
         for side in sides {
             func text(_ amount: Amount) -> String { amount.text(decimals: side.asset.decimals) }
             var cells: [Table.Cell] = [
-                "\(side.role) \(side.account.text)", "\(side.asset.symbol.text)", "\(text(side.needed))",
-                "\(side.availableThen.map(text) ?? "-")",
-                "\(side.isKnown ? text(side.availableNow) : "no account")", "\(text(side.heldNow))",
-                "\(text(side.missingNow))",
+                "\(side.side.rawValue) \(side.account.text)", "\(side.asset.symbol.text)", "\(text(side.needed))",
+                "\(availableThen(side).map(text) ?? "-")",
+                "\(side.isKnown ? text(side.available) : "no account")", "\(text(side.held))",
+                "\(text(side.missing))",
             ]
             if !knowsThen { cells.remove(at: 3) }
             table.add(cells)

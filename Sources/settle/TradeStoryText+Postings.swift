@@ -46,17 +46,18 @@ extension TradeStoryText {
 }
 
 extension TradeStory {
-    var json: JSONValue {
+    func json(needs: [TradeNeed]) -> JSONValue {
         let content: JSONValue = trade?.json ?? .null
         return [
             "id": .id(key.id), "market": .string(key.market.text), "status": .string(trade?.status.rawValue),
             "trade": content, "quote": .string(quote), "fee_rule": .string(market?.feeRule.rawValue),
             "batch": batch?.json ?? .null, "postings": .array(postings.map(\.json)),
-            "waiting": waiting.map { $0.json(isHalted: isHalted) } ?? .null, "needs": .array(needs.map(\.json)),
+            "waiting": waiting.map { $0.json(isHalted: isHalted) } ?? .null,
+            "needs": .array(needs.map { .object($0.pairs) }),
             "dead_letters": .array(
                 letters.map { letter, events in
                     guard case .object(var pairs) = letter.json else { return .null }
-                    pairs.append(("history", .array(events.map(\.storyJSON))))
+                    pairs.append(("history", .array(events.map(\.json))))
                     return .object(pairs)
                 }),
         ]
@@ -95,29 +96,10 @@ extension TradeStory.Posting {
 extension TradeStory.Waiting {
     fileprivate func json(isHalted: Bool) -> JSONValue {
         [
-            "ahead": .count(ahead), "older_trade": .string(older?.description),
+            "ahead": .count(ahead.value), "ahead_has_more": .bool(ahead.hasMore),
+            "older_trade": .string(older?.description),
             "claimed_by": claimedBy.map { .count($0) } ?? .null, "claim_is_alive": .bool(claimIsAlive),
             "not_before": .time(notBefore), "workers_alive": .count(workersAlive), "market_halted": .bool(isHalted),
-        ]
-    }
-}
-
-extension TradeStory.Need {
-    fileprivate var json: JSONValue {
-        func text(_ amount: Amount) -> JSONValue { .string(amount.text(decimals: asset.decimals)) }
-        return [
-            "side": .string(side.rawValue), "account": .id(account), "account_exists": .bool(isKnown),
-            "asset": .string(asset.symbol.text), "amount": text(amount), "available": text(available),
-            "held": text(held), "missing": text(missing),
-        ]
-    }
-}
-
-extension LetterEvent {
-    fileprivate var storyJSON: JSONValue {
-        [
-            "number": .integer(number), "at": .time(at), "action": .string(action), "actor": .string(actor),
-            "class": .string(failureClass), "message": .string(message),
         ]
     }
 }

@@ -59,7 +59,7 @@ struct DiscardLetters: Command {
         interruption.letGo()
         let isCut = discarded + leftAlone < queue.count && interruption.isAsked
         try context.output.show([
-            "discarded": .integer(discarded), "left_alone": .integer(leftAlone), "dry_run": .bool(dryRun),
+            dryRun ? "would_discard" : "discarded": .integer(discarded), "left_alone": .integer(leftAlone),
             "stopped": .bool(isCut),
         ]) {
             try context.output.line(

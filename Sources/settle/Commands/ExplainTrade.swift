@@ -25,9 +25,13 @@ struct ExplainTrade: Command {
         guard let story = try TradeStoryStore.read(name.only(keys), limits: database.limits, connection) else {
             throw name.notFound
         }
+        var needs: [TradeNeed] = []
+        if story.trade?.status != .settled, let content = story.trade?.trade, let market = story.market {
+            needs = try TradeNeed.both(of: content, market, connection)
+        }
         let output = context.output
-        try output.show(story.json) {
-            let text = TradeStoryText(story: story)
+        try output.show(story.json(needs: needs)) {
+            let text = TradeStoryText(story: story, needs: needs)
             try output.line(output.styled(text.title.printable, .bold))
             for paragraph in text.paragraphs {
                 try output.line()

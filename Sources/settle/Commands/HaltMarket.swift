@@ -61,10 +61,10 @@ private struct MarketSwitch {
         let (waiting, oldest) = TradeStore.decodeWaiting(
             try connection.pipeline([TradeStore.waiting(in: symbol)])[0])
         let change = halts ? dryRun ? "would_halt" : "halted" : dryRun ? "would_resume" : "resumed"
-        try context.output.show([
-            "symbol": .string(symbol.text), change: .bool(isNew), "pending": .count(waiting.value),
-            "pending_has_more": .bool(waiting.hasMore), "oldest_pending_at": .time(oldest),
-        ]) {
+        let pairs: [(key: String, value: JSONValue)] = [("symbol", .string(symbol.text)), (change, .bool(isNew))]
+        try context.output.show(
+            .object(pairs + waiting.pairs("pending") + [("oldest_pending_at", .time(oldest))])
+        ) {
             let what =
                 switch (isNew, halts, dryRun) {
                 case (true, true, false): "market \(symbol) is halted"

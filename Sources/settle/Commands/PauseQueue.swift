@@ -90,7 +90,7 @@ private struct QueueStop {
                 : "the queue is paused already \(report.control.circumstances.printable)"
             try context.output.line(
                 "\(what): \(report.living.count.counted("worker")), "
-                    + "\(report.held.counted("trade")) in memory, \(report.waiting.text("trade")) PENDING")
+                    + "\(report.held.counted("trade")) in memory, \(report.backlog.trades.text("trade")) PENDING")
         }
     }
 

@@ -58,8 +58,7 @@ struct PurgeLetters: Command {
         progress.finish()
         interruption.letGo()
         try context.output.show([
-            "purged": .integer(count), "dry_run": .bool(dryRun), "stopped": .bool(!isDone),
-            "older_than": .time(limit),
+            dryRun ? "would_purge" : "purged": .integer(count), "stopped": .bool(!isDone), "older_than": .time(limit),
         ]) {
             try context.output.line("\(count.counted("dead letter")) \(dryRun ? "would be " : "")purged")
         }
