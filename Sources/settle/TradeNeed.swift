@@ -30,7 +30,7 @@ struct TradeNeed {
         return [
             ("side", .string(side.rawValue)), ("account", .id(account)), ("account_exists", .bool(isKnown)),
             ("asset", .string(asset.symbol.text)), ("needed", text(needed)), ("available", text(available)),
-            ("held", text(held)), ("missing", text(missing)),
+            ("credit_line", text(credit)), ("held", text(held)), ("missing", text(missing)),
         ]
     }
 

@@ -139,10 +139,11 @@ struct TradeStoryText {
         needs.map { need in
             let who = "\(need.side.rawValue) \(need.account)"
             guard need.isKnown else { return "Now: there is no account \(need.account) (the \(need.side.rawValue))." }
+            let line = need.credit > .zero ? " and a credit line of \(need.asset.text(need.credit))" : ""
             let held = need.held > .zero ? " and \(need.asset.text(need.held)) held for its order" : ""
             let verdict = need.missing > .zero ? "\(need.asset.text(need.missing)) missing" : "enough"
             return
-                "Now: \(who) needs \(need.asset.text(need.needed)), has \(need.asset.text(need.available)) available\(held): "
+                "Now: \(who) needs \(need.asset.text(need.needed)), has \(need.asset.text(need.available)) available\(line)\(held): "
                 + "\(verdict)."
         }
     }
