@@ -10,7 +10,6 @@ JOBS ?= $(shell nproc)
 ARGS ?=
 # Arguments of `settle bench`.
 BENCH ?= --skew uniform,hot,ten,zipf --compare naive,function,pgbench,copy
-# Which tests `make test` runs, as a pattern; all of them by default.
 # Which tests `make tsan` runs: those of the concurrent parts.
 TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
 

@@ -85,7 +85,10 @@ extension String {
         }
     }
 
-    func padded(toColumns width: Int) -> String { self + String(repeating: " ", count: Swift.max(0, width - columns)) }
+    /// With blanks behind it, as wide as the columns if it is not wider already.
+    public func padded(toColumns width: Int) -> String {
+        self + String(repeating: " ", count: Swift.max(0, width - columns))
+    }
 }
 
 extension BinaryInteger {

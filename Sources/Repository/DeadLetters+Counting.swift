@@ -14,7 +14,7 @@ public struct LetterStatistics: Sendable {
 
 extension DeadLetterStore {
     /// So far letters of one class or market are counted, each along an index of its own.
-    public static let countedMax = 10_000
+    public static let countedMax = BoundedCount.bound
     /// So far those of a filter are counted, which may have to look at many more.
     public static let matchesCountedMax = 1_000
 
@@ -47,11 +47,6 @@ extension DeadLetterStore {
     }
 
     // MARK: Statistics
-
-    public enum Grouping: String, Sendable, CaseIterable {
-        case failureClass = "class"
-        case market
-    }
 
     /// Each count ends at its bound, along the index of its group.
     private static func statistics(_ column: String, _ matches: String) -> Statement {

@@ -1,6 +1,11 @@
 import TradeModel
 
 extension DeadLetterStore {
+    /// The number of the next line in a letter's history, in a statement that calls the letter so.
+    static func nextNumber(of letter: String) -> String {
+        "1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = \(letter).letter_no)"
+    }
+
     static let editStatement = Statement(
         "dead_letters_edit",
         """
@@ -14,7 +19,7 @@ extension DeadLetterStore {
         recorded as (
             insert into dead_letter_attempts (letter_no, number, action, actor, message)
             select letter_no,
-                   1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = e.letter_no),
+                   \(nextNumber(of: "e")),
                    'edited', $8, $10
               from edited e)
         select version from edited
@@ -55,7 +60,7 @@ extension DeadLetterStore {
         recorded as (
             insert into dead_letter_attempts (letter_no, number, action, actor, message)
             select letter_no,
-                   1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = d.letter_no),
+                   \(nextNumber(of: "d")),
                    'discarded', $2, $3
               from discarded d)
         select letter_no from discarded

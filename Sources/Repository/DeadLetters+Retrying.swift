@@ -111,7 +111,7 @@ extension DeadLetterStore {
         recorded as (
             insert into dead_letter_attempts (letter_no, number, action, actor, message)
             select letter_no,
-                   1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = r.letter_no),
+                   \(nextNumber(of: "r")),
                    'retried', $2, $3
               from retried r)
         select letter_no from retried
@@ -154,7 +154,7 @@ extension DeadLetterStore {
         recorded as (
             insert into dead_letter_attempts (letter_no, number, action, actor, message)
             select letter_no,
-                   1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = r.letter_no),
+                   \(nextNumber(of: "r")),
                    'retried', $16, $17
               from retried r)
         select letter_no from retried
@@ -181,7 +181,7 @@ extension DeadLetterStore {
              where letter_no = $1 and status::text = $4 and version = $5 and not stored returning letter_no)
         insert into dead_letter_attempts (letter_no, number, action, actor, message)
         select letter_no,
-               1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = r.letter_no),
+               \(nextNumber(of: "r")),
                'retried', $2, $3
           from retried r
         """)
@@ -228,7 +228,7 @@ extension DeadLetterStore {
              where letter_no = $1 and status::text = $5 and version = $6 returning letter_no)
         insert into dead_letter_attempts (letter_no, number, action, actor, class, message)
         select letter_no,
-               1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = r.letter_no),
+               \(nextNumber(of: "r")),
                'refused', $4, $2, $3
           from refused r
         """)
@@ -274,7 +274,7 @@ extension DeadLetterStore {
         recorded as (
             insert into dead_letter_attempts (letter_no, number, action, actor, class, message)
             select letter_no,
-                   1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = r.letter_no),
+                   \(nextNumber(of: "r")),
                    'retried', 'automatic', class, 'retry ' || auto_retries || ' of ' || $2
               from retried r)
         select letter_no from retried

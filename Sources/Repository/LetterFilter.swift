@@ -23,9 +23,6 @@ public struct LetterFilter: Sendable {
 }
 
 extension LetterFilter {
-    /// How many parameters the conditions take.
-    static let parameterCount = 6
-
     var parameters: [Parameter] {
         [
             .text(failureClass?.rawValue), .text(market?.text), .text(account?.text),

@@ -12,8 +12,6 @@ public struct TradeStory: Sendable {
     public var postings: [Posting] = []
     public var waiting: Waiting?
     public var letters: [(letter: DeadLetter, events: [LetterEvent])] = []
-    /// What each side gives, and has for it now; of trades that are not settled.
-    public var needs: [Need] = []
 
     /// The commit that settled or failed it.
     public struct Batch: Sendable {
@@ -50,8 +48,8 @@ public struct TradeStory: Sendable {
 
     /// Where a trade stands that waits.
     public struct Waiting: Sendable {
-        /// How many wait before it; counted up to a limit.
-        public let ahead: Int64
+        /// How many wait before it.
+        public let ahead: BoundedCount
         /// The nearest trade of its accounts that came before it and waits too.
         public let older: TradeKey?
         public let claimedBy: Int64?
@@ -60,21 +58,6 @@ public struct TradeStory: Sendable {
         public let now: Timestamp
         public let workersAlive: Int64
     }
-
-    /// What one side of a trade gives.
-    public struct Need: Sendable {
-        public let side: Side
-        public let account: Identifier
-        public let isKnown: Bool
-        public let asset: Asset
-        public let amount: Amount
-        public let available: Amount
-        /// What is left in the hold of its order.
-        public let held: Amount
-        public let missing: Amount
-    }
-
-    public static let aheadMax: Int64 = 10_000
 }
 
 /// Reads stories.
@@ -136,9 +119,6 @@ public enum TradeStoryStore {
                 }
             }
             if trade.status == .pending { story.waiting = try readWaiting(trade, limits, connection) }
-            if trade.status != .settled, let content = trade.trade, let market = story.market {
-                story.needs = try needs(of: content, market, connection)
-            }
             return story
         }
     }
@@ -216,59 +196,14 @@ public enum TradeStoryStore {
         _ trade: RecordedTrade, _ limits: Limits, _ connection: PostgresConnection
     ) throws(DatabaseError) -> TradeStory.Waiting? {
         let rows = try connection.query(
-            waitingStatement, .text(trade.key.market.text), .text(trade.key.id.text), .int8(TradeStory.aheadMax),
+            waitingStatement, .text(trade.key.market.text), .text(trade.key.id.text), BoundedCount.limit(),
             .int8(Int64(limits.heartbeatTimeoutMilliseconds)))
         guard rows.count > 0 else { return nil }
         let older = rows.optional(0, 6, rows.string).flatMap { MarketSymbol($0) }
         return TradeStory.Waiting(
-            ahead: rows.int64(0, 0),
+            ahead: BoundedCount(rows.int64(0, 0)),
             older: older.map { TradeKey(market: $0, id: Identifier(stored: rows.string(0, 7))) },
             claimedBy: rows.optional(0, 1, rows.int64), claimIsAlive: rows.bool(0, 4),
             notBefore: rows.optional(0, 2, rows.timestamp), now: rows.timestamp(0, 3), workersAlive: rows.int64(0, 5))
-    }
-
-    // MARK: The money
-
-    private static func needs(
-        of trade: Trade, _ market: Market, _ connection: PostgresConnection
-    ) throws(DatabaseError) -> [TradeStory.Need] {
-        guard
-            let quote = DecimalNumber.productRoundedDown(trade.price, trade.quantity, decimals: market.quote.decimals),
-            let quantity = trade.quantity.amount(decimals: market.base.decimals),
-            let fee = market.feeRule == .quote ? trade.buyerFee.amount(decimals: market.quote.decimals) : .zero,
-            let payment = fee.isNegative ? quote : try? quote.adding(fee)
-        else { return [] }
-        return [
-            try need(.buyer, trade.buyer, market.quote, payment, trade.buyOrder, trade.stream, connection),
-            try need(.seller, trade.seller, market.base, quantity, trade.sellOrder, trade.stream, connection),
-        ]
-    }
-
-    private static func need(
-        _ side: Side, _ id: Identifier, _ asset: Asset, _ amount: Amount, _ order: Identifier?, _ stream: Identifier?,
-        _ connection: PostgresConnection
-    ) throws(DatabaseError) -> TradeStory.Need {
-        let account = AccountStore.decode(try connection.pipeline([AccountStore.find([id])])[0]).first
-        var balance = Balance()
-        var held = Amount.zero
-        if let account {
-            let key = BalanceKey(account: account.number, asset: asset.number)
-            let answers = try connection.pipeline(
-                [BalanceStore.read([key])]
-                    + (order.map { [HoldStore.read([OrderKey(stream: stream, order: $0)])] } ?? []))
-            balance = BalanceStore.decode(answers[0]).first?.balance ?? balance
-            if answers.count > 1, let hold = HoldStore.decode(answers[1]).first?.hold, hold.account == account.number,
-                hold.asset == asset.number
-            {
-                held = hold.remaining
-            }
-        }
-        // In so many bits nothing overflows: each of these has at most 38 digits.
-        let credit = balance.lowest?.units ?? 0
-        let missing = amount.units - held.units - (balance.available.units - credit)
-        return TradeStory.Need(
-            side: side, account: id, isKnown: account != nil, asset: asset, amount: amount,
-            available: balance.available, held: min(held, amount),
-            missing: Amount(units: max(0, missing)) ?? .maximum)
     }
 }

@@ -117,11 +117,14 @@ public enum WorkerStore {
 
     static let livingStatement = Statement(
         "workers_living",
-        "select count(*) from workers where abs(extract(epoch from clock_timestamp() - heartbeat_at)) * 1000 < $1")
+        """
+        select exists (select from workers
+                        where abs(extract(epoch from clock_timestamp() - heartbeat_at)) * 1000 < $1)
+        """)
 
-    /// How many worker processes have given a sign of life lately.
-    public static func living(_ limits: Limits) -> Request {
-        Request(livingStatement, [.int8(Int64(limits.heartbeatTimeoutMilliseconds))])
+    /// Whether any worker process has given a sign of life lately.
+    public static func isAnyLiving(_ limits: Limits, _ connection: PostgresConnection) throws(DatabaseError) -> Bool {
+        try connection.query(livingStatement, .int8(Int64(limits.heartbeatTimeoutMilliseconds))).bool(0, 0)
     }
 
     static let listStatement = Statement(

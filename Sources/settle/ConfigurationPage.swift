@@ -79,7 +79,7 @@ enum ConfigurationPage {
         mistake is logged, and the old values hold.
 
         ```sh
-        settle config check && kill -HUP "$(pgrep -f 'settle worker')"
+        settle config check && pkill -HUP -f 'settle worker'
         ```
 
         New pauses, attempts and intervals count from the next batch, failure or round on. A SIGHUP that comes because the

@@ -26,8 +26,7 @@ extension Global {
         let rest =
             more == 0
             ? ""
-            : " \(more) more \(more == 1 ? "problem" : "problems"): 'settle config check' lists "
-                + (more == 1 ? "it." : "them.")
+            : " \(more.counted("more problem")): 'settle config check' lists \(more == 1 ? "it." : "them.")"
         let end = rest.isEmpty || problem.suggestion != nil ? "" : "."
         throw CommandFailure("\(problem)\(end)\(rest)", exit: .usage)
     }

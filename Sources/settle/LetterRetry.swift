@@ -152,10 +152,6 @@ struct LetterRetry {
         try await service.runOnce()
     }
 
-    private func isAnyWorkerAlive() throws -> Bool {
-        try connection.pipeline([WorkerStore.living(database.limits)])[0].int64(0, 0) > 0
-    }
-
     /// Waits until the trades of a chunk are decided, so that money goes to the older ones and little waits at once.
     private mutating func follow(
         _ letters: [Int64], _ isStopped: () -> Bool, _ progress: (Result) -> Void
@@ -185,7 +181,7 @@ struct LetterRetry {
                 return
             }
             // Asked each time: a worker that was killed seems to live for a while.
-            if try isAnyWorkerAlive() {
+            if try WorkerStore.isAnyLiving(database.limits, connection) {
                 try await Task.sleep(for: .milliseconds(20))
             } else {
                 try await settleHere()

@@ -57,8 +57,8 @@ extension LetterStory {
         if let closed = sides.first(where: \.isClosed) {
             return ["Account \(closed.account.text.printable) is closed, and nothing settles on it."]
         }
-        let steps = sides.filter { $0.missingNow > .zero }.map { side in
-            "settle deposit \(side.account.text.printable) \(side.missingNow.text(decimals: side.asset.decimals)) "
+        let steps = sides.filter { $0.missing > .zero }.map { side in
+            "settle deposit \(side.account.text.printable) \(side.missing.text(decimals: side.asset.decimals)) "
                 + "\(side.asset.symbol) --id …"
         }
         guard !steps.isEmpty else { return ["Nothing is missing now. To settle it: \(retry)"] }

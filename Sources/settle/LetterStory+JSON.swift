@@ -9,13 +9,13 @@ extension LetterStory {
             (key: "payload", value: .string(versions[0].text)),
             (key: "payload_encoding", value: .string(versions[0].isText ? "utf-8" : "hex")),
             (key: "versions", value: .array(versions.compactMap(\.json))),
-            (key: "balances", value: .array(sides.map(\.json))),
+            (key: "balances", value: .array(sides.map(json))),
             (key: "funded_by", value: .array(funders.map { .count($0.number) })),
             (
                 key: "would_fund",
                 value: [
                     "count": .integer(min(funded.count, Self.relatedCountMax)),
-                    "count_is_exact": .bool(funded.count <= Self.relatedCountMax),
+                    "has_more": .bool(funded.count > Self.relatedCountMax),
                     "letters": .array(funded.prefix(Self.relatedMax).map { .count($0.number) }),
                 ]
             ),
@@ -24,17 +24,10 @@ extension LetterStory {
         ]
         return .object(pairs)
     }
-}
 
-extension LetterStory.Side {
-    fileprivate var json: JSONValue {
-        func text(_ amount: Amount) -> String { amount.text(decimals: asset.decimals) }
-        return [
-            "role": .string(role), "account": .id(account), "asset": .string(asset.symbol.text),
-            "needed": .string(text(needed)), "available_then": .string(availableThen.map(text)),
-            "available": .string(text(availableNow)), "held": .string(text(heldNow)),
-            "missing": .string(text(missingNow)), "account_exists": .bool(isKnown),
-        ]
+    private func json(_ side: TradeNeed) -> JSONValue {
+        let then = availableThen(side).map { $0.text(decimals: side.asset.decimals) }
+        return .object(side.pairs + [("available_then", .string(then))])
     }
 }
 
@@ -50,7 +43,7 @@ extension LetterVersion {
 }
 
 extension LetterEvent {
-    fileprivate var json: JSONValue {
+    var json: JSONValue {
         [
             "number": .integer(number), "at": .time(at), "action": .string(action), "actor": .string(actor),
             "worker": worker.map { .count($0) } ?? .null, "sqlstate": .string(sqlState),

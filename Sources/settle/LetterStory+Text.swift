@@ -66,10 +66,10 @@ extension LetterStory {
         for side in sides {
             func text(_ amount: Amount) -> String { amount.text(decimals: side.asset.decimals) }
             var cells: [Table.Cell] = [
-                "\(side.role) \(side.account.text)", "\(side.asset.symbol.text)", "\(text(side.needed))",
-                "\(side.availableThen.map(text) ?? "-")",
-                "\(side.isKnown ? text(side.availableNow) : "no account")", "\(text(side.heldNow))",
-                "\(text(side.missingNow))",
+                "\(side.side.rawValue) \(side.account.text)", "\(side.asset.symbol.text)", "\(text(side.needed))",
+                "\(availableThen(side).map(text) ?? "-")",
+                "\(side.isKnown ? text(side.available) : "no account")", "\(text(side.held))",
+                "\(text(side.missing))",
             ]
             if !knowsThen { cells.remove(at: 3) }
             table.add(cells)
@@ -88,10 +88,9 @@ extension LetterStory {
         guard !funded.isEmpty else { return }
         let count = min(funded.count, Self.relatedCountMax)
         let words =
-            count == 1
-            ? "1 later trade is parked for want of what this one would have brought"
-            : "\(count.grouped)\(funded.count > count ? "+" : "") later trades are parked for want of what this one would "
-                + "have brought"
+            (funded.count > count
+                ? "\(count.grouped)+ later trades are" : count.counted("later trade is", plural: "later trades are"))
+            + " parked for want of what this one would have brought"
         try output.line(words)
         for other in funded.prefix(Self.relatedMax) {
             try output.line("  dead letter \(other.number), \(other.name.printable): \(other.message.printable)")

@@ -6,9 +6,13 @@ struct PageOptions: ParameterGroup {
     @Option("--last", "N", help: "The newest so many, instead of the first.") var last: Int?
 
     func validate() throws {
-        for (flag, value) in [("--limit", limit), ("--last", last ?? 1)] where !(1...100_000).contains(value) {
-            throw UsageError("'\(flag)' is from 1 to 100000, not \(value)")
-        }
+        try Self.check(limit)
+        if let last { try Self.check(last, of: "--last") }
         if last != nil, $limit != .default { throw UsageError("'--last' goes without '--limit'") }
+    }
+
+    /// A page has at least one row, and none that would not fit into memory.
+    static func check(_ count: Int, of flag: String = "--limit", max: Int = 100_000) throws {
+        guard (1...max).contains(count) else { throw UsageError("'\(flag)' is from 1 to \(max), not \(count)") }
     }
 }

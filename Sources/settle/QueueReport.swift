@@ -16,19 +16,16 @@ struct QueueReport {
     let control: QueueControl
     /// Those that live, and those that have fallen silent without signing off.
     let workers: [RecordedWorker]
-    let waiting: BoundedCount
-    let oldest: Timestamp?
-    let openLetters: BoundedCount
+    let backlog: Backlog
     private let limits: Limits
 
     static func read(_ connection: PostgresConnection, _ limits: Limits) throws -> QueueReport {
         let answers = try connection.pipeline([
             QueueControlStore.read, WorkerStore.list, TradeStore.waiting, DeadLetterStore.countOpen,
         ])
-        let (waiting, oldest) = TradeStore.decodeWaiting(answers[2])
         return QueueReport(
-            control: QueueControlStore.decode(answers[0]), workers: WorkerStore.decode(answers[1]), waiting: waiting,
-            oldest: oldest, openLetters: DeadLetterStore.decodeCountOpen(answers[3]), limits: limits)
+            control: QueueControlStore.decode(answers[0]), workers: WorkerStore.decode(answers[1]),
+            backlog: Backlog(trades: answers[2], letters: answers[3]), limits: limits)
     }
 
     var living: [RecordedWorker] { workers.filter { $0.isLiving(limits) } }
@@ -50,10 +47,7 @@ struct QueueReport {
         [
             ("state", .string(state.rawValue)), ("since", control.actor == nil ? .null : .time(control.changedAt)),
             ("actor", .string(control.actor)), ("reason", .string(control.reason)),
-            ("pending", .count(waiting.value)), ("pending_has_more", .bool(waiting.hasMore)),
-            ("oldest_pending_at", .time(oldest)), ("open_letters", .count(openLetters.value)),
-            ("open_letters_has_more", .bool(openLetters.hasMore)), ("workers", .array(workers.map(json))),
-        ]
+        ] + backlog.pairs + [("workers", .array(workers.map(json)))]
     }
 
     private func json(_ worker: RecordedWorker) -> JSONValue {
@@ -73,9 +67,7 @@ struct QueueReport {
         let circumstances = control.actor == nil ? "" : " \(control.circumstances.printable)"
         let style: Style = state == .running ? .green : .yellow
         try output.line("queue    \(output.styled(state.rawValue, style))\(circumstances)")
-        let age = oldest.map { ", the oldest for \(Duration(since: $0).inLargestUnit)" } ?? ""
-        try output.line("waiting  \(waiting.text("trade"))\(age)")
-        try output.line("letters  \(openLetters.text("open dead letter"))")
+        try backlog.print(to: output)
         guard !workers.isEmpty else {
             output.note("No worker is running. Start one with 'settle worker'.")
             return
@@ -91,31 +83,5 @@ struct QueueReport {
                 "\(worker.silence.inLargestUnit) ago")
         }
         try output.print(table)
-    }
-}
-
-extension BoundedCount {
-    /// `37`, or `10,000+` where there are more than were counted.
-    var text: String { value.grouped + (hasMore ? "+" : "") }
-
-    /// `10,000+ trades`, `1 trade`.
-    func text(_ noun: String) -> String {
-        "\(text) \(noun)\(value == 1 && !hasMore ? "" : "s")"
-    }
-}
-
-extension Duration {
-    /// How long ago something was, by the clock of this machine.
-    init(since time: Timestamp) {
-        self = .microseconds(max(0, Timestamp.now.microseconds - time.microseconds))
-    }
-
-    /// In whole days, hours, minutes or seconds, whichever is the largest: `3h`.
-    var inLargestUnit: String {
-        let seconds = components.seconds
-        for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60)] as [(String, Int64)] where seconds >= length {
-            return "\(seconds / length)\(unit)"
-        }
-        return "\(seconds)s"
     }
 }

@@ -1,9 +1,12 @@
+import CommandKit
 import Repository
 import TradeModel
 
 /// A trade's story as a support person reads it to a customer.
 struct TradeStoryText {
     let story: TradeStory
+    /// What each side gives, and has for it now; of a trade that is not settled.
+    let needs: [TradeNeed]
 
     var title: String {
         guard let trade = story.trade else { return "\(story.key) was not stored: it could not be settled as it is." }
@@ -81,12 +84,12 @@ struct TradeStoryText {
             let others = batch.trades - (recorded.status == .settled ? 1 : 0)
             let company =
                 recorded.status != .settled || others == 0
-                ? "" : " together with \(others) other \(others == 1 ? "trade" : "trades")"
+                ? "" : " together with \(others.counted("other trade"))"
             lines.append(
                 "\(verb)  \(batch.committedAt), \(waited(until: batch.committedAt, since: recorded.receivedAt))")
             lines.append("          by \(worker(batch)), in batch \(batch.number)\(company)")
         }
-        if recorded.attempts > 1 { lines.append("tried     \(recorded.attempts) times") }
+        if recorded.attempts > 1 { lines.append("tried     \(recorded.attempts.grouped) times") }
         return lines
     }
 
@@ -106,13 +109,10 @@ struct TradeStoryText {
     private var waiting: [String] {
         guard let waiting = story.waiting else { return [] }
         var lines: [String] = []
-        if waiting.ahead >= TradeStory.aheadMax {
-            lines.append("At least \(waiting.ahead) trades wait before it.")
-        } else if waiting.ahead > 0 {
-            lines.append(waiting.ahead == 1 ? "1 trade waits before it." : "\(waiting.ahead) trades wait before it.")
-        } else {
-            lines.append("It is the first in line.")
-        }
+        lines.append(
+            waiting.ahead.value == 0
+                ? "It is the first in line."
+                : waiting.ahead.text("trade waits", plural: "trades wait") + " before it.")
         if story.isHalted { lines.append("Its market \(story.key.market) is halted.") }
         if let worker = waiting.claimedBy, waiting.claimIsAlive {
             lines.append("Worker \(worker) has taken it up.")
@@ -136,13 +136,14 @@ struct TradeStoryText {
 
     /// What each side has now for what it gives.
     private var money: [String] {
-        story.needs.map { need in
+        needs.map { need in
             let who = "\(need.side.rawValue) \(need.account)"
             guard need.isKnown else { return "Now: there is no account \(need.account) (the \(need.side.rawValue))." }
+            let line = need.credit > .zero ? " and a credit line of \(need.asset.text(need.credit))" : ""
             let held = need.held > .zero ? " and \(need.asset.text(need.held)) held for its order" : ""
             let verdict = need.missing > .zero ? "\(need.asset.text(need.missing)) missing" : "enough"
             return
-                "Now: \(who) needs \(need.asset.text(need.amount)), has \(need.asset.text(need.available)) available\(held): "
+                "Now: \(who) needs \(need.asset.text(need.needed)), has \(need.asset.text(need.available)) available\(line)\(held): "
                 + "\(verdict)."
         }
     }
@@ -160,7 +161,7 @@ struct TradeStoryText {
         let open = story.letters.filter { $0.letter.status == .open }.map(\.letter.number)
         if let waiting = story.waiting, waiting.workersAlive == 0 { return ["Next: settle worker"] }
         guard story.trade?.status != .settled, let number = open.last else { return [] }
-        var lines = story.needs.filter { !$0.isKnown || $0.missing > .zero }.map { need in
+        var lines = needs.filter { !$0.isKnown || $0.missing > .zero }.map { need in
             "Next: settle deposit \(need.account) \(need.missing.text(decimals: need.asset.decimals)) "
                 + "\(need.asset.symbol) --id KEY"
         }

@@ -20,26 +20,26 @@ struct UpSummary {
             "open_dead_letters": .count(open), "verify": report.json,
         ]) {
             try context.output.line(
-                "settled \(totals.settled.grouped) trades, parked \(totals.parked.grouped), left \(left)")
+                "settled \(totals.settled.counted("trade")), parked \(totals.parked.grouped), left \(left.grouped)")
             try context.output.line(report.summary)
             guard !proposals.isEmpty else { return }
             try context.output.line("")
-            let letters = open == 0 ? "" : "\(Int(open).counted("dead letter")) \(open == 1 ? "is" : "are") open. "
+            let letters = open == 0 ? "" : "\(open.counted("dead letter is", plural: "dead letters are")) open. "
             try context.output.line("\(letters)Try next:")
             // As it was called: `make run` puts nothing on the path.
             let program = CommandLine.arguments[0]
-            let width = proposals.map { $0.command.columns }.max() ?? 0
+            let width = proposals.map { $0.command.printable.columns }.max() ?? 0
             for (command, meaning) in proposals {
-                let space = String(repeating: " ", count: width - command.columns + 3)
                 try context.output.line(
-                    "  \(program) \(command.printable)\(space)" + context.output.styled(meaning.printable, .dim))
+                    "  \(program) \(command.printable.padded(toColumns: width + 3))"
+                        + context.output.styled(meaning.printable, .dim))
             }
         }
         try context.output.flush()
         guard report.isClean else { throw CommandFailure("the books do not balance", exit: .mismatch) }
         if left > 0 {
             throw CommandFailure(
-                "\(left.counted("trade")) \(left == 1 ? "was" : "were") not settled before the deadline")
+                "\(left.counted("trade was", plural: "trades were")) not settled before the deadline")
         }
     }
 

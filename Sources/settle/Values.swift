@@ -57,10 +57,7 @@ extension Timestamp: ArgumentValue {
         if let time = Timestamp(argument) ?? Timestamp(argument + "T00:00:00Z") {
             self = time
         } else if let ago = try? Duration(argument: argument) {
-            let (seconds, attoseconds) = ago.components
-            let microseconds = Int128(seconds) * 1_000_000 + Int128(attoseconds / 1_000_000_000_000)
-            // Nothing here is older than 1970.
-            self = Timestamp(microseconds: Int64(max(0, Int128(Timestamp.now.microseconds) - microseconds)))
+            self.init(ago: ago)
         } else {
             throw InvalidValue("a time is like 2026-01-02T03:04:05Z, 2026-01-02, or 30m for so long ago")
         }
@@ -68,6 +65,19 @@ extension Timestamp: ArgumentValue {
 
     public var argumentText: String { description }
     public static var valueName: String { "TIME" }
+
+    /// So long before now.
+    init(ago duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        let microseconds = Int128(seconds) * 1_000_000 + Int128(attoseconds / 1_000_000_000_000)
+        // Nothing here is older than 1970.
+        self.init(microseconds: Int64(max(0, Int128(Timestamp.now.microseconds) - microseconds)))
+    }
+}
+
+/// A period does not end before it begins.
+func checkPeriod(since: Timestamp?, until: Timestamp?) throws {
+    if let since, let until, until < since { throw UsageError("'--until' is before '--since'") }
 }
 
 extension FeeRule: ArgumentValue {}
@@ -99,6 +109,20 @@ struct TradeName: ArgumentValue {
             market = nil
             id = try Identifier(argument: argument)
         }
+    }
+
+    /// The one that is meant, of all that it may name.
+    func only(_ keys: [TradeKey]) throws -> TradeKey {
+        guard keys.count <= 1 else {
+            let names = keys.map(\.description.printable).joined(separator: ", ")
+            throw CommandFailure("several trades have this id: \(names). Name one with its market.", exit: .usage)
+        }
+        guard let key = keys.first else { throw notFound }
+        return key
+    }
+
+    var notFound: CommandFailure {
+        CommandFailure("there is no trade \(argumentText.printable)", exit: .notFound)
     }
 
     var argumentText: String { (market.map { "\($0):" } ?? "") + id.text }

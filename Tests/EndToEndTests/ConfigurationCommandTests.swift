@@ -1,6 +1,9 @@
 import Foundation
 import SettleTesting
+import ServiceKit
 import Testing
+
+@testable import settle
 
 /// A folder of its own, in which commands find what is put there, and which goes away with the test.
 final class ConfigurationFolder: Sendable {
@@ -89,8 +92,9 @@ final class ConfigurationFolder: Sendable {
         let show = try await folder.settle("config show --changed -o jsonl --config \(sample)")
         for line in show.lines { #expect(line.contains(#""origin":"file""#)) }
         #expect(
-            try await folder.settle("config show").lines.count == show.lines.count + 6,
-            "heading and five without a value")
+            try await folder.settle("config show").lines.count
+                == 1 + show.lines.count + Settings.all.count { $0.defaultValue == nil },
+            "a heading, and those without a value")
     }
 
     @Test func `a password that everybody may read is remarked upon`() async throws {

@@ -93,7 +93,7 @@ import TradeModel
         let json = try await database.expecting("explain 2 -o jsonl").withoutTimes
         #expect(
             json.contains(
-                #""waiting":{"ahead":1,"older_trade":"BTC/USDT:1","claimed_by":77,"claim_is_alive":false,"#
+                #""waiting":{"ahead":1,"ahead_has_more":false,"older_trade":"BTC/USDT:1","claimed_by":77,"claim_is_alive":false,"#
                     + #""not_before":"TIME","workers_alive":0,"market_halted":true}"#), "\(json)")
         #expect(try await database.expecting("explain 1").contains("It is the first in line."))
         #expect(try await database.expecting("explain 3").contains("there is no account zoe (the buyer)"))

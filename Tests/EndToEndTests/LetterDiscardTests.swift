@@ -29,7 +29,6 @@ import Testing
                 {
                   "discarded": 0,
                   "left_alone": 1,
-                  "dry_run": false,
                   "stopped": false
                 }
 

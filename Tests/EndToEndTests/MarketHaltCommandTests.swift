@@ -88,7 +88,9 @@ extension Processes {
                 try await database.expecting("market halt BTC/USDT --reason x --dry-run --json").contains("would_halt"))
             let unknown = try await database.typing("market halt ETH/USDT --reason x")
             #expect(unknown.exitCode == 5)
-            #expect(unknown.errors == "settle: there is no market ETH/USDT\n")
+            #expect(
+                unknown.errors
+                    == "settle: there is no market ETH/USDT; 'settle market list' shows those there are\n")
             for bad in [
                 "market halt BTC/USDT", "market halt --reason x", "market resume BTC/USDT",
                 "market halt BTC --reason x",

@@ -87,7 +87,7 @@ import Testing
         ),
         (["withdraw", "nobody", "1", "USDT", "--id", "k"], 5, "there is no account nobody; a first deposit opens it"),
         (["balance", "nobody"], 5, "there is no account nobody"),
-        (["balance", "alice", "NOPE"], 5, "there is no asset NOPE"),
+        (["balance", "alice", "NOPE"], 5, "there is no asset NOPE; 'settle asset list' shows those there are"),
         (["balance"], 64, "missing argument ACCOUNT for 'balance'. Try 'settle balance --help'."),
         (
             ["withdraw", "alice", "1000.000001", "USDT", "--id", "k"], 1,

@@ -9,7 +9,7 @@ struct FreezeAccount: Command {
         examples: [Example("settle account freeze 1001 --reason 'under review'", "")])
 
     @Argument("ACCOUNT", help: "Whose.") var id: Identifier
-    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String
+    @Option("--reason", help: "Why, for the record.") var reason: Reason
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
     func run(_ context: Context) async throws {
@@ -23,7 +23,7 @@ struct UnfreezeAccount: Command {
         examples: [Example("settle account unfreeze 1001 --reason 'reviewed'", "")])
 
     @Argument("ACCOUNT", help: "Whose.") var id: Identifier
-    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String
+    @Option("--reason", help: "Why, for the record.") var reason: Reason
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
     func run(_ context: Context) async throws {
@@ -41,7 +41,7 @@ struct CloseAccount: Command {
         examples: [Example("settle account close 1003 --reason 'left us' --yes", "Without a question.")])
 
     @Argument("ACCOUNT", help: "Whose.") var id: Identifier
-    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String
+    @Option("--reason", help: "Why, for the record.") var reason: Reason
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
     @Flag("--yes", "-y", help: "Do not ask.") var yes: Bool
 
@@ -54,7 +54,7 @@ struct CloseAccount: Command {
 private struct StatusChange {
     let id: Identifier
     let status: AccountStatus
-    let reason: String
+    let reason: Reason
     let dryRun: Bool
     var yes = true
 
@@ -69,7 +69,7 @@ private struct StatusChange {
         let isNew: Bool
         do {
             isNew = try AccountActions.set(
-                status, of: id, actor: operatorName, reason: reason, on: connection, dryRun: dryRun)
+                status, of: id, actor: operatorName, reason: reason.text, on: connection, dryRun: dryRun)
         } catch {
             throw error.failure(of: id, "closed")
         }

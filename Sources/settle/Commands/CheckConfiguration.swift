@@ -30,8 +30,8 @@ struct CheckConfiguration: Command {
         ]) {
             for problem in problems { try context.output.line("\(problem)".printable) }
             guard problems.isEmpty else { return }
-            let inFile = file.map { "\(Self.counted($0.entries.count)) in \($0.path)" } ?? "no configuration file"
-            try context.output.line("ok: \(inFile), \(Self.counted(variableCount)) in the environment".printable)
+            let inFile = file.map { "\($0.entries.count.counted("setting")) in \($0.path)" } ?? "no configuration file"
+            try context.output.line("ok: \(inFile), \(variableCount.counted("setting")) in the environment".printable)
         }
         try context.output.flush()
         if let file, file.exposesPassword {
@@ -45,12 +45,9 @@ struct CheckConfiguration: Command {
             let file = file.flatMap { $0.problems.isEmpty ? nil : $0.path }
             let places = [file, values.problems.isEmpty ? nil : "the environment"].compactMap(\.self)
             throw CommandFailure(
-                "\(problems.count) \(problems.count == 1 ? "problem" : "problems") in "
-                    + "\(spokenList(places, "and")).", exit: .usage)
+                "\(problems.count.counted("problem")) in \(spokenList(places, "and")).", exit: .usage)
         }
     }
-
-    private static func counted(_ count: Int) -> String { "\(count) \(count == 1 ? "setting" : "settings")" }
 
     /// Variables that look like one of ours, mistyped. Others are nobody's business: machines set some of their own.
     private func unknownVariables(_ environment: [String: String]) -> [(name: String, meant: String)] {

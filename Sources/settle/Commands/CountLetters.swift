@@ -19,7 +19,7 @@ struct CountLetters: Command {
     @Option("--after", "MARKET", help: "Go on behind this market.") var after: String?
 
     func validate() throws {
-        guard (1...1_000).contains(limit) else { throw UsageError("'--limit' is from 1 to 1000, not \(limit)") }
+        try PageOptions.check(limit, max: 1_000)
         if after != nil, grouping != .market { throw UsageError("'--after' goes with '--by market'") }
     }
 

@@ -88,14 +88,11 @@ private struct OperationRun {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        let catalog = try CatalogStore.read(connection)
-        guard let asset = catalog.assets[operation.asset] else {
-            throw CommandFailure(
-                "there is no asset \(operation.asset); 'settle asset list' shows those there are", exit: .notFound)
-        }
+        let asset = try CatalogStore.read(connection).known(operation.asset)
         guard operation.amount.amount(decimals: asset.decimals) != nil else {
             throw UsageError(
-                "AMOUNT \(operation.amount) does not fit \(asset.symbol), which has \(asset.decimals) decimals")
+                "AMOUNT \(operation.amount) does not fit \(asset.symbol), which has \(asset.decimals.counted("decimal"))"
+            )
         }
         let item = SettlementItem(.operation(operation), origin: .message("command line"))
         let wallet = DirectWallet(database)
@@ -185,14 +182,15 @@ private struct OperationRun {
         ]) {
             try context.output.line(
                 "\(tally.applied.counted(kind.rawValue)) \(arguments.dryRun ? "would be " : "")carried out, "
-                    + "\(tally.duplicates.grouped) \(tally.duplicates == 1 ? "was" : "were") there already, "
+                    + "\(tally.duplicates.counted("was", plural: "were")) there already, "
                     + "\(tally.refused.grouped) refused")
         }
         try context.output.flush()
         if tally.refused > 0 {
             throw CommandFailure(
-                tally.refused.counted("line") + (arguments.dryRun ? " would be" : tally.refused == 1 ? " was" : " were")
-                    + " refused")
+                (arguments.dryRun
+                    ? tally.refused.counted("line would be", plural: "lines would be")
+                    : tally.refused.counted("line was", plural: "lines were")) + " refused")
         }
     }
 

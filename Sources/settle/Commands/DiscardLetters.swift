@@ -1,6 +1,5 @@
 import CommandKit
 import Repository
-import ServiceKit
 import TradeModel
 
 struct DiscardLetters: Command {
@@ -24,14 +23,11 @@ struct DiscardLetters: Command {
     @Argument("ID", help: "The letters' numbers.") var numbers: [Int64]
     @OptionGroup("Filters") var filter: LetterFilterOptions
     @Flag("--all", help: "All open letters.") var all: Bool
-    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String
+    @Option("--reason", help: "Why, for the record.") var reason: Reason
     @Flag("--dry-run", help: "Say how many it would be, and change nothing.") var dryRun: Bool
     @Flag("--yes", "-y", help: "Do not ask.") var yes: Bool
 
-    func validate() throws {
-        try filter.check(numbers, all: all)
-        try checkReason(reason)
-    }
+    func validate() throws { try filter.check(numbers, all: all) }
 
     func run(_ context: Context) async throws {
         let database = try Database(context)
@@ -39,14 +35,13 @@ struct DiscardLetters: Command {
         let connection = try database.connect()
         var queue = try filter.queue(numbers, status: .open, on: connection)
         if numbers.isEmpty, queue.count > 0, !dryRun {
-            try context.confirm("Discard \(deadLetters(queue.count))?", yes: yes)
+            try context.confirm("Discard \(queue.count.counted("dead letter"))?", yes: yes)
         }
-        let isStopped = Guarded(false)
-        let signals = StopSignals(first: { isStopped.withLock { $0 = true } }, second: {})
+        let interruption = Interruption()
         let progress = ProgressLine(context.output, total: queue.count)
         var discarded = 0
         var leftAlone = 0
-        while !isStopped.withLock({ $0 }) {
+        while !interruption.isAsked {
             let letters = try queue.next(Self.chunkSize)
             guard !letters.isEmpty else { break }
             let open = letters.filter { $0.status == .open }.map(\.number)
@@ -54,30 +49,25 @@ struct DiscardLetters: Command {
                 dryRun || open.isEmpty
                 ? open.count
                 : try connection.pipeline([
-                    DeadLetterStore.discard(open, actor: operatorName, reason: reason)
+                    DeadLetterStore.discard(open, actor: operatorName, reason: reason.text)
                 ])[0].count
             discarded += count
             leftAlone += letters.count - count
             progress.update(discarded + leftAlone)
         }
         progress.finish()
-        signals.letGo()
-        let isCut = discarded + leftAlone < queue.count && isStopped.withLock { $0 }
+        interruption.letGo()
+        let isCut = discarded + leftAlone < queue.count && interruption.isAsked
         try context.output.show([
-            "discarded": .integer(discarded), "left_alone": .integer(leftAlone), "dry_run": .bool(dryRun),
+            dryRun ? "would_discard" : "discarded": .integer(discarded), "left_alone": .integer(leftAlone),
             "stopped": .bool(isCut),
         ]) {
             try context.output.line(
-                "\(deadLetters(discarded)) \(dryRun ? "would be " : "")discarded"
-                    + (leftAlone == 0 ? "" : "; \(leftAlone.grouped) \(leftAlone == 1 ? "was" : "were") not open"))
+                "\(discarded.counted("dead letter")) \(dryRun ? "would be " : "")discarded"
+                    + (leftAlone == 0 ? "" : "; \(leftAlone.counted("was", plural: "were")) not open"))
         }
         if isCut {
             context.output.note("stopped before the end; the same command goes on from there")
         }
     }
-}
-
-/// A reason is for whoever reads the record later.
-func checkReason(_ reason: String) throws {
-    guard reason.contains(where: { !$0.isWhitespace }) else { throw UsageError("'--reason' must say something") }
 }

@@ -104,8 +104,8 @@ struct Doctor: Command {
             "healthy": .bool(!findings.contains { $0.status == .problem }), "checks": .array(findings.map(\.json)),
         ]) {
             for finding in findings {
-                let name = finding.name.padding(to: width)
-                let status = finding.status.rawValue.padding(to: Finding.Status.problem.rawValue.count)
+                let name = finding.name.padded(toColumns: width)
+                let status = finding.status.rawValue.padded(toColumns: Finding.Status.problem.rawValue.count)
                 try output.line("\(output.styled(status, finding.status.style))  \(name)  \(finding.message.printable)")
                 guard let remedy = finding.remedy else { continue }
                 let indent = String(repeating: " ", count: status.count + width + 4)
@@ -121,8 +121,4 @@ struct Doctor: Command {
         }
         try output.flush()
     }
-}
-
-extension String {
-    fileprivate func padding(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }

@@ -1,5 +1,4 @@
 import CommandKit
-import Foundation
 import Repository
 import TradeFeed
 import TradeModel
@@ -26,7 +25,7 @@ struct EditLetter: Command {
     @Option("--set", "KEY=VALUE", help: "A field and what it is to say; may be given repeatedly.")
     var changes: [FieldChange]
     @Option("--payload", "FILE", help: "A file with the whole trade as JSON; - for stdin.") var file: String?
-    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String?
+    @Option("--reason", help: "Why, for the record.") var reason: Reason?
     @Flag("--dry-run", help: "Say what it would come to and what a retry would bring; change nothing.")
     var dryRun: Bool
 
@@ -34,9 +33,7 @@ struct EditLetter: Command {
         guard changes.isEmpty != (file == nil) else {
             throw UsageError("give either '--set KEY=VALUE' or '--payload FILE'")
         }
-        guard !dryRun else { return }
-        guard let reason else { throw UsageError("'--reason' is missing") }
-        try checkReason(reason)
+        if reason == nil, !dryRun { throw UsageError("'--reason' is missing") }
     }
 
     func run(_ context: Context) async throws {
@@ -50,7 +47,7 @@ struct EditLetter: Command {
             try show(edit, prediction, context)
             return
         }
-        let version = try edit.carryOut(on: connection, actor: operatorName, reason: reason ?? "")
+        let version = try edit.carryOut(on: connection, actor: operatorName, reason: reason?.text ?? "")
         try context.output.show([
             "id": .count(number), "version": .integer(version), "changes": .string(edit.difference),
             "payload": .string(edit.text),

@@ -22,18 +22,16 @@ struct ExplainTrade: Command {
         defer { database.leave() }
         let connection = try database.connect()
         let keys = try TradeStoryStore.keys(of: name.id, in: name.market, connection)
-        guard keys.count <= 1 else {
-            let names = keys.map(\.description.printable).joined(separator: ", ")
-            throw CommandFailure("several trades have this id: \(names). Name one with its market.", exit: .usage)
+        guard let story = try TradeStoryStore.read(name.only(keys), limits: database.limits, connection) else {
+            throw name.notFound
         }
-        guard let key = keys.first,
-            let story = try TradeStoryStore.read(key, limits: database.limits, connection)
-        else {
-            throw CommandFailure("there is no trade \(name.argumentText.printable)", exit: .notFound)
+        var needs: [TradeNeed] = []
+        if story.trade?.status != .settled, let content = story.trade?.trade, let market = story.market {
+            needs = try TradeNeed.both(of: content, market, connection)
         }
         let output = context.output
-        try output.show(story.json) {
-            let text = TradeStoryText(story: story)
+        try output.show(story.json(needs: needs)) {
+            let text = TradeStoryText(story: story, needs: needs)
             try output.line(output.styled(text.title.printable, .bold))
             for paragraph in text.paragraphs {
                 try output.line()

@@ -1,7 +1,6 @@
 import CommandKit
 import Foundation
 import Repository
-import ServiceKit
 import TradeModel
 
 /// The options of all exports, and what they have in common.
@@ -19,7 +18,7 @@ struct ExportOptions: ParameterGroup {
 
     func validate() throws {
         if since != nil, after != nil { throw UsageError("'--since' goes without '--after'") }
-        if let since, let until, until < since { throw UsageError("'--until' is before '--since'") }
+        try checkPeriod(since: since, until: until)
         if force, file == nil { throw UsageError("'--force' goes with '--output-file'") }
     }
 
@@ -42,18 +41,16 @@ struct ExportOptions: ParameterGroup {
         let connection = try database.connect()
         var batches = try open(connection)
         let file = try ExportFile(self.file, overwrites: force, context.output)
-        let isStopped = Guarded(false)
-        let signals = self.file.map { _ in
-            StopSignals(first: { isStopped.withLock { $0 = true } }, second: {})
-        }
-        defer { signals?.letGo() }
+        // What is not finished has to be removed, so that a second signal changes nothing.
+        let interruption = self.file.map { _ in Interruption(second: {}) }
+        defer { interruption?.letGo() }
         let showsProgress = context.terminal.errorIsTerminal && !(self.file == nil && context.terminal.outputIsTerminal)
         let progress = ProgressLine(context.output, total: showsProgress ? try total(batches) : nil)
 
         try file.write(format.header(Record.columns))
         var count = 0
         while let page = try nextPage(&batches) {
-            if isStopped.withLock({ $0 }) {
+            if interruption?.isAsked == true {
                 throw CommandFailure("interrupted; \(self.file?.printable ?? "") was not written", exit: .forced)
             }
             var text = ""
@@ -66,7 +63,7 @@ struct ExportOptions: ParameterGroup {
         try file.finish()
         let last = batches.place.batch >= 0 ? " Its last batch is \(batches.place.batch)." : ""
         context.output.note(
-            "\(count.grouped) \(count == 1 ? "record" : "records").\(last) Go on with --since \(batches.until)")
+            "\(count.counted("record")).\(last) Go on with --since \(batches.until)")
     }
 
     private func open(_ connection: PostgresConnection) throws -> CommittedBatches {

@@ -17,25 +17,23 @@ struct GiveCredit: Command {
     @Argument("ACCOUNT", help: "Whose.") var id: Identifier
     @Argument("AMOUNT", help: "How far below zero; 0 for no credit.") var amount: DecimalNumber
     @Argument("ASSET", help: "In what.") var symbol: AssetSymbol
-    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String
+    @Option("--reason", help: "Why, for the record.") var reason: Reason
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        guard let asset = try CatalogStore.read(connection).assets[symbol] else {
-            throw CommandFailure("there is no asset \(symbol)", exit: .notFound)
-        }
+        let asset = try CatalogStore.read(connection).known(symbol)
         guard let line = amount.amount(decimals: asset.decimals), !line.isNegative else {
             throw UsageError(
-                "AMOUNT is zero or more, and has at most the \(asset.decimals) decimals of \(symbol); \(amount) does not fit"
+                "AMOUNT is zero or more, and has at most the \(asset.decimals.counted("decimal")) of \(symbol); \(amount) does not fit"
             )
         }
         let before: Amount
         do {
             before = try AccountActions.setCreditLine(
-                line, asset, of: id, actor: operatorName, reason: reason, on: connection, dryRun: dryRun)
+                line, asset, of: id, actor: operatorName, reason: reason.text, on: connection, dryRun: dryRun)
         } catch {
             throw error.failure(of: id, "given less credit")
         }

@@ -12,7 +12,7 @@ struct HaltMarket: Command {
         examples: [Example("settle market halt BTC/USDT --reason 'wrong prices'", "")])
 
     @Argument("MARKET", help: "Which market.") var symbol: MarketSymbol
-    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String
+    @Option("--reason", help: "Why, for the record.") var reason: Reason
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
     func run(_ context: Context) async throws {
@@ -26,7 +26,7 @@ struct ResumeMarket: Command {
         examples: [Example("settle market resume BTC/USDT --reason 'prices corrected'", "")])
 
     @Argument("MARKET", help: "Which market.") var symbol: MarketSymbol
-    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String
+    @Option("--reason", help: "Why, for the record.") var reason: Reason
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
     func run(_ context: Context) async throws {
@@ -38,21 +38,19 @@ struct ResumeMarket: Command {
 private struct MarketSwitch {
     let symbol: MarketSymbol
     let halts: Bool
-    let reason: String
+    let reason: Reason
     let dryRun: Bool
 
     func run(_ context: Context) throws {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        guard let market = try CatalogStore.read(connection).markets[symbol] else {
-            throw CommandFailure("there is no market \(symbol)", exit: .notFound)
-        }
+        let market = try CatalogStore.read(connection).known(symbol)
         var isNew = market.isHalted != halts
         if !dryRun {
             do {
                 isNew = try MarketStore.setHalted(
-                    halts, market, actor: operatorName, reason: reason, on: connection)
+                    halts, market, actor: operatorName, reason: reason.text, on: connection)
             } catch {
                 guard error.sqlState == DatabaseError.lockNotAvailable else { throw error }
                 throw CommandFailure(
@@ -63,10 +61,10 @@ private struct MarketSwitch {
         let (waiting, oldest) = TradeStore.decodeWaiting(
             try connection.pipeline([TradeStore.waiting(in: symbol)])[0])
         let change = halts ? dryRun ? "would_halt" : "halted" : dryRun ? "would_resume" : "resumed"
-        try context.output.show([
-            "symbol": .string(symbol.text), change: .bool(isNew), "pending": .count(waiting.value),
-            "pending_has_more": .bool(waiting.hasMore), "oldest_pending_at": .time(oldest),
-        ]) {
+        let pairs: [(key: String, value: JSONValue)] = [("symbol", .string(symbol.text)), (change, .bool(isNew))]
+        try context.output.show(
+            .object(pairs + waiting.pairs("pending") + [("oldest_pending_at", .time(oldest))])
+        ) {
             let what =
                 switch (isNew, halts, dryRun) {
                 case (true, true, false): "market \(symbol) is halted"

@@ -11,6 +11,8 @@ struct LetterFilterOptions: ParameterGroup {
     var since: Timestamp?
     @Option("--until", "TIME", help: "Only those parked before then, written likewise.") var until: Timestamp?
 
+    func validate() throws { try checkPeriod(since: since, until: until) }
+
     var isEmpty: Bool {
         failureClass == nil && market == nil && account == nil && since == nil && until == nil
     }
@@ -32,9 +34,4 @@ struct LetterFilterOptions: ParameterGroup {
         numbers.isEmpty
             ? try LetterQueue(filter(status: status), on: connection) : try LetterQueue(numbers, on: connection)
     }
-}
-
-/// `1 dead letter`, `1,204 dead letters`.
-func deadLetters(_ count: Int) -> String {
-    "\(count.grouped) dead letter\(count == 1 ? "" : "s")"
 }

@@ -17,7 +17,7 @@ struct ListLetters: Command {
     @Option("--after", "ID", help: "Go on behind this letter.", default: 0) var after: Int64
 
     func validate() throws {
-        guard (1...100_000).contains(limit) else { throw UsageError("'--limit' is from 1 to 100000, not \(limit)") }
+        try PageOptions.check(limit)
         guard after >= 0 else { throw UsageError("'--after' is the number of a letter, not \(after)") }
     }
 

@@ -20,6 +20,7 @@ struct ListTrades: Command {
     @Option("--after", "CURSOR", help: "Go on behind the page that ended with this.", default: 0) var after: Int64
 
     func validate() throws {
+        try checkPeriod(since: since, until: until)
         if page.last != nil, $after != .default { throw UsageError("'--last' goes without '--after'") }
     }
 

@@ -12,7 +12,7 @@ struct PauseQueue: Command {
             """,
         examples: [Example("settle queue pause --reason 'new engine at 18:00'", "")])
 
-    @Option("--reason", "TEXT", help: "Why, for the record.", default: "") var reason: String
+    @Option("--reason", help: "Why, for the record.") var reason: Reason?
     @Option("--timeout", "TIME", help: "How long to wait for the workers.", default: .seconds(15)) var timeout: Duration
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
@@ -30,7 +30,7 @@ struct DrainQueue: Command {
             """,
         examples: [Example("settle queue drain --timeout 5m", "Before an upgrade of the database.")])
 
-    @Option("--reason", "TEXT", help: "Why, for the record.", default: "") var reason: String
+    @Option("--reason", help: "Why, for the record.") var reason: Reason?
     @Option("--timeout", "TIME", help: "How long to wait for the workers.", default: .seconds(60)) var timeout: Duration
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
@@ -42,7 +42,7 @@ struct DrainQueue: Command {
 /// Pauses the queue and waits for the workers: until all obey, or until none holds anything.
 private struct QueueStop {
     let kind: OperatorAction.Kind
-    let reason: String
+    let reason: Reason?
     let timeout: Duration
     let dryRun: Bool
 
@@ -56,7 +56,7 @@ private struct QueueStop {
             return
         }
         let isNew = try QueueControlStore.set(
-            paused: true, as: kind, actor: operatorName, reason: reason, on: connection
+            paused: true, as: kind, actor: operatorName, reason: reason?.text ?? "", on: connection
         ).isNew
         report = try QueueReport.read(connection, database.limits)
         let deadline = ContinuousClock.now + timeout
@@ -90,7 +90,7 @@ private struct QueueStop {
                 : "the queue is paused already \(report.control.circumstances.printable)"
             try context.output.line(
                 "\(what): \(report.living.count.counted("worker")), "
-                    + "\(report.held.counted("trade")) in memory, \(report.waiting.text("trade")) PENDING")
+                    + "\(report.held.counted("trade")) in memory, \(report.backlog.trades.text("trade")) PENDING")
         }
     }
 

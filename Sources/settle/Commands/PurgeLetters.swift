@@ -1,6 +1,5 @@
 import CommandKit
 import Repository
-import ServiceKit
 import TradeModel
 
 struct PurgeLetters: Command {
@@ -21,39 +20,35 @@ struct PurgeLetters: Command {
 
     @Option("--older-than", help: "Only those that have not changed for so long; a day at least.")
     var age: Duration
-    @Option("--reason", "TEXT", help: "Why, for the record.") var reason: String?
+    @Option("--reason", help: "Why, for the record.") var reason: Reason?
     @Flag("--dry-run", help: "Say how many it would be, and change nothing.") var dryRun: Bool
     @Flag("--yes", "-y", help: "Do not ask.") var yes: Bool
 
     func validate() throws {
         guard age >= Self.youngest else { throw UsageError("'--older-than' is a day at least, such as 90d") }
-        guard !dryRun else { return }
-        guard let reason else { throw UsageError("'--reason' is missing") }
-        try checkReason(reason)
+        if reason == nil, !dryRun { throw UsageError("'--reason' is missing") }
     }
 
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        let microseconds = Int128(age.components.seconds) * 1_000_000
-        let limit = Timestamp(
-            microseconds: Int64(max(0, Int128(Timestamp.now.microseconds) - microseconds)))
+        let limit = Timestamp(ago: age)
         if !dryRun {
             try context.confirm("Purge what is resolved and has not changed since \(limit)?", yes: yes)
         }
-        let isStopped = Guarded(false)
-        let signals = StopSignals(first: { isStopped.withLock { $0 = true } }, second: {})
+        let interruption = Interruption()
         let progress = ProgressLine(context.output)
         var count = 0
         var step: PurgedLetterStore.Step?
         var isDone = false
-        while !isDone, !isStopped.withLock({ $0 }) {
+        while !isDone, !interruption.isAsked {
             let request =
                 dryRun
                 ? PurgedLetterStore.count(olderThan: limit, after: step, limit: Self.chunkSize)
                 : PurgedLetterStore.purge(
-                    olderThan: limit, after: step, limit: Self.chunkSize, actor: operatorName, reason: reason ?? "")
+                    olderThan: limit, after: step, limit: Self.chunkSize, actor: operatorName,
+                    reason: reason?.text ?? "")
             let next = PurgedLetterStore.decode(try connection.pipeline([request])[0])
             count += Int(next.resolved)
             isDone = next.seen < Self.chunkSize
@@ -61,12 +56,11 @@ struct PurgeLetters: Command {
             progress.update(count)
         }
         progress.finish()
-        signals.letGo()
+        interruption.letGo()
         try context.output.show([
-            "purged": .integer(count), "dry_run": .bool(dryRun), "stopped": .bool(!isDone),
-            "older_than": .time(limit),
+            dryRun ? "would_purge" : "purged": .integer(count), "stopped": .bool(!isDone), "older_than": .time(limit),
         ]) {
-            try context.output.line("\(deadLetters(count)) \(dryRun ? "would be " : "")purged")
+            try context.output.line("\(count.counted("dead letter")) \(dryRun ? "would be " : "")purged")
         }
         if !isDone { context.output.note("stopped before the end; the same command goes on from there") }
     }

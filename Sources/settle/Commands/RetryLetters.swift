@@ -1,7 +1,5 @@
 import CommandKit
-import Glibc
 import Repository
-import ServiceKit
 import SettlementWorkers
 import TradeModel
 
@@ -28,7 +26,7 @@ struct RetryLetters: Command {
     @Option("--rate", "N/s", help: "No more than so many a second.") var rate: Rate?
     @Flag("--dry-run", help: "Say what would become of each, and change nothing.") var dryRun: Bool
     @Flag("--yes", "-y", help: "Do not ask.") var yes: Bool
-    @Option("--reason", "TEXT", help: "Why, for the record.", default: "retried") var reason: String
+    @Option("--reason", help: "Why, for the record.", default: Reason("retried")) var reason: Reason
 
     func validate() throws { try filter.check(numbers, all: all) }
 
@@ -37,7 +35,7 @@ struct RetryLetters: Command {
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
-        var retry = try LetterRetry(database, from: status, reason: reason)
+        var retry = try LetterRetry(database, from: status, reason: reason.text)
         let queue = try filter.queue(numbers, status: status, on: retry.connection)
         if !numbers.isEmpty, !discarded { try refuseDiscarded(queue) }
         if dryRun {
@@ -45,17 +43,16 @@ struct RetryLetters: Command {
             return
         }
         if numbers.isEmpty, queue.count > 0 {
-            try context.confirm("Retry \(deadLetters(queue.count))?", yes: yes)
+            try context.confirm("Retry \(queue.count.counted("dead letter"))?", yes: yes)
         }
-        let isStopped = Guarded(false)
-        let signals = StopSignals(first: { isStopped.withLock { $0 = true } }, second: { _exit(130) })
+        let interruption = Interruption()
         let progress = ProgressLine(context.output, total: queue.count)
-        try await retry.carryOut(queue, rate: rate, isStopped: { isStopped.withLock { $0 } }) {
+        try await retry.carryOut(queue, rate: rate, isStopped: { interruption.isAsked }) {
             progress.update($0.settled + $0.parkedAgain + $0.leftAlone)
         }
         progress.finish()
-        signals.letGo()
-        try report(retry.result, of: queue.count, isStopped: isStopped.withLock { $0 }, retry.pause, context)
+        interruption.letGo()
+        try report(retry.result, of: queue.count, isStopped: interruption.isAsked, retry.pause, context)
     }
 
     /// What was given up comes back only to whoever says that this is meant.
@@ -82,17 +79,18 @@ struct RetryLetters: Command {
                     + "\(result.parkedAgain.grouped) parked again, \(result.waiting.grouped) still waiting"
                     + (result.leftAlone == 0
                         ? ""
-                        : "; \(result.leftAlone.grouped) \(result.leftAlone == 1 ? "was" : "were") not \(status.rawValue)")
-            )
+                        : "; \(result.leftAlone.counted("was", plural: "were")) not \(status.rawValue)"))
         }
         try output.flush()
         if let pause, result.waiting > 0 { output.note("\(pause); they wait until 'settle queue resume'") }
         if result.waiting > 0 {
-            let trades = result.waiting == 1 ? "1 trade is" : "\(result.waiting.grouped) trades are"
-            output.note("\(trades) still PENDING; 'settle trade list --status pending' shows them")
+            output.note(
+                "\(result.waiting.counted("trade is", plural: "trades are")) still PENDING; "
+                    + "'settle trade list --status pending' shows \(result.waiting == 1 ? "it" : "them")")
         }
         if isCut {
-            output.note("stopped before \(deadLetters(count - result.done)); the same command goes on from there")
+            output.note(
+                "stopped before \((count - result.done).counted("dead letter")); the same command goes on from there")
         }
         if result.parkedAgain > 0 {
             throw CommandFailure("\(result.parkedAgain.grouped) could not be settled; 'settle dlq list' says why")

@@ -14,9 +14,7 @@ struct ListAccounts: Command {
     @Option("--limit", "N", help: "How many at most.", default: 50) var limit: Int
     @Option("--after", "ACCOUNT", help: "Go on behind this account.") var after: Identifier?
 
-    func validate() throws {
-        guard (1...100_000).contains(limit) else { throw UsageError("'--limit' is from 1 to 100000, not \(limit)") }
-    }
+    func validate() throws { try PageOptions.check(limit) }
 
     func run(_ context: Context) async throws {
         let database = try Database(context)
@@ -64,26 +62,20 @@ struct ShowAccount: Command {
             OperatorActionStore.latest(on: .account(id), limit: Self.actionsMax),
         ])
         let balances = BalanceStore.decodeRecords(answers[0])
-        let (waiting, oldest) = TradeStore.decodeWaiting(answers[1])
-        let letters = DeadLetterStore.decodeCountOpen(answers[2])
+        let backlog = Backlog(trades: answers[1], letters: answers[2])
         let actions = OperatorActionStore.decode(answers[3])
         let output = context.output
         try output.show(
             .object(
-                account.pairs + [
-                    ("pending", .count(waiting.value)), ("pending_has_more", .bool(waiting.hasMore)),
-                    ("oldest_pending_at", .time(oldest)), ("open_letters", .count(letters.value)),
-                    ("open_letters_has_more", .bool(letters.hasMore)), ("balances", .array(balances.map(\.json))),
-                    ("actions", .array(actions.map(\.json))),
+                account.pairs + backlog.pairs + [
+                    ("balances", .array(balances.map(\.json))), ("actions", .array(actions.map(\.json))),
                 ])
         ) {
             let style: Style = account.status == .active ? .green : .yellow
             try output.line(
                 "account  \(id.text.printable), \(output.styled(account.status.rawValue, style)) since "
                     + "\(account.statusAt), opened \(account.openedAt)")
-            let age = oldest.map { ", the oldest for \(Duration(since: $0).inLargestUnit)" } ?? ""
-            try output.line("waiting  \(waiting.text("trade"))\(age)")
-            try output.line("letters  \(letters.text("open dead letter"))")
+            try backlog.print(to: output)
             try output.line()
             if balances.isEmpty {
                 try output.line("no money in any asset")

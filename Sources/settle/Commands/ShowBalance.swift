@@ -25,8 +25,8 @@ struct ShowBalance: Command {
         defer { database.leave() }
         let connection = try database.connect()
         let accounts = try AccountStore.known(account, connection)
-        let asset = try self.asset.map { try CatalogStore.known($0, connection) }
-        let assets = try CatalogStore.read(connection).assets.values
+        let catalog = try CatalogStore.read(connection)
+        let asset = try self.asset.map { try catalog.known($0) }
         let numbers = accounts.map(\.number)
         let found: [BalanceKey: BalanceMoment] =
             if let asOf {
@@ -36,7 +36,7 @@ struct ShowBalance: Command {
             } else {
                 try BalanceStore.current(of: numbers, asset: asset?.number, connection)
             }
-        var balances = try assets.sorted { $0.symbol < $1.symbol }.compactMap { try Self.sum(found, $0) }
+        var balances = try catalog.assets.values.sorted { $0.symbol < $1.symbol }.compactMap { try Self.sum(found, $0) }
         if let asset, balances.isEmpty {
             balances = [AccountBalance(asset: asset, available: .zero, frozen: .zero)]
         }
@@ -91,15 +91,5 @@ extension AccountStore {
             throw CommandFailure("there is no account \(name.text.printable)", exit: .notFound)
         }
         return accounts
-    }
-}
-
-extension CatalogStore {
-    /// The asset of a symbol; fails when there is none.
-    static func known(_ symbol: AssetSymbol, _ connection: PostgresConnection) throws -> Asset {
-        guard let asset = try read(connection).assets[symbol] else {
-            throw CommandFailure("there is no asset \(symbol)", exit: .notFound)
-        }
-        return asset
     }
 }

@@ -27,7 +27,7 @@ struct ShowStatement: Command {
 
     func validate() throws {
         if page.last != nil, after != nil { throw UsageError("'--last' goes without '--after'") }
-        if let since, let until, until < since { throw UsageError("'--until' is before '--since'") }
+        try checkPeriod(since: since, until: until)
         if let asset, let after, after.asset != asset {
             throw UsageError("'--after \(after.argumentText)' is not in \(asset)")
         }
@@ -38,13 +38,14 @@ struct ShowStatement: Command {
         defer { database.leave() }
         let connection = try database.connect()
         let accounts = try AccountStore.known(account, connection)
-        let asset = try self.asset.map { try CatalogStore.known($0, connection) }
+        let catalog = try CatalogStore.read(connection)
+        let asset = try self.asset.map { try catalog.known($0) }
         guard accounts.count <= 1 else {
             let names = accounts.map(\.name.printable).joined(separator: ", ")
             throw CommandFailure("\(account) is \(accounts.count) accounts: \(names). Name one of them.", exit: .usage)
         }
-        let assets = try CatalogStore.read(connection).assets.values
-            .filter { asset == nil || $0 == asset }.sorted { $0.symbol < $1.symbol }
+        let assets = catalog.assets.values.filter { asset == nil || $0 == asset }
+            .sorted { $0.symbol < $1.symbol }
         var sections: [StatementSection] = []
         if let owner = accounts.first {
             sections = try LedgerReader.read(connection) { reader throws(DatabaseError) in

@@ -156,7 +156,7 @@ private struct Submission {
             let part = open.prefix(Self.chunkSize)
             let rows = TradeStore.decode(try connection.pipeline([TradeStore.read(Array(part))])[0])
             if rows.contains(where: { $0.status == .pending }) {
-                if !hasWarned, try connection.pipeline([WorkerStore.living(database.limits)])[0].int64(0, 0) == 0 {
+                if try !hasWarned && !WorkerStore.isAnyLiving(database.limits, connection) {
                     context.output.note("no worker is running; start one with 'settle worker'")
                     hasWarned = true
                 }
@@ -180,7 +180,7 @@ private struct Submission {
     /// Tells a person what is still missing for the trades to be settled.
     func adviseWorker() throws {
         guard context.terminal.errorIsTerminal, !acceptedKeys.isEmpty,
-            try connection.pipeline([WorkerStore.living(database.limits)])[0].int64(0, 0) == 0
+            try !WorkerStore.isAnyLiving(database.limits, connection)
         else { return }
         context.output.note("no worker is running; 'settle worker' settles what waits")
     }
@@ -188,7 +188,8 @@ private struct Submission {
     func report(_ outcome: Outcome?) throws {
         let output = context.output
         try output.show([
-            "accepted": .integer(accepted), "duplicates": .integer(duplicates), "refused": .integer(refused),
+            dryRun ? "would_accept" : "accepted": .integer(accepted), "duplicates": .integer(duplicates),
+            "refused": .integer(refused),
             "settled": outcome.map { .integer($0.settled) } ?? .null,
             "parked": outcome.map { .integer($0.parked) } ?? .null,
         ]) {

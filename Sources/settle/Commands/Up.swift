@@ -93,7 +93,9 @@ struct Up: Command {
             return leftovers
         }
         screen?.leave()
-        if signals.wasForced { throw CommandFailure("stopped at once; \(leftovers.count) trades left", exit: .forced) }
+        if signals.wasForced {
+            throw CommandFailure("stopped at once; \(leftovers.count.counted("trade")) left", exit: .forced)
+        }
         signals.letGo()
         context.output.note("verifying the books")
         try await UpSummary(

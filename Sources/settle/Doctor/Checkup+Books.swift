@@ -81,15 +81,15 @@ extension Checkup {
 
     func workers() throws -> [Finding] {
         let name = "workers"
-        let workers = try ServerHealth.workers(connection)
-        let living = workers.filter(isAlive)
+        let workers = try registeredWorkers()
+        let living = workers.filter { $0.isLiving(limits) }
         var findings: [Finding] = []
-        for worker in workers where !isAlive(worker) {
+        for worker in workers where !worker.isLiving(limits) {
             findings.append(
                 .remark(
                     name,
                     "worker \(worker.number) (process \(worker.processID) on \(worker.host)) has been silent for "
-                        + "\(Self.duration(worker.silentMilliseconds)); it was killed or is cut off",
+                        + "\(Self.duration(worker.silence.components.seconds * 1_000)); it was killed or is cut off",
                     remedy: "settle worker    (there, if nothing has started it again)"))
         }
         let versions = Set(living.map(\.version)).sorted()
@@ -104,24 +104,24 @@ extension Checkup {
             ? [.ok(name, "\(living.count.counted("worker")) running, version \(versions[0])")] : findings
     }
 
-    private func isAlive(_ worker: ServerHealth.Worker) -> Bool {
-        worker.silentMilliseconds < limits.heartbeatTimeoutMilliseconds
+    private func registeredWorkers() throws -> [RecordedWorker] {
+        WorkerStore.decode(try connection.pipeline([WorkerStore.list])[0])
     }
 
     func waitingTrades() throws -> [Finding] {
         let name = "waiting trades"
-        let queue = try ServerHealth.waitingTrades(connection)
-        guard let oldest = queue.oldestMilliseconds else { return [.ok(name, "no trade waits")] }
-        let living = try ServerHealth.workers(connection).filter(isAlive)
-        let isOne = queue.count == 1
-        let trades = "\(atMost(queue.count, "trade")) \(isOne ? "waits" : "wait")"
+        let (count, first) = TradeStore.decodeWaiting(try connection.pipeline([TradeStore.waiting])[0])
+        guard let first else { return [.ok(name, "no trade waits")] }
+        let oldest = (try ServerHealth.session(connection).serverTime.microseconds - first.microseconds) / 1_000
+        let isNobodyThere = try !WorkerStore.isAnyLiving(limits, connection)
+        let trades = count.text("trade waits", plural: "trades wait")
         guard oldest > thresholds.waitingMillisecondsMax else {
-            return living.isEmpty
+            return isNobodyThere
                 ? [.remark(name, "\(trades), and no worker runs", remedy: "settle worker")] : [.ok(name, trades)]
         }
-        let since = isOne ? "for \(Self.duration(oldest))" : "the oldest for \(Self.duration(oldest))"
+        let since = count.value == 1 ? "for \(Self.duration(oldest))" : "the oldest for \(Self.duration(oldest))"
         return [
-            living.isEmpty
+            isNobodyThere
                 ? .problem(name, "\(trades), \(since), and no worker runs", remedy: "settle worker")
                 : .problem(
                     name, "\(trades), \(since), though workers run; their log says what holds them up",
@@ -131,16 +131,13 @@ extension Checkup {
 
     func deadLetters() throws -> [Finding] {
         let name = "dead letters"
-        let count = try ServerHealth.openLetters(connection)
-        if count == 0 { return [.ok(name, "none is open")] }
+        let count = DeadLetterStore.decodeCountOpen(try connection.pipeline([DeadLetterStore.countOpen])[0])
+        if count.value == 0 { return [.ok(name, "none is open")] }
         return [
             .remark(
-                name, "\(atMost(count, "letter")) \(count == 1 ? "is" : "are") open, which somebody should look at",
+                name,
+                count.text("letter is", plural: "letters are") + " open, which somebody should look at",
                 remedy: "settle dlq list")
         ]
-    }
-
-    private func atMost(_ count: Int64, _ noun: String) -> String {
-        count > ServerHealth.countMax ? "more than \(ServerHealth.countMax.counted(noun))" : count.counted(noun)
     }
 }

@@ -17,13 +17,8 @@ struct ShowTrade: Command {
         defer { database.leave() }
         let found = TradeStore.decode(
             try database.connect().pipeline([TradeStore.find(name.id, in: name.market)])[0])
-        guard let trade = found.first else {
-            throw CommandFailure("there is no trade \(name.argumentText.printable)", exit: .notFound)
-        }
-        guard found.count == 1 else {
-            let names = found.map { $0.key.description.printable }.joined(separator: ", ")
-            throw CommandFailure("several trades have this id: \(names). Name one with its market.", exit: .usage)
-        }
+        let key = try name.only(found.map(\.key))
+        guard let trade = found.first(where: { $0.key == key }) else { throw name.notFound }
         try context.output.show(trade.json) {
             guard case .object(let pairs) = trade.json else { return }
             var table = Table("FIELD", "VALUE")

@@ -1,0 +1,57 @@
+import CommandKit
+import Repository
+import ServiceKit
+import TradeModel
+
+/// What waits: trades for a worker, and dead letters for an operator.
+struct Backlog {
+    let trades: BoundedCount
+    /// Since when the oldest of the trades waits.
+    let oldest: Timestamp?
+    let letters: BoundedCount
+
+    init(trades: Rows, letters: Rows) {
+        (self.trades, oldest) = TradeStore.decodeWaiting(trades)
+        self.letters = DeadLetterStore.decodeCountOpen(letters)
+    }
+
+    var pairs: [(key: String, value: JSONValue)] {
+        trades.pairs("pending") + [("oldest_pending_at", .time(oldest))] + letters.pairs("open_letters")
+    }
+
+    func print(to output: Output) throws {
+        let age = oldest.map { ", the oldest for \(Duration(since: $0).inLargestUnit)" } ?? ""
+        try output.line("waiting  \(trades.text("trade"))\(age)")
+        try output.line("letters  \(letters.text("open dead letter"))")
+    }
+}
+
+extension BoundedCount {
+    /// `37`, or `10,000+` where there are more than were counted.
+    var text: String { value.grouped + (hasMore ? "+" : "") }
+
+    /// `10,000+ trades`, `1 trade`.
+    func text(_ noun: String, plural: String? = nil) -> String {
+        "\(text) \(value == 1 && !hasMore ? noun : plural ?? noun + "s")"
+    }
+
+    func pairs(_ name: String) -> [(key: String, value: JSONValue)] {
+        [(name, .count(value)), ("\(name)_has_more", .bool(hasMore))]
+    }
+}
+
+extension Duration {
+    /// How long ago something was, by the clock of this machine.
+    init(since time: Timestamp) {
+        self = .microseconds(max(0, Timestamp.now.microseconds - time.microseconds))
+    }
+
+    /// In whole days, hours, minutes or seconds, whichever is the largest: `3h`.
+    var inLargestUnit: String {
+        let seconds = components.seconds
+        for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60)] as [(String, Int64)] where seconds >= length {
+            return "\(seconds / length)\(unit)"
+        }
+        return "\(seconds)s"
+    }
+}
