@@ -2,25 +2,32 @@ import TradeModel
 
 /// A moment, and the transactions that could still bring a batch from before it: a batch says when it commits a little
 /// before others can see it.
+///
+/// They are known by their lock on `batches`, which they take before they look at the clock and keep until what they
+/// wrote is seen. Whatever else goes on in the server is not waited for.
 struct CommitHorizon {
     let now: Timestamp
-    private let nextTransaction: Int64
+    private let writers: [String]
 
+    private static let writing = """
+        pg_locks where locktype = 'relation' and relation = 'batches'::regclass and mode = 'RowExclusiveLock'
+           and granted and database = (select oid from pg_database where datname = current_database())
+        """
     private static let nowStatement = Statement("horizon_now", "select clock_timestamp()")
-    private static let nextTransactionStatement = Statement(
-        "horizon_next", "select pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-    private static let oldestStatement = Statement(
-        "horizon_oldest", "select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+    private static let writersStatement = Statement("horizon_writers", "select virtualtransaction from \(writing)")
+    private static let openStatement = Statement(
+        "horizon_open", "select count(*) from \(writing) and virtualtransaction = any ($1)")
 
-    /// Two statements: the snapshot of one is older than any clock that is read in it, and a transaction that began
-    /// between the two would be missed.
+    /// Two statements, the clock first: whoever wrote before that moment is seen in the second, or has ended.
     init(on connection: PostgresConnection) throws(DatabaseError) {
         now = try connection.query(Self.nowStatement).timestamp(0, 0)
-        nextTransaction = try connection.query(Self.nextTransactionStatement).int64(0, 0)
+        let rows = try connection.query(Self.writersStatement)
+        writers = rows.indices.map { rows.string($0, 0) }
     }
 
-    /// Whether every transaction that was running then has ended. Asked between transactions, not in one.
+    /// Whether all of them have ended. What is read afterwards, in a new snapshot, has what they brought.
     func isReached(on connection: PostgresConnection) throws(DatabaseError) -> Bool {
-        try connection.query(Self.oldestStatement).int64(0, 0) >= nextTransaction
+        guard !writers.isEmpty else { return true }
+        return try connection.query(Self.openStatement, .texts(writers) { $0 }).int64(0, 0) == 0
     }
 }

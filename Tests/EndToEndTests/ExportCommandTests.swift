@@ -120,8 +120,11 @@ import TradeModel
             ["export", "ledger", "--format", "jsonl"], environment: ["DATABASE_URL": database.connectionString])
         try await eventually("the export has begun") {
             try database.value(
-                "select count(*) from pg_stat_activity where query like '%pg_snapshot_xmin%' and pid <> pg_backend_pid() and datname = current_database()"
-            ) != "0"
+                """
+                select count(*) from pg_stat_activity
+                 where query like '%virtualtransaction = any%' and pid <> pg_backend_pid()
+                   and datname = current_database()
+                """) != "0"
         }
         #expect(export.isRunning)
         try slow.script("commit")
