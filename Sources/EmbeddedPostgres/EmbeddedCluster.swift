@@ -64,7 +64,7 @@ public final class EmbeddedCluster: Sendable {
     public static func throwaway(
         durable: Bool = true, log: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(EmbeddedPostgresError) -> EmbeddedCluster {
-        let settings = ServerSettings(durable: durable, connectionsMax: 200, sharedBuffersMebibytes: 128)
+        let settings = ServerSettings(durable: durable, connectionsMax: 600, sharedBuffersMebibytes: 128)
         return try EmbeddedCluster(home: .temporary(), settings: settings, duty: .stopAndRemove, log: log)
     }
 
