@@ -12,7 +12,7 @@ final class WalletSession {
     /// Set when an id was found taken that nothing had warned of: a replay, perhaps. Then it pays to look first.
     private var looksFirst = false
     /// A number for the next batch, and when it was given out.
-    private var nextBatch: (number: BatchNumber, at: ContinuousClock.Instant)?
+    private var nextBatch: (given: GivenBatchNumber, at: ContinuousClock.Instant)?
 
     /// Rows are locked in the order of their keys. Only a nested loop over sorted input keeps that order.
     static let settings = """
@@ -163,12 +163,12 @@ final class WalletSession {
     }
 
     /// The number of the batch at hand; one that was not used yet is used again.
-    private func batchNumber() throws -> BatchNumber {
-        if let nextBatch, ContinuousClock.now - nextBatch.at < configuration.numberAgeMax { return nextBatch.number }
+    private func batchNumber() throws -> GivenBatchNumber {
+        if let nextBatch, ContinuousClock.now - nextBatch.at < configuration.numberAgeMax { return nextBatch.given }
         let now = ContinuousClock.now
-        let number = try connection.pipeline([BatchStore.nextNumber])[0].int64(0, 0)
-        nextBatch = (number, now)
-        return number
+        let given = BatchStore.decodeNextNumber(try connection.pipeline([BatchStore.nextNumber])[0])
+        nextBatch = (given, now)
+        return given
     }
 
     /// Writes the plan in one transaction of two round trips. Returns nil, with nothing written and the books read
@@ -177,7 +177,7 @@ final class WalletSession {
         let number = try batchNumber()
         let changes = plan.balances.changes
         let write = BatchWrite(
-            batch, plan, books, number: number, parking: parking, configuration: configuration, changes: changes)
+            batch, plan, books, number: number.number, parking: parking, configuration: configuration, changes: changes)
         guard !write.isEmpty else { return plan.outcomes }
 
         do {
@@ -200,14 +200,14 @@ final class WalletSession {
     }
 
     private func commit(
-        _ write: BatchWrite, _ plan: SettlementPlan, _ entries: [LedgerEntry], _ number: BatchNumber
+        _ write: BatchWrite, _ plan: SettlementPlan, _ entries: [LedgerEntry], _ number: GivenBatchNumber
     ) throws {
         var requests = [
             BatchStore.insert(
                 number, worker: configuration.worker, trades: write.settledCount, operations: plan.operations.count,
                 rejected: write.letters.count, entries: entries.count)
         ]
-        if !entries.isEmpty { requests.append(LedgerStore.append(entries, to: number)) }
+        if !entries.isEmpty { requests.append(LedgerStore.append(entries, to: number.number)) }
         requests.append(Request(.commit))
         requests.append(BatchStore.nextNumber)
         nextBatch = nil
@@ -216,10 +216,10 @@ final class WalletSession {
             guard answers[requests.count - 2].command == "COMMIT" else {
                 throw WalletError.retry(DatabaseFault(message: "the transaction was rolled back"))
             }
-            nextBatch = (answers[requests.count - 1].int64(0, 0), .now)
+            nextBatch = (BatchStore.decodeNextNumber(answers[requests.count - 1]), .now)
         } catch let error as DatabaseError where error.isConnectionLoss || !connection.isInTransaction {
             // Either nobody said what became of the commit, or it was carried out and what came behind it failed.
-            throw WalletError.findOut(number, DatabaseFault(error))
+            throw WalletError.findOut(number.number, DatabaseFault(error))
         }
     }
 
