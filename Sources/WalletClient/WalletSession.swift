@@ -31,7 +31,7 @@ final class WalletSession {
         ])
         books = Books(house: opened[0].int64(0, 0), world: opened[1].int64(0, 0))
         recent = RecentTrades(countMax: configuration.limits.recentTradesMax)
-        books.catalog = try CatalogStore.read(connection)
+        books.catalog = try CatalogStore.readToSettle(connection)
     }
 
     /// House and world are several rows each, so that connections do not wait for each other there. With more
@@ -132,7 +132,9 @@ final class WalletSession {
 
         let trades =
             looksAtClaims ? claims(of: batch) : trades(batch.compactMap(\.trade?.key).filter { recent.mayContain($0) })
-        try read(trades + accounts(batch.flatMap(\.accounts).filter { books.accounts[$0] == nil }) + holds(of: batch))
+        try read(
+            trades + oldLetters(of: batch) + accounts(batch.flatMap(\.accounts).filter { books.accounts[$0] == nil })
+                + holds(of: batch))
         try read(balances(balanceKeys(of: batch).filter { books.balances[$0] == nil }))
     }
 
@@ -184,7 +186,7 @@ final class WalletSession {
             let answers = try connection.pipeline([Request(.begin)] + write.requests)
             guard let balances = write.balances(from: answers), let entries = write.entries(balances) else {
                 connection.rollBack()
-                if write.hasOutdatedMarkets(answers) { books.catalog = try CatalogStore.read(connection) }
+                if write.hasOutdatedMarkets(answers) { books.catalog = try CatalogStore.readToSettle(connection) }
                 try readAnew(plan, batch)
                 return nil
             }
