@@ -7,7 +7,9 @@ public enum AdvisoryLock {
     /// With the number of a stripe of the house and the outside world: the connection that books there.
     static let stripe = 7402
     /// With the number of a market: shared by those who settle in it, alone for whoever halts it.
+    /// With ``allMarkets``: shared by those who settle in any, alone for whoever seals the queue.
     static let market = 7403
+    static let allMarkets = 0
     /// With 1: the process that builds the ledger's indexes.
     static let readingIndexes = 7404
     /// With 1: the worker that retries dead letters by itself.

@@ -31,14 +31,14 @@ public enum CatalogStore {
 
     static let marketsStatement = markets("markets_read", isHalted: "m.halted", hasOldLetters: "false")
     static let settlingMarketsStatement = markets(
-        "markets_read_to_settle", isHalted: "m.halted",
+        "markets_read_to_settle", isHalted: "m.halted or (select sealed from queue_control)",
         hasOldLetters: DeadLetterStore.isAnyWithoutRow(inMarket: "m.symbol"))
 
     public static func read(_ connection: PostgresConnection) throws(DatabaseError) -> Catalog {
         try read(marketsStatement, connection)
     }
 
-    /// The same for whoever settles.
+    /// The same for whoever settles: in a queue that is sealed all markets are halted.
     public static func readToSettle(_ connection: PostgresConnection) throws(DatabaseError) -> Catalog {
         try read(settlingMarketsStatement, connection)
     }
