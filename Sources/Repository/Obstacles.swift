@@ -17,7 +17,7 @@ public enum ObstacleStore {
         union all
         select null, market_no from markets where halted
         union all
-        select null, m.market_no from queue_control q, markets m where q.sealed
+        select null, m.market_no from queue_control q, markets m where q.singleton and q.sealed
         """)
 
     /// Those of the accounts that are not active, and all markets that are halted: each of them where the queue is sealed.

@@ -89,7 +89,9 @@ final class WalletSession {
         books.ignoresClaims = !lookingAtClaims
         defer { books.ignoresClaims = false }
         do {
-            try readCatalog(for: batch)
+            // As if the queue went on, and without old letters, which may be what is asked about.
+            books.catalog = try CatalogStore.read(connection)
+            defer { books.catalog = Catalog() }
             try readWhatIsMissing(for: batch, lostBatch: nil, looksAtClaims: true)
             let opened = batch.compactMap(\.operation)
                 .filter { $0.kind == .deposit && books.accounts[$0.account] == nil }

@@ -64,7 +64,12 @@ extension Processes {
             #expect(await worker.stop().exitCode == 0)
             #expect(try database.violations() == [])
 
-            // What an operator brings back settles, each as it stands now.
+            // What an operator brings back settles, each as it stands now; a sealed queue does not change what is foretold.
+            try await database.expecting("queue drain")
+            for letter in ["1 --discarded", "2"] {
+                #expect(try await database.expecting("dlq retry \(letter) --dry-run").contains("would settle"))
+            }
+            try await database.expecting("queue resume")
             #expect(try await database.expecting("dlq retry 1 --discarded").hasPrefix("1 retried: 1 settled"))
             #expect(try await database.expecting("dlq retry 2").hasPrefix("1 retried: 1 settled"))
             #expect(try database.value("select price from trades where trade_id = 'changed'") == "10")
