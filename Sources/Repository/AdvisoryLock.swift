@@ -1,7 +1,9 @@
 /// The first numbers of all advisory locks, in one place, since two uses of one number would wait for each other.
-///
-/// 7401 is taken by the functions of the migrations: ranges of the ledger and new markets.
 public enum AdvisoryLock {
+    /// Of the functions of the migrations: ranges of the ledger and, with ``newMarket``, whoever adds a market alone, and
+    /// shared those who need that nobody does.
+    static let migrationFunctions = 7401
+    static let newMarket = 3
     /// Whoever migrates; without a second number.
     static let migrations = 7400
     /// With the number of a stripe of the house and the outside world: the connection that books there.

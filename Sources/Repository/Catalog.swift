@@ -93,7 +93,9 @@ public enum CatalogStore {
             ])
     }
 
-    static let addNoMarketsStatement = Statement("markets_add_none", "select pg_advisory_xact_lock_shared(7401, 3)")
+    static let addNoMarketsStatement = Statement(
+        "markets_add_none",
+        "select pg_advisory_xact_lock_shared(\(AdvisoryLock.migrationFunctions), \(AdvisoryLock.newMarket))")
 
     /// Lets nobody add a market until the end of the transaction, as `add_market` locks: whoever reads a market sees all
     /// letters of trades that were parked for want of it.
