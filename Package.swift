@@ -60,7 +60,8 @@ let package = Package(
             ]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
-        tests("SettlementWorkersTests", ["SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
+        tests(
+            "SettlementWorkersTests", ["Repository", "SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TidyTests", ["SettleTesting", "settle"]),
         tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),
         tests("TradeModelTests", ["TradeModel"]),

@@ -30,6 +30,10 @@ create index dead_letters_in_line on dead_letters (status, received_seq, letter_
 create index dead_letters_short on dead_letters (short_account, short_asset, received_seq)
     where status = 'open' and short_account is not null;
 create index dead_letters_due on dead_letters (class, auto_due_at, received_seq) where status = 'open' and stored;
+-- Those whose trades took no row, since there was no market then or an operator edited what was received: whoever settles
+-- in a market asks whether it has any.
+create index dead_letters_without_row on dead_letters (market)
+    where not stored and (class = 'unknown_market' or version > 1);
 create index dead_letters_resolved on dead_letters (changed_at, letter_no) where status <> 'open';
 
 alter table dead_letter_attempts
@@ -51,20 +55,45 @@ create table dead_letter_versions (
     primary key (letter_no, version)
 );
 
--- What is left of a letter that was cleared away: that it was there, what became of it, and what operators did.
+-- What is left of a letter that was cleared away: that it was there, what became of it, and what operators did; and its
+-- fingerprint, so that what was received still has no effect when it arrives again.
 create table purged_letters (
-    letter_no bigint primary key,
-    market    text collate "C",
-    trade_id  text collate "C",
-    class     text not null,
-    status    letter_status not null check (status <> 'open'),
-    stored    boolean not null,
-    parked_at timestamptz not null,
-    purged_at timestamptz not null default clock_timestamp(),
-    actor     text not null,
-    reason    text not null,
+    letter_no   bigint primary key,
+    fingerprint bytea not null,
+    market      text collate "C",
+    trade_id    text collate "C",
+    class       text not null,
+    status      letter_status not null check (status <> 'open'),
+    stored      boolean not null,
+    version     integer not null,
+    parked_at   timestamptz not null,
+    purged_at   timestamptz not null default clock_timestamp(),
+    actor       text not null,
+    reason      text not null,
     -- The actions of operators, oldest first.
-    actions   jsonb not null
+    actions     jsonb not null
 );
 
 create index purged_letters_of_trade on purged_letters (market, trade_id);
+create index purged_letters_of_print on purged_letters (fingerprint);
+create index purged_letters_without_row on purged_letters (market)
+    where not stored and (class = 'unknown_market' or version > 1);
+
+-- A trade on which a dead letter stands keeps its id: what was parked or edited must not settle by coming again.
+create function trade_has_letter() returns trigger language plpgsql as $$
+declare
+    letter bigint;
+begin
+    select letter_no into letter from (
+        select letter_no from dead_letters where market = old.market and trade_id = old.trade_id and stored
+        union all
+        select letter_no from purged_letters where market = old.market and trade_id = old.trade_id and stored) l limit 1;
+    if found then
+        raise exception 'trade %:% has dead letter % and cannot be deleted; retry or discard the letter',
+            old.market, old.trade_id, letter using errcode = 'integrity_constraint_violation';
+    end if;
+    return old;
+end $$;
+
+create trigger letter_keeps_trade before delete on trades
+    for each row when (old.status <> 'SETTLED') execute function trade_has_letter();

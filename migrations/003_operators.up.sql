@@ -5,6 +5,8 @@
 create table queue_control (
     singleton  boolean primary key default true check (singleton),
     paused     boolean not null default false,
+    -- Since a drain has come to its end: no trade settles, whatever a worker holds or remembers.
+    sealed     boolean not null default false check (paused or not sealed),
     revision   bigint not null default 0,
     changed_at timestamptz not null default clock_timestamp(),
     actor      text,

@@ -11,6 +11,7 @@ begin
     end loop;
 end $$;
 
+drop function timely_batch(bigint, timestamptz);
 drop function entry_as_of(bigint, bigint, bigint, integer, timestamptz);
 drop function reading_index_work(bigint);
 drop function ledger_segments();

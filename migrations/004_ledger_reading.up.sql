@@ -20,6 +20,17 @@ begin
     end if;
 end $$;
 
+-- The number of a batch that is about to commit. Readers find the batches of a time by their numbers, and rely on it that
+-- numbers are used soon after they were given out; one that is not is refused, and the batch tried again under another.
+create function timely_batch(number bigint, given_at timestamptz) returns bigint language plpgsql as $$
+begin
+    if abs(extract(epoch from clock_timestamp() - given_at)) > 180 then
+        raise exception 'the number of batch % was given out too long ago, at %', number, given_at
+            using errcode = 'serialization_failure';
+    end if;
+    return number;
+end $$;
+
 create function ledger_ranges() returns table (range_no bigint, relation oid) language sql stable as $$
     select (regexp_match(c.relname, '^ledger_entries_(\d+)$'))[1]::bigint, c.oid
       from pg_inherits i join pg_class c on c.oid = i.inhrelid

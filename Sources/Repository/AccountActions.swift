@@ -68,7 +68,7 @@ public enum AccountActions {
         on connection: PostgresConnection, dryRun: Bool = false
     ) throws(AccountRefusal) -> Amount {
         try inTransaction(on: connection, dryRun: dryRun) { () throws(AccountRefusal) in
-            let (account, balances) = try lock(id, connection)
+            let (account, balances) = try lock(id, connection, toSetLineIn: asset, opening: line != .zero)
             if account.status == .closed, line != .zero { throw .isClosed }
             let balance = balances.first { $0.asset.number == asset.number }
             let before = balance?.creditLine ?? .zero
@@ -94,14 +94,23 @@ public enum AccountActions {
 
     // MARK: In one transaction
 
-    private static func lock(_ id: Identifier, _ connection: PostgresConnection) throws(AccountRefusal) -> (
-        AccountRecord, [BalanceRecord]
-    ) {
+    /// A balance that does not exist is opened before the others are locked, in the order in which batches do that: two
+    /// who open the same one must not wait for each other in a ring.
+    ///
+    /// - Parameter opening: whether the balance in the asset is needed.
+    private static func lock(
+        _ id: Identifier, _ connection: PostgresConnection, toSetLineIn asset: Asset? = nil, opening: Bool = false
+    ) throws(AccountRefusal) -> (AccountRecord, [BalanceRecord]) {
         let rows = try asked { () throws(DatabaseError) in
-            try connection.query(AccountStore.lockStatement, .text(id.text))
+            try connection.query(
+                asset == nil ? AccountStore.lockStatement : AccountStore.lockForLineStatement, .text(id.text))
         }
         guard let account = AccountStore.decodeRecords(rows).first else { throw .unknown }
         let balances = try asked { () throws(DatabaseError) in
+            if let asset, opening {
+                let key = BalanceKey(account: account.number, asset: asset.number)
+                _ = try connection.pipeline([BalanceStore.open([(key, .zero)])])
+            }
             _ = try connection.query(BalanceStore.lockStatement, .int8(account.number))
             return try connection.pipeline([BalanceStore.records(of: account.number)])[0]
         }

@@ -19,6 +19,10 @@ extension AccountStore {
 
     static let lockStatement = Statement(
         "accounts_lock", "select \(recordColumns) from accounts where id = $1 and kind = 'customer' for update")
+    /// Lets others refer to the account, as whoever opens a balance of it does.
+    static let lockForLineStatement = Statement(
+        "accounts_lock_for_line",
+        "select \(recordColumns) from accounts where id = $1 and kind = 'customer' for no key update")
     static let setStatusStatement = Statement(
         "accounts_set_status",
         "update accounts set status = $2::account_status, status_at = clock_timestamp() where account_no = $1")

@@ -23,10 +23,7 @@ extension BalanceStore {
         "balances_remove_lines", "update balances set lowest = 0 where account_no = $1 and lowest <> 0")
     static let setLineStatement = Statement(
         "balances_set_line",
-        """
-        insert into balances (account_no, asset_no, lowest) values ($1, $2, $3)
-            on conflict (account_no, asset_no) do update set lowest = excluded.lowest
-        """)
+        "update balances set lowest = $3 where account_no = $1 and asset_no = $2")
 
     public static func records(of account: AccountNumber) -> Request {
         Request(recordsStatement, [.int8(account)])

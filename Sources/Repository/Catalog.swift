@@ -4,8 +4,11 @@ import TradeModel
 public struct Catalog: Sendable {
     public private(set) var assets: [AssetSymbol: Asset] = [:]
     public private(set) var markets: [MarketSymbol: Market] = [:]
+    /// Markets of whose trades some were parked before there was a row for them to take; only where it was read to settle.
+    public private(set) var marketsWithOldLetters: Set<MarketSymbol>
 
-    public init(assets: [Asset] = [], markets: [Market] = []) {
+    public init(assets: [Asset] = [], markets: [Market] = [], marketsWithOldLetters: Set<MarketSymbol> = []) {
+        self.marketsWithOldLetters = marketsWithOldLetters
         for asset in assets { self.assets[asset.symbol] = asset }
         for market in markets { self.markets[market.symbol] = market }
     }
@@ -16,15 +19,33 @@ public enum CatalogStore {
     static let assetsStatement = Statement(
         "assets_read", "select asset_no, symbol, decimals from assets order by symbol")
 
-    static let marketsStatement = Statement(
-        "markets_read",
-        """
-        select m.market_no, m.symbol, b.symbol, q.symbol, m.price_decimals, m.fees::text, m.halted
-          from markets m join assets b on b.asset_no = m.base_no join assets q on q.asset_no = m.quote_no
-         order by m.symbol
-        """)
+    private static func markets(_ name: String, isHalted: String, hasOldLetters: String) -> Statement {
+        Statement(
+            name,
+            """
+            select m.market_no, m.symbol, b.symbol, q.symbol, m.price_decimals, m.fees::text, \(isHalted), \(hasOldLetters)
+              from markets m join assets b on b.asset_no = m.base_no join assets q on q.asset_no = m.quote_no
+             order by m.symbol
+            """)
+    }
+
+    static let marketsStatement = markets("markets_read", isHalted: "m.halted", hasOldLetters: "false")
+    static let settlingMarketsStatement = markets(
+        "markets_read_to_settle", isHalted: "m.halted or (select sealed from queue_control)",
+        hasOldLetters: DeadLetterStore.isAnyWithoutRow(inMarket: "m.symbol"))
 
     public static func read(_ connection: PostgresConnection) throws(DatabaseError) -> Catalog {
+        try read(marketsStatement, connection)
+    }
+
+    /// The same for whoever settles: in a queue that is sealed all markets are halted.
+    public static func readToSettle(_ connection: PostgresConnection) throws(DatabaseError) -> Catalog {
+        try read(settlingMarketsStatement, connection)
+    }
+
+    private static func read(
+        _ marketsStatement: Statement, _ connection: PostgresConnection
+    ) throws(DatabaseError) -> Catalog {
         let answers = try connection.pipeline([Request(assetsStatement), Request(marketsStatement)])
         let rows = answers[0]
         let assets = rows.indices.map { row in
@@ -45,7 +66,9 @@ public enum CatalogStore {
                     number: markets.int32(row, 0), symbol: MarketSymbol(markets.string(row, 1))!, base: base,
                     quote: quote, priceDecimals: Int(markets.int16(row, 4)),
                     feeRule: FeeRule(rawValue: markets.string(row, 5))!, isHalted: markets.bool(row, 6))
-            })
+            },
+            marketsWithOldLetters: Set(
+                markets.indices.filter { markets.bool($0, 7) }.map { MarketSymbol(markets.string($0, 1))! }))
     }
 
     static let addAssetStatement = Statement(
@@ -68,6 +91,21 @@ public enum CatalogStore {
                 .text(symbol.text), .text(symbol.base.text), .text(symbol.quote.text), .int4(Int32(priceDecimals)),
                 .numeric(tick), .numeric(lot), .text(fees.rawValue),
             ])
+    }
+
+    static let addNoMarketsStatement = Statement(
+        "markets_add_none",
+        "select pg_advisory_xact_lock_shared(\(AdvisoryLock.migrationFunctions), \(AdvisoryLock.newMarket))")
+
+    /// Lets nobody add a market until the end of the transaction, as `add_market` locks: whoever reads a market sees all
+    /// letters of trades that were parked for want of it.
+    public static var addNoMarkets: Request { Request(addNoMarketsStatement) }
+
+    static let findMarketsStatement = Statement("markets_find", "select symbol from markets where symbol = any ($1)")
+
+    /// Those of the markets that exist.
+    public static func find(_ markets: some Collection<MarketSymbol>) -> Request {
+        Request(findMarketsStatement, [.texts(markets) { $0.text }])
     }
 
     static let marketTermsStatement = Statement(

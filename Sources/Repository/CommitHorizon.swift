@@ -1,3 +1,4 @@
+import Glibc
 import TradeModel
 
 /// A moment, and the transactions that could still bring a batch from before it: a batch says when it commits a little
@@ -7,6 +8,8 @@ import TradeModel
 /// wrote is seen. Whatever else goes on in the server is not waited for.
 struct CommitHorizon {
     let now: Timestamp
+    /// Before when all batches are asked for; nil where that is not yet past, so that anything may come.
+    let time: Timestamp?
     private let writers: [String]
 
     private static let writing = """
@@ -14,14 +17,28 @@ struct CommitHorizon {
            and granted and database = (select oid from pg_database where datname = current_database())
         """
     private static let nowStatement = Statement("horizon_now", "select clock_timestamp()")
-    private static let writersStatement = Statement("horizon_writers", "select virtualtransaction from \(writing)")
+    /// One that began later says a later time. When those of other users began may be hidden.
+    private static let writersStatement = Statement(
+        "horizon_writers",
+        """
+        select virtualtransaction from (select virtualtransaction, pid from \(writing)) writer
+         where not exists (select from pg_stat_activity a where a.pid = writer.pid and a.xact_start > $1)
+        """)
     private static let openStatement = Statement(
         "horizon_open", "select count(*) from \(writing) and virtualtransaction = any ($1)")
 
     /// Two statements, the clock first: whoever wrote before that moment is seen in the second, or has ended.
-    init(on connection: PostgresConnection) throws(DatabaseError) {
-        now = try connection.query(Self.nowStatement).timestamp(0, 0)
-        let rows = try connection.query(Self.writersStatement)
+    ///
+    /// - Parameter times: the latest of them that is past is what is asked for; nil for now.
+    init(upTo times: [Timestamp]? = nil, on connection: PostgresConnection) throws(DatabaseError) {
+        let now = try connection.query(Self.nowStatement).timestamp(0, 0)
+        self.now = now
+        time = times.map { $0.filter { $0 < now }.max() } ?? now
+        guard let time else {
+            writers = []
+            return
+        }
+        let rows = try connection.query(Self.writersStatement, .timestamp(time))
         writers = rows.indices.map { rows.string($0, 0) }
     }
 
@@ -29,5 +46,14 @@ struct CommitHorizon {
     func isReached(on connection: PostgresConnection) throws(DatabaseError) -> Bool {
         guard !writers.isEmpty else { return true }
         return try connection.query(Self.openStatement, .texts(writers) { $0 }).int64(0, 0) == 0
+    }
+
+    /// Waits until all of them have ended, or throws ``CommittedBatches/HorizonError``.
+    func reach(on connection: PostgresConnection, patience: Duration) throws {
+        let deadline = ContinuousClock.now + patience
+        while try !isReached(on: connection) {
+            guard ContinuousClock.now < deadline else { throw CommittedBatches.HorizonError(until: time ?? now) }
+            usleep(5_000)
+        }
     }
 }

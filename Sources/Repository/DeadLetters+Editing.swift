@@ -1,9 +1,18 @@
 import TradeModel
 
 extension DeadLetterStore {
-    /// The number of the next line in a letter's history, in a statement that calls the letter so.
-    static func nextNumber(of letter: String) -> String {
-        "1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = \(letter).letter_no)"
+    /// Adds a line to the history of each letter that a statement has under a name.
+    static func recorded(
+        _ action: String, of letters: String, by actor: String, worker: String = "null::bigint",
+        failureClass: String = "null::text", saying message: String
+    ) -> String {
+        """
+        insert into dead_letter_attempts (letter_no, number, action, actor, worker_no, class, message)
+        select r.letter_no,
+               1 + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = r.letter_no),
+               '\(action)', \(actor), \(worker), \(failureClass), \(message)
+          from \(letters) r
+        """
     }
 
     static let editStatement = Statement(
@@ -17,11 +26,7 @@ extension DeadLetterStore {
             insert into dead_letter_versions (letter_no, version, payload, actor, reason)
             select letter_no, version, $3, $8, $9 from edited),
         recorded as (
-            insert into dead_letter_attempts (letter_no, number, action, actor, message)
-            select letter_no,
-                   \(nextNumber(of: "e")),
-                   'edited', $8, $10
-              from edited e)
+            \(recorded("edited", of: "edited", by: "$8", saying: "$10")))
         select version from edited
         """)
 
@@ -58,11 +63,7 @@ extension DeadLetterStore {
             update dead_letters l set status = 'discarded', changed_at = now()
               from chosen c where l.letter_no = c.letter_no and l.status = 'open' returning l.letter_no),
         recorded as (
-            insert into dead_letter_attempts (letter_no, number, action, actor, message)
-            select letter_no,
-                   \(nextNumber(of: "d")),
-                   'discarded', $2, $3
-              from discarded d)
+            \(recorded("discarded", of: "discarded", by: "$2", saying: "$3")))
         select letter_no from discarded
         """)
 

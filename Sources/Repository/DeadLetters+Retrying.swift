@@ -109,11 +109,7 @@ extension DeadLetterStore {
             update dead_letters l set status = 'retried', received_seq = w.place, changed_at = now()
               from waiting w where l.letter_no = w.letter_no returning l.letter_no),
         recorded as (
-            insert into dead_letter_attempts (letter_no, number, action, actor, message)
-            select letter_no,
-                   \(nextNumber(of: "r")),
-                   'retried', $2, $3
-              from retried r)
+            \(recorded("retried", of: "retried", by: "$2", saying: "$3")))
         select letter_no from retried
         """)
 
@@ -152,11 +148,7 @@ extension DeadLetterStore {
             update dead_letters l set status = 'retried', received_seq = w.place, changed_at = now()
               from waiting w where l.letter_no = w.letter_no returning l.letter_no),
         recorded as (
-            insert into dead_letter_attempts (letter_no, number, action, actor, message)
-            select letter_no,
-                   \(nextNumber(of: "r")),
-                   'retried', $16, $17
-              from retried r)
+            \(recorded("retried", of: "retried", by: "$16", saying: "$17")))
         select letter_no from retried
         """)
 
@@ -179,11 +171,7 @@ extension DeadLetterStore {
                    received_seq = coalesce((select t.received_seq from trades t
                                              where t.market = l.market and t.trade_id = l.trade_id), l.received_seq)
              where letter_no = $1 and status::text = $4 and version = $5 and not stored returning letter_no)
-        insert into dead_letter_attempts (letter_no, number, action, actor, message)
-        select letter_no,
-               \(nextNumber(of: "r")),
-               'retried', $2, $3
-          from retried r
+        \(recorded("retried", of: "retried", by: "$2", saying: "$3"))
         """)
 
     /// What became of the retry of a letter whose trade was never stored.
@@ -226,11 +214,7 @@ extension DeadLetterStore {
                    short_account = null, short_asset = null, short_needed = null, short_available = null,
                    short_held = null, short_missing = null
              where letter_no = $1 and status::text = $5 and version = $6 returning letter_no)
-        insert into dead_letter_attempts (letter_no, number, action, actor, class, message)
-        select letter_no,
-               \(nextNumber(of: "r")),
-               'refused', $4, $2, $3
-          from refused r
+        \(recorded("refused", of: "refused", by: "$4", failureClass: "$2", saying: "$3"))
         """)
 
     /// A retry that could not even begin: the letter is open, with the new reason.
@@ -272,11 +256,7 @@ extension DeadLetterStore {
               from waiting w where l.letter_no = w.letter_no
             returning l.letter_no, l.auto_retries, l.class),
         recorded as (
-            insert into dead_letter_attempts (letter_no, number, action, actor, class, message)
-            select letter_no,
-                   \(nextNumber(of: "r")),
-                   'retried', 'automatic', class, 'retry ' || auto_retries || ' of ' || $2
-              from retried r)
+            \(recorded("retried", of: "retried", by: "'automatic'", failureClass: "class", saying: "'retry ' || auto_retries || ' of ' || $2")))
         select letter_no from retried
         """)
 

@@ -7,7 +7,8 @@ public enum DeadLetterStore {
     ///
     /// Letters are numbered in the order of arrival and written in the order of their prints, as everybody writes them.
     /// The letter of a stored trade is found by the trade's name, since an edit may have changed what the trade says.
-    /// What was received before an edit has no effect when it arrives again, nor has what was discarded.
+    /// What was received before an edit has no effect when it arrives again, nor has what was discarded, nor what was
+    /// purged.
     static let parkStatement = Statement(
         "dead_letters_park",
         """
@@ -34,6 +35,7 @@ public enum DeadLetterStore {
                                    unnest($11) as stream_seq, unnest($12) as source, unnest($13) as payload,
                                    unnest($16) as account, unnest($17) as asset, unnest($18) as needed,
                                    unnest($19) as available, unnest($20) as held, unnest($21) as missing) arrived
+                     where s or not exists (select from purged_letters p where p.fingerprint = sha256(f))
                    ) letters
              order by print, s desc
             on conflict (fingerprint) do update

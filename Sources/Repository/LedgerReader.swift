@@ -8,20 +8,30 @@ import TradeModel
 public struct LedgerReader {
     let connection: PostgresConnection
     let segments: [LedgerSegment]
+    /// A moment before the snapshot.
+    let begunAt: Timestamp
 
-    /// The time between a batch's number and its commit is shorter than this, so that batches of numbers close together
-    /// commit in nearly their order: numbers are given out just before they are used, and transactions are short.
+    /// The time between the giving out of a batch's number and `committed_at` is shorter than this, since
+    /// `timely_batch()` refuses a number that is older. So batches of numbers close together commit in nearly their order.
     static let lateness = "interval '5 minutes'"
 
     /// Runs `body` in one snapshot of the books.
+    ///
+    /// - Parameter times: what is asked about these does not change any more: transactions that could still bring
+    ///   batches from before them are waited for, no longer than `patience`.
     public static func read<Value>(
-        _ connection: PostgresConnection, _ body: (LedgerReader) throws(DatabaseError) -> Value
-    ) throws(DatabaseError) -> Value {
+        _ connection: PostgresConnection, upTo times: [Timestamp] = [], patience: Duration = .seconds(10),
+        _ body: (LedgerReader) throws(DatabaseError) -> Value
+    ) throws -> Value {
+        let horizon = try CommitHorizon(upTo: times, on: connection)
+        try horizon.reach(on: connection, patience: patience)
         // A plan for these values: it sees which ranges and which indexes they mean. The joins are of few rows.
         try connection.script(
             "set plan_cache_mode = force_custom_plan; set enable_hashjoin = off; set enable_mergejoin = off")
         return try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in
-            try body(LedgerReader(connection: connection, segments: LedgerSegmentStore.read(connection)))
+            try body(
+                LedgerReader(
+                    connection: connection, segments: LedgerSegmentStore.read(connection), begunAt: horizon.now))
         }
     }
 
@@ -48,14 +58,12 @@ public struct LedgerReader {
 
     // MARK: Balances at a time
 
-    private static let clockStatement = Statement("ledger_clock", "select clock_timestamp()")
-
     /// The balances after every batch that was committed up to a time, by the clock of the database.
     public func balances(
         of accounts: some Collection<AccountNumber>, asset: AssetNumber? = nil, asOf time: Timestamp
     ) throws(DatabaseError) -> [BalanceKey: BalanceMoment] {
         let current = try BalanceStore.current(of: accounts, asset: asset, connection)
-        if time >= (try connection.query(Self.clockStatement).timestamp(0, 0)) { return current }
+        if time >= begunAt { return current }
 
         let limit = try number(afterAllUntil: time)
         var search = Search(current)

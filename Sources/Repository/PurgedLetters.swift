@@ -39,10 +39,11 @@ public enum PurgedLetterStore {
         gone as (
             delete from dead_letters l using resolved r
              where l.letter_no = r.letter_no and l.status = r.status and l.changed_at = r.changed_at
-            returning l.letter_no, l.market, l.trade_id, l.class, l.status, l.stored, l.parked_at),
+            returning l.letter_no, l.fingerprint, l.market, l.trade_id, l.class, l.status, l.stored, l.version,
+                      l.parked_at),
         kept as (
-            insert into purged_letters (letter_no, market, trade_id, class, status, stored, parked_at, actor, reason,
-                                        actions)
+            insert into purged_letters (letter_no, fingerprint, market, trade_id, class, status, stored, version,
+                                        parked_at, actor, reason, actions)
             select g.*, $5, $6,
                    (select coalesce(jsonb_agg(jsonb_build_object(
                                'at', a.at, 'action', a.action, 'actor', a.actor, 'message', a.message)

@@ -11,7 +11,9 @@ public struct WorkerIdentity: Sendable {
 
     private static let registerStatement = Statement(
         "workers_register",
-        "insert into workers (host, process_id, version) values ($1, $2, $3) returning worker_no")
+        """
+        insert into workers (host, process_id, version, seen_revision) values ($1, $2, $3, -1) returning worker_no
+        """)
 
     /// Enters this process under a number that no other one has had.
     public static func register(on connection: PostgresConnection, version: String) throws(DatabaseError)
@@ -87,6 +89,7 @@ public struct RecordedWorker: Sendable {
     public let state: WorkerReport.State?
     public let queued: Int
     public let inFlight: Int
+    /// nil where the worker's program knows no pauses.
     public let seenRevision: Int64?
 
     /// Whether it gave a sign of life lately.
@@ -99,6 +102,9 @@ public struct RecordedWorker: Sendable {
 
     /// Whether it has nothing that could still be settled.
     public var isEmpty: Bool { state == .paused && queued == 0 && inFlight == 0 }
+
+    /// Whether it asks, with each batch, if the queue is sealed.
+    public var knowsPauses: Bool { seenRevision != nil }
 }
 
 /// Table `workers`: who settles, and who still lives.

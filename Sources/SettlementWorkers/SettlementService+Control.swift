@@ -5,30 +5,18 @@ import TradeModel
 /// How a worker obeys the operators of its database.
 extension SettlementService {
     /// How the queue stood when the worker last looked.
-    public nonisolated var queueControl: QueueControl { controlState.withLock { $0 } }
+    public nonisolated var queueControl: QueueControl { gate.control }
 
     /// Takes over what was read of the queue's control, unless it is older than what is known.
     nonisolated func obey(_ control: QueueControl) {
-        let before = controlState.withLock { known -> QueueControl in
-            let before = known
-            if control.revision >= known.revision { known = control }
-            return before
-        }
-        guard control.revision > before.revision else { return }
-        setGate()
-        guard control.isPaused != before.isPaused else { return }
+        let before = gate.obey(control)
+        guard control.revision > before.revision, control.isPaused != before.isPaused else { return }
         configuration.log.warning(
             control.isPaused ? "queue is paused" : "queue goes on",
             [
                 "worker": "\(worker)", "actor": control.actor ?? "", "reason": control.reason ?? "",
                 "since": "\(control.changedAt)",
             ])
-    }
-
-    /// Shuts or opens the ways in, as the queue's control wants it. At the end they are open: what has been received
-    /// exists nowhere else, and is stored.
-    nonisolated func setGate() {
-        if queueControl.isPaused, !stopSignal.hasFired { gate.shut() } else { gate.open() }
     }
 
     /// What the worker says of itself: what it holds, and what it obeys.

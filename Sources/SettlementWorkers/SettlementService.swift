@@ -47,10 +47,9 @@ public actor SettlementService {
     nonisolated let configuration: Configuration
     nonisolated let control: ControlConnection
     let stopSignal = OneShot()
-    /// The queue's control as last read, and what was last reported of ourselves.
-    let controlState: Guarded<QueueControl>
+    /// What was last reported of ourselves.
     let lastReport = Guarded<WorkerReport?>(nil)
-    let gate = IntakeGate()
+    let gate: IntakeGate
     private static let interruptIntervalMilliseconds = 50
     private var isAborted = false
     private var unqueued: [SettlementItem] = []
@@ -65,7 +64,7 @@ public actor SettlementService {
         let queue: QueueControl
         (control, worker, queue) = try ControlConnection.register(
             configuration.connectionString, limits: configuration.limits.current, version: configuration.version)
-        controlState = Guarded(queue)
+        gate = IntakeGate(queue)
         let log = configuration.log
         let observe = configuration.onCompletion
         wallets = WalletPool(
@@ -92,7 +91,6 @@ public actor SettlementService {
         if queueControl.isPaused {
             configuration.log.warning("\(QueuePaused(queueControl)); nothing is settled", ["worker": "\(worker)"])
         }
-        setGate()
         return await withTaskGroup(of: Void.self, returning: [SettlementItem].self) { group in
             group.addTask { await self.pool.run() }
             let intake = Task {
@@ -115,7 +113,7 @@ public actor SettlementService {
             // Rows that wait for room stay in the table; what sources have received exists nowhere else: while the
             // queue is paused it is stored, to wait there.
             if queueControl.isPaused { wallets.storeOnly() }
-            setGate()
+            gate.openForGood()
             sweeping.cancel()
             for source in sources { await source.stop() }
             let intakeDeadline = Task {

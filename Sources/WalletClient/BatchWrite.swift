@@ -12,6 +12,7 @@ struct BatchWrite {
     private let expectedRows: [(request: Int, count: Int)]
     private let applyRequest: Int?
     private let absenceRequest: Int?
+    private let marketsAbsenceRequest: Int?
     private let obstaclesRequest: Int?
     /// The accounts that were frozen or closed when the batch was planned, and the markets that were halted.
     private var planned = Obstacles()
@@ -34,6 +35,7 @@ struct BatchWrite {
         var expectedRows: [(request: Int, count: Int)] = []
         func expect(_ count: Int) { expectedRows.append((requests.count - 1, count)) }
 
+        if !plan.unknownMarkets.isEmpty { requests.append(CatalogStore.addNoMarkets) }
         if !plan.settledMarkets.isEmpty { requests.append(MarketStore.enter(plan.settledMarkets)) }
         if !sorted.decided.isEmpty { requests.append(TradeStore.insert(sorted.decided, batch: number)) }
         if !sorted.finished.isEmpty {
@@ -49,6 +51,12 @@ struct BatchWrite {
         if !plan.operations.isEmpty {
             let operations = plan.operations.sorted { $0.operation.key < $1.operation.key }
             requests.append(OperationStore.insert(operations, batch: number))
+        }
+        if !plan.resolvedLetters.isEmpty {
+            requests.append(
+                DeadLetterStore.resolve(
+                    plan.resolvedLetters, worker: configuration.worker, actor: configuration.actor))
+            expect(plan.resolvedLetters.count)
         }
         if !letters.isEmpty {
             requests.append(
@@ -73,6 +81,8 @@ struct BatchWrite {
         }
         absenceRequest = plan.unknownAccounts.isEmpty || requests.isEmpty ? nil : requests.count
         if absenceRequest != nil { requests.append(AccountStore.find(plan.unknownAccounts)) }
+        marketsAbsenceRequest = plan.unknownMarkets.isEmpty ? nil : requests.count
+        if marketsAbsenceRequest != nil { requests.append(CatalogStore.find(plan.unknownMarkets)) }
         let accounts = Set(batch.flatMap(\.accounts).compactMap { books.accounts[$0] })
         planned.accounts = Set(accounts.lazy.filter { $0.status != .active }.map(\.number))
         planned.markets = plan.haltedMarkets
@@ -89,7 +99,7 @@ struct BatchWrite {
     func balances(from answers: [Rows]) -> [BalanceKey: Balance]? {
         for (request, count) in expectedRows where answers[request + 1].affected != count { return nil }
         if let absenceRequest, answers[absenceRequest + 1].count > 0 { return nil }
-        guard obstacles(from: answers) == planned else { return nil }
+        guard !hasOutdatedMarkets(answers), obstacles(from: answers) == planned else { return nil }
         guard let applyRequest else { return [:] }
         var balances: [BalanceKey: Balance] = [:]
         balances.reserveCapacity(answers[applyRequest + 1].count)
@@ -107,8 +117,11 @@ struct BatchWrite {
         return found
     }
 
-    /// Whether a market was halted, or went on, since the catalog was read.
-    func hasOutdatedMarkets(_ answers: [Rows]) -> Bool { obstacles(from: answers).markets != planned.markets }
+    /// Whether a market was added, was halted, or went on, since the catalog was read.
+    func hasOutdatedMarkets(_ answers: [Rows]) -> Bool {
+        if let marketsAbsenceRequest, answers[marketsAbsenceRequest + 1].count > 0 { return true }
+        return obstacles(from: answers).markets != planned.markets
+    }
 
     /// The ledger's rows: each entry's version and balance follow from what the update returned and what came after
     /// the entry in the batch. Returns nil when a balance had more than 38 digits in between, which a plan on the

@@ -5,6 +5,7 @@ extension SettlementPlan {
     /// Settles a trade on the running balances, or throws why not.
     mutating func settle(_ trade: Trade, _ books: Books) throws(Rejection) {
         guard let market = books.catalog.markets[trade.market] else {
+            unknownMarkets.insert(trade.market)
             throw Rejection(.unknownMarket, "there is no market \(trade.market)")
         }
         let terms = try TradeTerms(trade, market: market)

@@ -16,8 +16,11 @@ struct SettlementPlan {
     /// The markets in which something is settled, and those in which everything waits since they are halted.
     var settledMarkets: Set<MarketNumber> = []
     private(set) var haltedMarkets: Set<MarketNumber> = []
-    /// Accounts that were missing.
+    /// Accounts and markets that were missing.
     var unknownAccounts: Set<Identifier> = []
+    var unknownMarkets: Set<MarketSymbol> = []
+    /// Open letters of trades that the batch settles.
+    private(set) var resolvedLetters: Set<Int64> = []
     /// Who lacked money for the item at hand.
     var lacksMoney: Identifier?
     var decidedOperations: [Identifier: Operation] = [:]
@@ -86,7 +89,12 @@ struct SettlementPlan {
         } else if isClaimedRow, books.claimsAreKnown {
             return .duplicate
         }
+        let oldLetter = books.oldLetters[trade]
+        if let oldLetter, oldLetter.isDecided {
+            return isClaimedRow ? .rejected(oldLetter.rejection) : .duplicate
+        }
         let outcome = decideNew(trade, origin, books)
+        if let oldLetter, outcome == .settled { resolvedLetters.insert(oldLetter.number) }
         // What takes no id in the books stands in nobody's way, in the batch as little as after it.
         if case .rejected(let rejection) = outcome, !isClaimedRow, !rejection.failureClass.claimsTradeID {
             return outcome
@@ -136,5 +144,13 @@ struct SettlementPlan {
     /// Something is rejected because of the account's status.
     mutating func judge(_ account: Account, _ books: Books) {
         if !books.freshAccounts.contains(account.id) { staleAccounts.insert(account.id) }
+    }
+}
+
+extension LetterWithoutRow {
+    /// Why a row that says the same is not settled. It is the letter's from then on, and a retry of that settles it.
+    fileprivate var rejection: Rejection {
+        Rejection(
+            .conflict, "an operator has \(status == .discarded ? "discarded" : "edited") this as dead letter \(number)")
     }
 }

@@ -40,8 +40,19 @@ public actor WalletPool: SettlementWallet {
     public func park(
         _ item: SettlementItem, because rejection: Rejection, after tries: [FailedAttempt]
     ) async throws(WalletError) -> Outcome {
-        try await onWallet { wallet throws(WalletError) in
-            try await wallet.park(item, because: rejection, after: tries)
+        do throws(WalletError) {
+            return try await onWallet { wallet throws(WalletError) in
+                try await wallet.park(item, because: rejection, after: tries)
+            }
+        } catch .reject(let fault) {
+            // Something in the database that is not ours refuses what is written to the dead letters.
+            log.error(
+                "cannot be parked, is tried again and again",
+                [
+                    "trade": item.tradeKey?.description ?? "-", "class": rejection.failureClass.rawValue,
+                    "reason": fault.description,
+                ])
+            throw .reject(fault)
         }
     }
 

@@ -17,11 +17,13 @@ extension WalletSession {
 
     func readAnew(_ plan: SettlementPlan, _ batch: [SettlementItem]) throws(DatabaseError) {
         let keys = Set(plan.balances.slots.map(\.key)).union(balanceKeys(of: batch))
-        try read(claims(of: batch) + accounts(batch.flatMap(\.accounts)) + holds(of: batch) + balances(keys))
+        try read(
+            claims(of: batch) + oldLetters(of: batch) + accounts(batch.flatMap(\.accounts)) + holds(of: batch)
+                + balances(keys))
     }
 
     func readCatalog(for batch: [SettlementItem]) throws(DatabaseError) {
-        if namesUnknownAssetOrMarket(batch) { books.catalog = try CatalogStore.read(connection) }
+        if namesUnknownAssetOrMarket(batch) { books.catalog = try CatalogStore.readToSettle(connection) }
     }
 
     func claims(of batch: [SettlementItem]) -> [Look] {
@@ -42,6 +44,21 @@ extension WalletSession {
         return [
             Look(request: TradeStore.read(keys)) { [self] rows in
                 for found in TradeStore.decode(rows) { books.trades[found.key] = found }
+            }
+        ]
+    }
+
+    /// Asked only in markets that have such letters.
+    func oldLetters(of batch: [SettlementItem]) -> [Look] {
+        books.oldLetters.removeAll(keepingCapacity: true)
+        guard !books.catalog.marketsWithOldLetters.isEmpty, !books.ignoresClaims else { return [] }
+        let trades = batch.compactMap(\.trade).filter { books.catalog.marketsWithOldLetters.contains($0.market) }
+        guard !trades.isEmpty else { return [] }
+        return [
+            Look(request: DeadLetterStore.withoutRow(trades.map(\.contentBytes))) { [self] rows in
+                for found in DeadLetterStore.decodeWithoutRow(rows) {
+                    books.oldLetters[trades[found.place]] = found.letter
+                }
             }
         ]
     }

@@ -12,7 +12,7 @@ final class WalletSession {
     /// Set when an id was found taken that nothing had warned of: a replay, perhaps. Then it pays to look first.
     private var looksFirst = false
     /// A number for the next batch, and when it was given out.
-    private var nextBatch: (number: BatchNumber, at: ContinuousClock.Instant)?
+    private var nextBatch: (given: GivenBatchNumber, at: ContinuousClock.Instant)?
 
     /// Rows are locked in the order of their keys. Only a nested loop over sorted input keeps that order.
     static let settings = """
@@ -31,7 +31,7 @@ final class WalletSession {
         ])
         books = Books(house: opened[0].int64(0, 0), world: opened[1].int64(0, 0))
         recent = RecentTrades(countMax: configuration.limits.recentTradesMax)
-        books.catalog = try CatalogStore.read(connection)
+        books.catalog = try CatalogStore.readToSettle(connection)
     }
 
     /// House and world are several rows each, so that connections do not wait for each other there. With more
@@ -89,7 +89,9 @@ final class WalletSession {
         books.ignoresClaims = !lookingAtClaims
         defer { books.ignoresClaims = false }
         do {
-            try readCatalog(for: batch)
+            // As if the queue went on, and without old letters, which may be what is asked about.
+            books.catalog = try CatalogStore.read(connection)
+            defer { books.catalog = Catalog() }
             try readWhatIsMissing(for: batch, lostBatch: nil, looksAtClaims: true)
             let opened = batch.compactMap(\.operation)
                 .filter { $0.kind == .deposit && books.accounts[$0.account] == nil }
@@ -132,7 +134,9 @@ final class WalletSession {
 
         let trades =
             looksAtClaims ? claims(of: batch) : trades(batch.compactMap(\.trade?.key).filter { recent.mayContain($0) })
-        try read(trades + accounts(batch.flatMap(\.accounts).filter { books.accounts[$0] == nil }) + holds(of: batch))
+        try read(
+            trades + oldLetters(of: batch) + accounts(batch.flatMap(\.accounts).filter { books.accounts[$0] == nil })
+                + holds(of: batch))
         try read(balances(balanceKeys(of: batch).filter { books.balances[$0] == nil }))
     }
 
@@ -163,12 +167,12 @@ final class WalletSession {
     }
 
     /// The number of the batch at hand; one that was not used yet is used again.
-    private func batchNumber() throws -> BatchNumber {
-        if let nextBatch, ContinuousClock.now - nextBatch.at < configuration.numberAgeMax { return nextBatch.number }
+    private func batchNumber() throws -> GivenBatchNumber {
+        if let nextBatch, ContinuousClock.now - nextBatch.at < configuration.numberAgeMax { return nextBatch.given }
         let now = ContinuousClock.now
-        let number = try connection.pipeline([BatchStore.nextNumber])[0].int64(0, 0)
-        nextBatch = (number, now)
-        return number
+        let given = BatchStore.decodeNextNumber(try connection.pipeline([BatchStore.nextNumber])[0])
+        nextBatch = (given, now)
+        return given
     }
 
     /// Writes the plan in one transaction of two round trips. Returns nil, with nothing written and the books read
@@ -177,14 +181,14 @@ final class WalletSession {
         let number = try batchNumber()
         let changes = plan.balances.changes
         let write = BatchWrite(
-            batch, plan, books, number: number, parking: parking, configuration: configuration, changes: changes)
+            batch, plan, books, number: number.number, parking: parking, configuration: configuration, changes: changes)
         guard !write.isEmpty else { return plan.outcomes }
 
         do {
             let answers = try connection.pipeline([Request(.begin)] + write.requests)
             guard let balances = write.balances(from: answers), let entries = write.entries(balances) else {
                 connection.rollBack()
-                if write.hasOutdatedMarkets(answers) { books.catalog = try CatalogStore.read(connection) }
+                if write.hasOutdatedMarkets(answers) { books.catalog = try CatalogStore.readToSettle(connection) }
                 try readAnew(plan, batch)
                 return nil
             }
@@ -200,14 +204,14 @@ final class WalletSession {
     }
 
     private func commit(
-        _ write: BatchWrite, _ plan: SettlementPlan, _ entries: [LedgerEntry], _ number: BatchNumber
+        _ write: BatchWrite, _ plan: SettlementPlan, _ entries: [LedgerEntry], _ number: GivenBatchNumber
     ) throws {
         var requests = [
             BatchStore.insert(
                 number, worker: configuration.worker, trades: write.settledCount, operations: plan.operations.count,
                 rejected: write.letters.count, entries: entries.count)
         ]
-        if !entries.isEmpty { requests.append(LedgerStore.append(entries, to: number)) }
+        if !entries.isEmpty { requests.append(LedgerStore.append(entries, to: number.number)) }
         requests.append(Request(.commit))
         requests.append(BatchStore.nextNumber)
         nextBatch = nil
@@ -216,10 +220,10 @@ final class WalletSession {
             guard answers[requests.count - 2].command == "COMMIT" else {
                 throw WalletError.retry(DatabaseFault(message: "the transaction was rolled back"))
             }
-            nextBatch = (answers[requests.count - 1].int64(0, 0), .now)
+            nextBatch = (BatchStore.decodeNextNumber(answers[requests.count - 1]), .now)
         } catch let error as DatabaseError where error.isConnectionLoss || !connection.isInTransaction {
             // Either nobody said what became of the commit, or it was carried out and what came behind it failed.
-            throw WalletError.findOut(number, DatabaseFault(error))
+            throw WalletError.findOut(number.number, DatabaseFault(error))
         }
     }
 

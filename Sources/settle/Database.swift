@@ -95,6 +95,10 @@ extension Settle {
             CommandFailure("\(error)", exit: .usage)
         case let error as QueuePaused:
             CommandFailure("\(error); nothing is settled until 'settle queue resume'".printable)
+        case let error as CommittedBatches.HorizonError:
+            CommandFailure(
+                "a transaction is open that may still bring batches from before \(error.until). Try again when it has "
+                    + "ended.")
         case let error as MigrationError:
             CommandFailure("\(error)")
         default:

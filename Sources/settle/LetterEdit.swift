@@ -90,11 +90,16 @@ struct LetterEdit {
         guard case .trade(let original) = LetterContents.item(received.payload, source: letter.source).subject,
             original.key != trade.key
         else { return }
-        let isTaken = try connection.pipeline([TradeStore.read([original.key])])[0].count > 0
-        guard isTaken else {
+        guard let other = TradeStore.decode(try connection.pipeline([TradeStore.read([original.key])])[0]).first else {
             throw CommandFailure(
                 "\(original.key) could still be settled under that name if it came again, so id and market stay. "
                     + "Make its market, or discard this letter and submit the trade under its right name.")
+        }
+        // What only waits may be deleted by whoever stored it, and would leave the name to the original.
+        guard other.status != .pending else {
+            throw CommandFailure(
+                "the trade that has taken the name \(original.key) still waits to be settled; edit id and market once it "
+                    + "is settled or parked")
         }
     }
 

@@ -30,14 +30,27 @@ struct QueueReport {
 
     var living: [RecordedWorker] { workers.filter { $0.isLiving(limits) } }
 
-    /// The living workers that do not obey yet.
-    var unaware: [RecordedWorker] { living.filter { !$0.hasSeen(control) } }
+    /// Those that have not signed off and say nothing: killed, cut off or stopped. Each may come back.
+    var silent: [RecordedWorker] { workers.filter { !$0.isLiving(limits) } }
+
+    /// The workers that do not obey yet. In a sealed queue it is the database that does not let them.
+    var unaware: [RecordedWorker] { workers.filter { !$0.hasSeen(control) && !isShutOut($0) } }
+
+    /// The workers that have, or may have, something that could still be settled.
+    var busy: [RecordedWorker] { workers.filter { !($0.hasSeen(control) && $0.isEmpty) && !isShutOut($0) } }
+
+    /// Whether whoever may have something is silent, so that nothing is gained by waiting.
+    var isReadyToSeal: Bool {
+        control.isPaused && !control.isSealed && busy.allSatisfy { !$0.isLiving(limits) && $0.knowsPauses }
+    }
 
     /// What living workers have in memory.
     var held: Int { living.reduce(0) { $0 + $1.queued + $1.inFlight } }
 
     /// Whether nobody has anything that could still be settled.
-    var isDrained: Bool { control.isPaused && living.allSatisfy { $0.hasSeen(control) && $0.isEmpty } }
+    var isDrained: Bool { control.isPaused && busy.isEmpty }
+
+    private func isShutOut(_ worker: RecordedWorker) -> Bool { control.isSealed && worker.knowsPauses }
 
     var state: State { !control.isPaused ? .running : isDrained ? .paused : .pausing }
 
@@ -46,7 +59,7 @@ struct QueueReport {
     var pairs: [(key: String, value: JSONValue)] {
         [
             ("state", .string(state.rawValue)), ("since", control.actor == nil ? .null : .time(control.changedAt)),
-            ("actor", .string(control.actor)), ("reason", .string(control.reason)),
+            ("actor", .string(control.actor)), ("reason", .string(control.reason)), ("sealed", .bool(control.isSealed)),
         ] + backlog.pairs + [("workers", .array(workers.map(json)))]
     }
 
@@ -61,6 +74,22 @@ struct QueueReport {
 
     private func stateText(_ worker: RecordedWorker) -> String {
         worker.isLiving(limits) ? worker.state?.rawValue ?? "unknown" : "silent"
+    }
+
+    /// How many workers there are: `3 workers, 1 of them silent`.
+    var workersText: String {
+        workers.count.counted("worker") + (silent.isEmpty ? "" : ", \(silent.count) of them silent")
+    }
+
+    /// A worker by its number and place, and how long it has said nothing: `worker 3 (db1, pid 4711, silent for 12s)`.
+    func name(_ worker: RecordedWorker) -> String {
+        let words =
+            worker.isLiving(limits)
+            ? "last sign of life \(worker.silence.inLargestUnit) ago" : "silent for \(worker.silence.inLargestUnit)"
+        let holds = (worker.queued + worker.inFlight).counted("trade")
+        let version = worker.knowsPauses ? "" : ", version \(worker.version.printable), which knows no pauses"
+        return "worker \(worker.number) (\(worker.host.printable), pid \(worker.processID), holds \(holds), \(words)"
+            + "\(version))"
     }
 
     func print(to output: Output) throws {

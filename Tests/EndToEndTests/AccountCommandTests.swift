@@ -32,6 +32,7 @@ import Testing
         for bad in ["--status asleep", "--limit 0", "--bogus", "extra"] {
             #expect(try await database.typing("account list \(bad)").exitCode == 64, "\(bad)")
         }
+        #expect(try database.violations() == [])
     }
 
     @Test func `an account is shown with its money, its credit, what waits and what operators did`() async throws {

@@ -280,6 +280,7 @@ import TradeModel
         #expect(told.count == 2)
         #expect(told.last?.message.contains("dead rows and") == true)
         #expect(told.last?.remedy == "vacuum (analyze) \"balances\";")
+        #expect(try database.violations() == [])
     }
 
     @Test func `an index whose building was broken off is told, and can be dropped or built anew`() throws {
@@ -349,6 +350,7 @@ import TradeModel
             try finding("dead letters", database)
                 == .remark(
                     "dead letters", "1 letter is open, which somebody should look at", remedy: "settle dlq list"))
+        #expect(try database.violations() == [])
     }
 
     @Test func `little room on the disk is told before there is none`() {

@@ -97,6 +97,7 @@ import TradeModel
                     + #""not_before":"TIME","workers_alive":0,"market_halted":true}"#), "\(json)")
         #expect(try await database.expecting("explain 1").contains("It is the first in line."))
         #expect(try await database.expecting("explain 3").contains("there is no account zoe (the buyer)"))
+        #expect(try database.violations() == [])
     }
 
     @Test func `a trade that failed is told what is missing and what to do`() async throws {

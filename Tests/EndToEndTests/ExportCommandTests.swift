@@ -132,6 +132,7 @@ import TradeModel
         #expect(result.exitCode == 0)
         let batch = try database.value("select max(batch_no) from batches")
         #expect(result.errors.hasPrefix("4 records. Its last batch is \(batch). "))
+        #expect(try database.violations() == [])
     }
 
     @Test func `a file appears when it is complete, and replaces another only when that is wanted`() async throws {
@@ -154,6 +155,7 @@ import TradeModel
             #expect(nowhere.exitCode == 1)
             #expect(nowhere.errors.contains("cannot write \(folder)/no/out.csv: No such file or directory"))
         }
+        #expect(try database.violations() == [])
     }
 
     @Test(arguments: [

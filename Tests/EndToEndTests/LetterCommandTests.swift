@@ -280,5 +280,6 @@ import Testing
         #expect(text.contains("Retry 1 dead letter? [y/N] "))
         #expect(text.contains("settle: cancelled; nothing was changed."))
         #expect(try database.contents() == before)
+        #expect(try database.violations() == [])
     }
 }

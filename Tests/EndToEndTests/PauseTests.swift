@@ -94,6 +94,7 @@ extension Processes {
             #expect(once.errors.hasSuffix(": night; nothing is settled until 'settle queue resume'\n"))
             #expect(try database.trades(.pending) == 3)
             #expect(try database.count("workers") == 0)
+            #expect(try database.violations() == [])
         }
 
         @Test(arguments: [false, true]) func `letters that are retried in a pause wait, and it is said`(
@@ -150,6 +151,7 @@ extension Processes {
             #expect(hasty.errors.hasSuffix("The queue stays paused; 'settle queue status' shows how it goes on.\n"))
             #expect(try await database.typing("queue drain --timeout 30s", Self.impatient).exitCode == 0)
             #expect(try await database.typing("queue status", Self.impatient).output.contains("  silent  "))
+            #expect(try database.violations() == [])
         }
 
         @Test func `a kill in a pause loses nothing that waits`() async throws {

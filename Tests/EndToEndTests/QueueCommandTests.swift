@@ -12,7 +12,7 @@ import Testing
         #expect(status.errors == "No worker is running. Start one with 'settle worker'.\n")
         #expect(
             try await database.expecting("queue status -o jsonl") == """
-                {"state":"running","since":null,"actor":null,"reason":null,"pending":0,"pending_has_more":false,\
+                {"state":"running","since":null,"actor":null,"reason":null,"sealed":false,"pending":0,"pending_has_more":false,\
                 "oldest_pending_at":null,"open_letters":0,"open_letters_has_more":false,"workers":[]}
 
                 """)

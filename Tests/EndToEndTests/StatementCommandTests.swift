@@ -48,6 +48,7 @@ import Testing
 
                 """)
         #expect(try await database.expecting("statement world/0 USDT").contains("deposit fund-alice"))
+        #expect(try database.violations() == [])
     }
 
     @Test func `pages follow each other over all assets, and no entry is on two of them`() async throws {
@@ -73,6 +74,7 @@ import Testing
         #expect(first.errors == "more: --after BTC:1\n")
         #expect(try await database.expecting("statement alice --last 2 -o jsonl").split(separator: "\n").count == 3)
         #expect(try await database.expecting("statement alice USDT --last 2").contains("brought forward"))
+        #expect(try database.violations() == [])
     }
 
     @Test func `a period begins with what was there and ends with what was left`() async throws {
@@ -90,6 +92,7 @@ import Testing
         let quiet = try await database.expecting("statement alice USDT --since 2100-01-01")
         #expect(quiet.split(separator: "\n").count == 4)
         #expect(try await database.expecting("statement alice --since 2100-01-01 --json") == "[]\n")
+        #expect(try database.violations() == [])
     }
 
     @Test func `a balance is shown as it was at any time`() async throws {
@@ -111,6 +114,7 @@ import Testing
         #expect(
             early.errors.withoutTimes == "Account alice did not exist at TIME; it was opened at TIME.\n")
         #expect(try await database.expecting("balance alice --as-of 2026-01-01 --json") == "[]\n")
+        #expect(try database.violations() == [])
     }
 
     @Test(arguments: [

@@ -134,4 +134,31 @@ import TradeModel
         #expect(throws: AccountRefusal.self) { try setLine("5", "BTC", of: "bob") }
         #expect(try database.violations() == [])
     }
+
+    @Test func `a line and a batch that open the same balance do not wait for each other in a ring`() async throws {
+        let holder = try database.connect()
+        try holder.script("begin; select from accounts where id = 'maker' for update")
+        let setting = inBackground { try self.setLine("2", "BTC") }
+        try await database.untilWaitingForLocks(1)
+        // It opens the maker's balance in BTC and changes the one in USDT.
+        async let bought = wallet.settle([buying("t1", for: "3")])
+        try await database.untilWaitingForLocks(2)
+        try holder.commit()
+        #expect(try await setting.value == "0.00000000")
+        #expect(try await bought == [.settled])
+        #expect(
+            try database.value(
+                "select string_agg(available || ' ' || lowest, ', ' order by asset_no) from balances "
+                    + "join accounts using (account_no) where id = 'maker'") == "100000000 -200000000, 0 0")
+        #expect(try setLine("0", "BTC") == "2.00000000")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `no line where there was none leaves no balance behind`() throws {
+        #expect(try setLine("0", "BTC") == "0.00000000")
+        #expect(
+            try database.count(
+                "balances join assets using (asset_no) join accounts using (account_no) "
+                    + "where accounts.id = 'maker' and symbol = 'BTC'") == 0)
+    }
 }

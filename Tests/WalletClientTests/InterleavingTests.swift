@@ -40,6 +40,21 @@ import TradeModel
         #expect(try database.violations() == [])
     }
 
+    @Test func `a trade whose market is just being added is not parked for want of it`() async throws {
+        try await fund()
+        let adding = try database.connect()
+        try adding.script(
+            "begin; insert into assets (symbol, decimals) values ('EUR', 2); "
+                + "select add_market('BTC/EUR', 'BTC', 'EUR', 2, null, null, 'received')")
+        let item = trade("t1", market: "BTC/EUR", price: "50", quantity: "1", buyer: "alice", seller: "bob")
+        async let settled = first.settle([item])
+        try await database.untilWaitingForLocks(1)
+        try adding.script("commit")
+        #expect(try await settled.map(\.failureClass) == [.insufficientFunds])
+        #expect(try database.count("dead_letters where class = 'unknown_market'") == 0)
+        #expect(try database.violations() == [])
+    }
+
     @Test func `a claim of what was retried with other content since settles nothing`() async throws {
         try await fund()
         // given a trade that somebody has claimed, and that meanwhile failed, was corrected and waits again

@@ -86,6 +86,87 @@ import TradeModel
         }
     }
 
+    @Test func `a balance as of a moment ago waits for the batch that is just committing`() async throws {
+        let database = try TestDatabase()
+        try database.addMarket()
+        let wallet = database.wallet()
+        _ = try await wallet.settle([deposit("k1")])
+        // Behind the batch's row, which says when it commits.
+        try database.execute(
+            """
+            create function hold_up() returns trigger language plpgsql as $$
+            begin
+                perform pg_advisory_xact_lock(1);
+                return null;
+            end $$;
+            create trigger hold_up before insert on ledger_entries for each statement execute function hold_up()
+            """)
+        let holder = try database.connect()
+        try holder.script("begin; select pg_advisory_xact_lock(1)")
+        let before = try now(database)
+        async let deposited = wallet.settle([deposit("k2")])
+        try await database.untilWaitingForLocks(1)
+        let time = try now(database)
+
+        // What was before it has begun is known; what it may still change is not.
+        #expect(try available(in: database, asOf: before, patience: .zero) == "1")
+        #expect(throws: CommittedBatches.HorizonError.self) {
+            try available(in: database, asOf: time, patience: .milliseconds(100))
+        }
+        let asked = inBackground { try self.available(in: database, asOf: time, patience: .seconds(60)) }
+        try await database.until(
+            """
+            select exists (select from pg_stat_activity where query like '%virtualtransaction = any%'
+                              and pid <> pg_backend_pid() and datname = current_database())
+            """)
+        try holder.script("commit")
+        #expect(try await asked.value == "2")
+        #expect(try await deposited == [.settled])
+        #expect(try available(in: database, asOf: time, patience: .zero) == "2")
+        #expect(try database.violations() == [])
+    }
+
+    private func now(_ database: TestDatabase) throws -> Timestamp {
+        try database.connect().query(Statement("now", "select clock_timestamp()")).timestamp(0, 0)
+    }
+
+    /// What all balances of customers together had available then.
+    private func available(in database: TestDatabase, asOf time: Timestamp, patience: Duration) throws -> String {
+        let connection = try database.connect()
+        let customers = try connection.query(
+            Statement("customers", "select account_no from accounts where kind = 'customer'"))
+        let moments = try LedgerReader.read(connection, upTo: [time], patience: patience) {
+            reader throws(DatabaseError) in
+            try reader.balances(of: customers.indices.map { customers.int64($0, 0) }, asOf: time)
+        }
+        return try moments.values.reduce(Amount.zero) { try $0.adding($1.available) }.text(decimals: 8)
+            .replacing(/\.0+$/, with: "")
+    }
+
+    @Test func `a number that was given out long ago is refused, and the batch is to be tried again`() throws {
+        let database = try TestDatabase()
+        let connection = try database.connect()
+        let given = BatchStore.decodeNextNumber(try connection.pipeline([BatchStore.nextNumber])[0])
+        func insert(_ given: GivenBatchNumber) -> Request {
+            BatchStore.insert(given, worker: nil, trades: 0, operations: 0, rejected: 0, entries: 0)
+        }
+        for minutes in [-4, 4] as [Int64] {
+            let old = GivenBatchNumber(number: given.number, at: given.at.moved(minutes * 60_000_000))
+            do {
+                _ = try connection.pipeline([insert(old)])
+                Issue.record("a number of \(old.at) was taken")
+            } catch {
+                guard case .retry = WalletError(error) else {
+                    Issue.record("\(error)")
+                    continue
+                }
+            }
+        }
+        #expect(try database.count("batches") == 0)
+        _ = try connection.pipeline([insert(given)])
+        #expect(try database.count("batches") == 1)
+    }
+
     @Test func `numbers that lay unused are not used, so that numbers and commits rise together`() async throws {
         let database = try TestDatabase()
         try database.addMarket()
@@ -97,6 +178,7 @@ import TradeModel
         _ = try await early.settle([deposit("k5")])
         let byNumber = try database.value("select string_agg(key, ',' order by batch_no) from operations")
         #expect(byNumber == "k1,k2,k3,k4,k5")
+        #expect(try database.violations() == [])
     }
 
     private func deposit(_ key: String) -> SettlementItem {

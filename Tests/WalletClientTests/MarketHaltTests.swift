@@ -122,6 +122,7 @@ import TradeModel
         #expect(claimed == (isKnown ? ["e1", "e2", "e3"] : ["t1", "e1", "e2", "e3", "t2"]))
         try setHalted(false)
         #expect(try !QueueControlStore.read(connection).hasHaltedMarkets)
+        #expect(try database.violations() == [])
     }
 
     @Test func `nothing is claimed while the queue is paused`() async throws {
@@ -135,6 +136,7 @@ import TradeModel
         }
         #expect(try !QueueControlStore.set(paused: true, actor: "eve", reason: "", on: connection).isNew)
         #expect(try QueueControlStore.set(paused: false, actor: "eve", reason: "", on: connection).isNew)
+        #expect(try database.violations() == [])
     }
 
     // A look at what waits costs something; what has waited long can wait a little longer.
@@ -155,6 +157,7 @@ import TradeModel
         let waited = try #require(Int(wait))
         #expect(waited > milliseconds - 1_000 && waited < milliseconds + 2_000, "\(waited)")
         #expect(waited <= 10_000 && (milliseconds < 10_000 || waited > 9_000), "\(waited)")
+        #expect(try database.violations() == [])
     }
 }
 

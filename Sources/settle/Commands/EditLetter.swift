@@ -10,7 +10,7 @@ struct EditLetter: Command {
         discussion: """
             The fields are those of a trade on the wire: price, quantity, buyer_id and so on; an empty value takes an \
             optional field away. The result must be a trade. Nothing is settled before 'settle dlq retry ID', which \
-            takes the newest version. Who edited what and why is kept.
+            takes the newest version. When what was received arrives again, it has no effect. Who edited what and why is kept.
             """,
         usage: ["ID --set KEY=VALUE... --reason TEXT [options]", "ID --payload FILE --reason TEXT [options]"],
         examples: [

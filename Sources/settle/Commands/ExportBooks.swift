@@ -75,15 +75,9 @@ struct ExportOptions: ParameterGroup {
             place = found
         }
         let deadline = ContinuousClock.now + Self.horizonTimeout
-        do {
-            return try CommittedBatches(after: place, until: until, on: connection) {
-                Thread.sleep(forTimeInterval: 0.005)
-                return ContinuousClock.now < deadline
-            }
-        } catch let error as CommittedBatches.HorizonError {
-            throw CommandFailure(
-                "a transaction is open that may still bring batches from before \(error.until). Try again when it has "
-                    + "ended.")
+        return try CommittedBatches(after: place, until: until, on: connection) {
+            Thread.sleep(forTimeInterval: 0.005)
+            return ContinuousClock.now < deadline
         }
     }
 }

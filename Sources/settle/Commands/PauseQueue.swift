@@ -8,6 +8,8 @@ struct PauseQueue: Command {
         discussion: """
             Workers finish what they hold and wait. Nothing is lost: what is PENDING stays so, engines are held back, \
             and a worker that ends stores what it has received. The command returns when all workers have seen it. \
+            One that has fallen silent without signing off is shut out once the others hold nothing: should it come \
+            back in the pause, it stores what it holds. \
             Deposits and withdrawals of the command line go on. 'settle queue resume' ends the pause.
             """,
         examples: [Example("settle queue pause --reason 'new engine at 18:00'", "")])
@@ -25,8 +27,9 @@ struct DrainQueue: Command {
     static let info = CommandInfo(
         "drain", summary: "Pause the queue and wait until no worker holds anything.",
         discussion: """
-            When it returns, nothing is on its way in any worker, and none is lost by stopping them. On a queue that \
-            is paused already it only waits. 'settle queue resume' ends the pause.
+            When it returns, nothing is on its way in any worker, and none is lost by stopping them. The queue is \
+            sealed then: until 'settle queue resume' the database itself lets no trade settle, not even one that a \
+            worker has kept which had fallen silent and comes back. On a queue that is paused already it only waits.
             """,
         examples: [Example("settle queue drain --timeout 5m", "Before an upgrade of the database.")])
 
@@ -67,18 +70,27 @@ private struct QueueStop {
                 progress.finish()
                 throw CommandFailure("meanwhile the queue was resumed \(report.control.circumstances.printable)")
             }
-            try await Task.sleep(for: .milliseconds(20))
+            let isSealed = try report.isReadyToSeal && QueueControlStore.seal(report.control, on: connection)
+            if !isSealed { try await Task.sleep(for: .milliseconds(20)) }
             report = try QueueReport.read(connection, database.limits)
             if kind == .drain { progress.update(max(0, heldAtFirst - report.held)) }
         }
         progress.finish()
         try show(report, isNew: isNew, context)
         try context.output.flush()
-        if !isDone(report) { throw CommandFailure(complaint(report)) }
+        if !isDone(report) {
+            throw CommandFailure(complaint(report, try QueueControlStore.settling(on: connection)))
+        }
+        if !report.silent.isEmpty {
+            context.output.note(
+                "Shut out until it is heard of again, and stores then what it holds: "
+                    + report.silent.map(report.name).joined(separator: ", "))
+        }
     }
 
     private func isDone(_ report: QueueReport) -> Bool {
-        kind == .drain ? report.isDrained : report.control.isPaused && report.unaware.isEmpty
+        kind == .drain
+            ? report.control.isSealed && report.isDrained : report.control.isPaused && report.unaware.isEmpty
     }
 
     private func show(_ report: QueueReport, isNew: Bool, _ context: Context) throws {
@@ -89,21 +101,32 @@ private struct QueueStop {
                 ? dryRun ? "would pause the queue" : "the queue is paused"
                 : "the queue is paused already \(report.control.circumstances.printable)"
             try context.output.line(
-                "\(what): \(report.living.count.counted("worker")), "
+                "\(what): \(report.workersText), "
                     + "\(report.held.counted("trade")) in memory, \(report.backlog.trades.text("trade")) PENDING")
         }
     }
 
-    private func complaint(_ report: QueueReport) -> String {
-        let late = kind == .drain ? report.living.filter { !$0.hasSeen(report.control) || !$0.isEmpty } : report.unaware
-        let names = late.map { worker in
-            let silence = "last sign of life \(worker.silence.inLargestUnit) ago"
-            let holds = (worker.queued + worker.inFlight).counted("trade")
-            return
-                "worker \(worker.number) (\(worker.host.printable), pid \(worker.processID), holds \(holds), \(silence))"
+    /// - Parameter settling: the server's processes that are at a batch.
+    private func complaint(_ report: QueueReport, _ settling: [Int32]) -> String {
+        let late = kind == .drain ? report.busy : report.unaware
+        let count = "\(late.count) of \(report.workers.count.counted("worker"))"
+        var sentences = [
+            "after \(timeout.argumentText), "
+                + (late.isEmpty
+                    ? "a batch was still being written"
+                    : "\(count) \(kind == .drain ? "still had something to do" : "had not seen it"): "
+                        + late.map(report.name).joined(separator: ", "))
+        ]
+        if !settling.isEmpty, report.isReadyToSeal {
+            let processes = settling.map(String.init).joined(separator: ", ")
+            sentences.append(
+                "Open in the server's \(settling.count == 1 ? "process" : "processes") \(processes), which PostgreSQL "
+                    + "ends by itself within minutes, and pg_terminate_backend() at once")
         }
-        return "after \(timeout.argumentText), \(late.count) of \(report.living.count.counted("worker")) "
-            + (kind == .drain ? "still had something to do: " : "had not seen it: ") + names.joined(separator: ", ")
-            + ". The queue stays paused; 'settle queue status' shows how it goes on."
+        if late.contains(where: { !$0.knowsPauses }) {
+            sentences.append("End those that know no pauses; one that is dead is forgotten within a day")
+        }
+        sentences.append("The queue stays paused; 'settle queue status' shows how it goes on.")
+        return sentences.joined(separator: ". ")
     }
 }

@@ -22,7 +22,7 @@ struct ResumeQueue: Command {
         try context.output.show(.object(report.pairs + [(dryRun ? "would_resume" : "resumed", .bool(isNew))])) {
             let what = !isNew ? "the queue is not paused" : dryRun ? "would resume the queue" : "the queue goes on"
             try context.output.line(
-                "\(what): \(report.living.count.counted("worker")), \(report.backlog.trades.text("trade")) PENDING")
+                "\(what): \(report.workersText), \(report.backlog.trades.text("trade")) PENDING")
         }
         if isNew, report.living.isEmpty {
             context.output.note("No worker is running. Start one with 'settle worker'.")

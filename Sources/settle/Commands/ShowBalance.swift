@@ -30,7 +30,7 @@ struct ShowBalance: Command {
         let numbers = accounts.map(\.number)
         let found: [BalanceKey: BalanceMoment] =
             if let asOf {
-                try LedgerReader.read(connection) { reader throws(DatabaseError) in
+                try LedgerReader.read(connection, upTo: [asOf]) { reader throws(DatabaseError) in
                     try reader.balances(of: numbers, asset: asset?.number, asOf: asOf)
                 }
             } else {

@@ -5,7 +5,8 @@ struct ShowQueue: Command {
         "status", summary: "Show whether trades are settled, who works, and what waits.",
         discussion: """
             The queue is running, pausing (paused, while workers still finish what they hold) or paused. Beyond 10,000, \
-            what waits is not counted any further.
+            what waits is not counted any further. A worker is silent that has given no sign of life for a while and \
+            has not signed off; whether it is dead nobody can say.
             """,
         examples: [Example("settle queue status", ""), Example("settle queue status --json", "For a program.")])
 

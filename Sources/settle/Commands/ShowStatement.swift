@@ -48,7 +48,8 @@ struct ShowStatement: Command {
             .sorted { $0.symbol < $1.symbol }
         var sections: [StatementSection] = []
         if let owner = accounts.first {
-            sections = try LedgerReader.read(connection) { reader throws(DatabaseError) in
+            sections = try LedgerReader.read(connection, upTo: [since, until].compactMap { $0 }) {
+                reader throws(DatabaseError) in
                 try read(reader, owner, assets, connection)
             }
         }
