@@ -10,11 +10,11 @@ extension Global {
     /// folder. Nil if there is none.
     func configurationFile(named name: String? = nil) throws -> ConfigurationFile? {
         let named = name ?? config
-        do throws(UnreadableFile) {
+        do throws(FileProblem) {
             return try ConfigurationFile(path: named ?? Self.configurationName, settings: Settings.all)
         } catch {
             if named == nil, error.isMissing { return nil }
-            throw CommandFailure("\(error).", exit: .usage)
+            throw error
         }
     }
 

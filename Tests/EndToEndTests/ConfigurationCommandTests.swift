@@ -131,7 +131,7 @@ final class ConfigurationFolder: Sendable {
     }
 
     @Test func `a file that is named and cannot be read is an error`() async throws {
-        let missing = "settle: cannot read the configuration file 'none.yaml' (No such file or directory).\n"
+        let missing = "settle: cannot read the configuration file none.yaml: no such file\n"
         for line in ["config show --config none.yaml", "config check none.yaml", "balance alice --config none.yaml"] {
             let result = try await folder.settle(line)
             #expect(result.errors == missing && result.exitCode == 64, "\(line)")
@@ -139,7 +139,7 @@ final class ConfigurationFolder: Sendable {
         #expect(try await folder.settle("config show", ["SETTLE_CONFIG": "none.yaml"]).errors == missing)
         #expect(
             try await folder.settle("config check .").errors
-                == "settle: cannot read the configuration file '.' (Is a directory).\n")
+                == "settle: cannot read the configuration file .: it is a folder\n")
     }
 
     @Test func `what is typed wrong is explained`() async throws {

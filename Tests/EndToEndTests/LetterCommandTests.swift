@@ -127,7 +127,7 @@ import Testing
         #expect(bytes.contains("\"trade_id\": null"))
         let missing = try await database.typing("dlq show 99")
         #expect(missing.exitCode == 5)
-        #expect(missing.errors == "settle: there is no dead letter 99\n")
+        #expect(missing.errors == "settle: there is no dead letter 99; 'settle dlq list' shows those there are\n")
         for bad in ["x", "", "1 2", "99999999999999999999", "1.0"] {
             #expect(try await database.typing("dlq show \(bad)").exitCode == 64, "\(bad)")
         }
@@ -155,7 +155,8 @@ import Testing
 
                 """)
         #expect(
-            try await database.typing("dlq retry --all --dry-run").errors == "2 would settle, 4 would be parked again\n"
+            try await database.typing("dlq retry --all --dry-run").errors
+                == "2 would settle, 4 would be parked again\ndry run: nothing was changed\n"
         )
         #expect(
             try await database.expecting("dlq retry 5 --dry-run -o jsonl") == """
@@ -255,7 +256,9 @@ import Testing
             #expect(try await database.typing(line).exitCode == Int32(code), "\(line)")
         }
         #expect(try await database.expecting("dlq retry --class queue_full --yes").hasPrefix("0 retried"))
-        #expect(try await database.typing("dlq retry --class queue_full --dry-run").errors == "No such dead letters.\n")
+        #expect(
+            try await database.typing("dlq retry --class queue_full --dry-run").errors
+                == "No such dead letters.\ndry run: nothing was changed\n")
         #expect(try database.contents() == before)
     }
 

@@ -146,7 +146,7 @@ import Testing
         for name in ["8", "USDT/BTC:7", "'", "%"] {
             let missing = try await database.typing("trade show \(name)")
             #expect(missing.exitCode == 5)
-            #expect(missing.errors == "settle: there is no trade \(name)\n")
+            #expect(missing.errors == "settle: there is no trade \(name); 'settle trade list' shows those there are\n")
         }
         try await database.expecting("worker --once --log-level error")
         #expect(try database.violations() == [])
