@@ -15,7 +15,7 @@ extension CommandFailure {
         return CommandFailure("\(problem). Did you mean '\(meant)'? \(advice)", exit: .notFound)
     }
 
-    /// That no customer has this account.
+    /// That no customer has this account. None that is called nearly so is proposed: it would be somebody else's money.
     static func noAccount(_ id: Identifier) -> CommandFailure {
         let owner: String
         switch AccountKind(rawValue: String(id.text.prefix { $0 != "/" })) {

@@ -17,7 +17,8 @@ import Testing
         #expect(added == "{\"symbol\":\"USDT\",\"decimals\":6,\"added\":true}\n")
         let other = try await database.typing("asset add BTC --decimals 7")
         #expect(other.exitCode == 1)
-        #expect(other.errors == "settle: asset BTC exists with 8 decimals, not 7\n")
+        #expect(
+            other.errors == "settle: asset BTC exists with 8 decimals, not 7; the decimals of an asset do not change\n")
 
         #expect(try await database.expecting("asset list") == "ASSET  DECIMALS\nBTC           8\nUSDT          6\n")
         #expect(

@@ -125,6 +125,9 @@ final class ConfigurationFolder: Sendable {
             try await folder.settle("balance alice").errors
                 == "settle: settle.yaml:2: queue.capacity: expected a whole number from 1 to 1000000, found 'many'. "
                 + "2 more problems: 'settle config check' lists them.\n")
+        #expect(
+            try await folder.settle("balance alice --config settle.yaml").errors.hasSuffix(
+                "2 more problems: 'settle config check settle.yaml' lists them.\n"))
         for line in ["--help", "help worker", "completion bash", "--version"] {
             #expect(try await folder.settle(line).exitCode == 0, "\(line)")
         }

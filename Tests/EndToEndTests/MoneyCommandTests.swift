@@ -109,6 +109,11 @@ import Testing
         ),
         (
             ["deposit", "alice", "1", "USDT"], 64,
+            "missing option '--id KEY' for 'deposit': a name of your choosing, by which a repetition is known. "
+                + "Try 'settle deposit --help'."
+        ),
+        (
+            ["deposit", "alice", "1"], 64,
             "give ACCOUNT AMOUNT ASSET and '--id KEY', or '--file FILE' alone. Try 'settle deposit --help'."
         ),
         (

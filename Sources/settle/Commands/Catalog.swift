@@ -31,7 +31,8 @@ struct AddAsset: Command {
             let existing = try CatalogStore.read(connection).assets[symbol]!
             guard existing.decimals == decimals else {
                 throw CommandFailure(
-                    "asset \(symbol) exists with \(existing.decimals.counted("decimal")), not \(decimals)")
+                    "asset \(symbol) exists with \(existing.decimals.counted("decimal")), not \(decimals); the decimals of an "
+                        + "asset do not change")
             }
         }
         try context.output.show([

@@ -79,6 +79,10 @@ private struct OperationRun {
             guard amount.isPositive else { throw UsageError("AMOUNT must be positive, not \(amount)") }
             try await carryOut(
                 Operation(key: key, kind: kind, account: account, asset: asset, amount: amount))
+        case (_?, _?, _?, nil, nil):
+            let command = kind == .deposit ? "deposit" : "withdraw"
+            throw UsageError(
+                "missing option '--id KEY' for '\(command)': a name of your choosing, by which a repetition is known")
         default:
             throw UsageError("give ACCOUNT AMOUNT ASSET and '--id KEY', or '--file FILE' alone")
         }

@@ -38,7 +38,11 @@ struct ListTrades: Command {
             found = try listing.first(page.limit + 1, after: after)
         }
         let rows = found.prefix(page.last ?? page.limit)
-        try context.output.list(rows.map(\.json), empty: "No such trades.") {
+        let isWhole = status == nil && market == nil && since == nil && until == nil && after == 0
+        try context.output.list(
+            rows.map(\.json),
+            empty: isWhole ? "No trades yet. 'settle trade submit' stores some." : "No such trades."
+        ) {
             var table = Table(
                 "TRADE", "STATUS", Table.Column("PRICE", .right), Table.Column("QUANTITY", .right), "BUYER", "SELLER",
                 "RECEIVED")
