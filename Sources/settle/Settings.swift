@@ -28,7 +28,7 @@ enum Settings {
             Setting(
                 "worker.intake", variable: "SETTLE_INTAKE",
                 .text(
-                    expected: Endpoint.expectation, isValid: Endpoint.isEndpoint),
+                    expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint),
                 default: nil, remark: "nowhere", "Where trades are listened for over ZeroMQ."),
             Setting(
                 "worker.when_full", variable: "SETTLE_WHEN_FULL",

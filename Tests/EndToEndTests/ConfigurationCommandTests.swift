@@ -160,6 +160,21 @@ final class ConfigurationFolder: Sendable {
 
     // MARK: show
 
+    @Test func `an endpoint is known by its form`() async throws {
+        for good in ["tcp://127.0.0.1:5558", "tcp://*:*", "tcp://[::1]:0", "ipc:///run/settle/intake"] {
+            #expect(try await folder.settle("config show --intake \(good)").exitCode == 0, "\(good)")
+        }
+        for bad in ["foo", "tcp://", "tcp://:5558", "tcp://127.0.0.1", "tcp://127.0.0.1:99999", "ipc://", "http://x:1"]
+        {
+            let result = try await folder.settle("config show --intake \(bad)")
+            #expect(result.exitCode == 64, "\(bad)")
+            #expect(result.errors.contains("for '--intake': expected an endpoint such as tcp://127.0.0.1:5558"))
+            try folder.write("worker:\n  intake: '\(bad)'\n")
+            #expect(try await folder.settle("config check").exitCode == 64, "\(bad)")
+            try folder.write("")
+        }
+    }
+
     @Test func `every value is shown with where it came from`() async throws {
         try folder.write("queue:\n  capacity: 5\n  bytes_max: 2000000\nworker:\n  count: 4\nlog: {level: debug}\n")
         let environment = [

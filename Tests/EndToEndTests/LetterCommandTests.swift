@@ -43,7 +43,7 @@ import Testing
             ("--class invalid", [3]), ("--class conflict", [4]), ("--class insufficient_funds", [5]),
             ("--class unknown_account", [6]), ("--class queue_full", []), ("--market BTC-EUR", [1]),
             ("--market BTC/USDT", [3, 4, 5, 6]), ("--account carol", [6]), ("--account bob", [1, 3, 4, 5, 6]),
-("--since 2026-01-02", [2, 3, 4, 5, 6]), ("--until 2026-01-02", [1]),
+            ("--since 2026-01-02", [2, 3, 4, 5, 6]), ("--until 2026-01-02", [1]),
             ("--since 2026-01-01T00:00:00Z --until 2026-01-01T00:00:00.000001Z", [1]), ("--status retried", []),
             ("--class conflict --market BTC/USDT --account alice --since 1h --status open", [4]),
             ("--class conflict --account carol", []), ("--limit 2", [1, 2]), ("--limit 2 --after 4", [5, 6]),

@@ -34,6 +34,9 @@ import Testing
 
                 """)
         #expect(
+            try await database.running(["dlq", "discard", "1", "--reason", "again"]).output
+                == "0 dead letters discarded; 1 was discarded already\n")
+        #expect(
             try database.value(
                 "select string_agg(action || ' ' || message, '; ' order by number) from dead_letter_attempts "
                     + "where letter_no = 1 and action <> 'parked'") == "discarded cancelled by the engine")

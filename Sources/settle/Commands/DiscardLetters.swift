@@ -41,6 +41,7 @@ struct DiscardLetters: Command {
         let progress = ProgressLine(context.output, total: queue.count)
         var discarded = 0
         var leftAlone = 0
+        var discardedBefore = 0
         while !interruption.isAsked {
             let letters = try queue.next(Self.chunkSize)
             guard !letters.isEmpty else { break }
@@ -53,6 +54,7 @@ struct DiscardLetters: Command {
                 ])[0].count
             discarded += count
             leftAlone += letters.count - count
+            discardedBefore += letters.count { $0.status == .discarded }
             progress.update(discarded + leftAlone)
         }
         progress.finish()
@@ -62,9 +64,10 @@ struct DiscardLetters: Command {
             dryRun ? "would_discard" : "discarded": .integer(discarded), "left_alone": .integer(leftAlone),
             "stopped": .bool(isCut),
         ]) {
+            let parts = [(discardedBefore, "discarded already"), (leftAlone - discardedBefore, "not open")]
             try context.output.line(
                 "\(discarded.counted("dead letter")) \(dryRun ? "would be " : "")discarded"
-                    + (leftAlone == 0 ? "" : "; \(leftAlone.counted("was", plural: "were")) not open"))
+                    + parts.filter { $0.0 > 0 }.map { "; \($0.0.counted("was", plural: "were")) \($0.1)" }.joined())
         }
         if isCut {
             context.output.note("stopped before the end; the same command goes on from there")

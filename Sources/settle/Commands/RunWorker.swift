@@ -23,7 +23,7 @@ struct RunWorker: Command {
         ])
 
     @Option("--intake", "ENDPOINT", help: "Listen here for trades over ZeroMQ.", environment: "SETTLE_INTAKE")
-    var intake: Endpoint?
+    var intake: IntakeEndpoint?
     @Flag("--once", help: "Settle what is PENDING now, then end.") var once: Bool
     @Option(
         "--when-full",

@@ -1,7 +1,7 @@
 import CommandKit
 
 /// Where a worker listens for trades: `tcp://127.0.0.1:5558`, `ipc:///run/settle/intake`.
-struct Endpoint: ArgumentValue, Equatable {
+struct IntakeEndpoint: ArgumentValue, Equatable {
     static let expectation = "an endpoint such as tcp://127.0.0.1:5558"
 
     let text: String
