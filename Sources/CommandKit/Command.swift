@@ -99,7 +99,7 @@ public struct Context<Globals: GlobalOptions>: Sendable {
         if yes { return }
         guard terminal.inputIsTerminal, terminal.errorIsTerminal else {
             throw CommandFailure(
-                "\(question.printable) Nobody is at a terminal to answer; give \(flag) to go on.", exit: .usage)
+                "cannot ask '\(question.printable)' without a terminal; give \(flag) to go on", exit: .usage)
         }
         try output.flush()
         terminal.writeError("\(question.printable) [y/N] ")

@@ -14,6 +14,12 @@ extension CommandTree {
         for declaration in all where declaration.kind != .argument && declaration.names.isEmpty {
             problems.append("\(path): an option has no name that begins with a dash")
         }
+        for declaration in all {
+            guard let flag = declaration.waivingFlag, !all.contains(where: { $0.names.contains(flag) }) else {
+                continue
+            }
+            problems.append("\(path): \(declaration.name) waits for \(flag), which is not declared")
+        }
         let arguments = all.filter { $0.kind == .argument }
         for (argument, next) in zip(arguments, arguments.dropFirst()) {
             if argument.isRepeating { problems.append("\(path): \(argument.name) leaves nothing for \(next.name)") }

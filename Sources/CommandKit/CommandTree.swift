@@ -39,6 +39,7 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
                         Context(
                             globals: globals, output: output, terminal: terminal, commandPath: path, supplied: supplied)
                     )
+                    if Declarations(of: command).isGiven("--dry-run") { output.note("dry run: nothing was changed") }
                 }
             }
             output.clearProgress()
@@ -60,6 +61,7 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
         switch error {
         case let usage as UsageError: CommandFailure(usage.line(helpedBy: path), exit: .usage)
         case let failure as CommandFailure: failure
+        case let problem as FileProblem: problem.failure
         case is CancellationError: explain(error) ?? CommandFailure("stopped before it was done.", exit: .forced)
         default: explain(error) ?? CommandFailure("\(error)")
         }
@@ -123,7 +125,7 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
     ) throws -> CommandNode<Globals> {
         guard let child = node.child(word) else {
             let place = node.info.name == root.info.name ? "" : " for '\(relative(path))'"
-            let names = node.shownChildren.map(\.info.name) + ["help"]
+            let names = node.shownChildren.map(\.info.name) + ["help"] + (path == name ? ["--version"] : [])
             let suggestion = nearestName(to: word, among: names) ?? root.path(to: word)
             throw UsageError("unknown command '\(word)'\(place)", suggestion: suggestion)
         }

@@ -13,7 +13,7 @@ public enum ExitCode: Int32, Sendable, CaseIterable {
     public var meaning: String {
         switch self {
         case .ok: "done; a service was asked to stop, and stopped in order"
-        case .refused: "refused or failed, such as for too little money or a key that was used for something else"
+        case .refused: "refused or failed, such as for too little money or an id that was used for something else"
         case .cancelled: "cancelled at a prompt; nothing was changed"
         case .mismatch: "a check found something wrong"
         case .notFound: "there is no such thing: trade, account, asset, market, letter"

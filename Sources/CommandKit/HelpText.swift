@@ -95,7 +95,9 @@ struct HelpText {
             facts.append("one of: " + values.joined(separator: ", "))
         }
         if declaration.isRepeating, declaration.kind == .option { facts.append("may be repeated") }
-        if declaration.isRequired, declaration.kind == .option { facts.append("required") }
+        if declaration.isRequired, declaration.kind == .option {
+            facts.append("required" + (declaration.waivingFlag.map { " unless \($0) is given" } ?? ""))
+        }
         if let text = declaration.defaultText { facts.append("default: \(text)") }
         if let name = declaration.environment { facts.append("environment: \(name)") }
         return facts.isEmpty ? declaration.help : "\(declaration.help) (\(facts.joined(separator: "; ")))"

@@ -62,6 +62,15 @@ extension Option {
         slot = ValueSlot(declaration, initial: .some(nil)) { $1 = .some(try Wrapped(argument: $0)) }
     }
 
+    /// An option that is required unless a flag is given.
+    public init<Wrapped: ArgumentValue>(_ spelling: String..., help: String, requiredUnless flag: String)
+    where Value == Wrapped? {
+        var declaration = Declaration(option: spelling, Wrapped.self, help: help, environment: nil)
+        declaration.isRequired = true
+        declaration.waivingFlag = flag
+        slot = ValueSlot(declaration, initial: .some(nil)) { $1 = .some(try Wrapped(argument: $0)) }
+    }
+
     public init<Element: ArgumentValue>(_ spelling: String..., help: String, environment: String? = nil)
     where Value == [Element] {
         var declaration = Declaration(option: spelling, Element.self, help: help, environment: environment)

@@ -52,6 +52,9 @@ struct Parser {
 
     func requireAll() throws {
         for slot in slots where slot.source == .default && slot.declaration.isRequired {
+            if let flag = slot.declaration.waivingFlag, let waiving = options[flag], waiving.source != .default {
+                continue
+            }
             throw missing(slot.declaration)
         }
     }

@@ -34,6 +34,8 @@ struct Declaration: Sendable {
     var defaultText: String?
     var allowedValues: [String] = []
     var isRequired = false
+    /// The flag that lets it be left out though it is required.
+    var waivingFlag: String?
     var isRepeating = false
 
     /// How messages call it: `--limit`, or `ACCOUNT`. The long name if there is one.
@@ -97,6 +99,11 @@ struct Declarations {
                 validations.append(group.anyGroup.validate)
             }
         }
+    }
+
+    /// Whether an option was given, here or in the environment.
+    func isGiven(_ name: String) -> Bool {
+        slots.contains { $0.declaration.names.contains(name) && $0.source != .default }
     }
 
     static func += (left: inout Declarations, right: Declarations) {

@@ -71,7 +71,7 @@ func writeAll(_ text: String, to descriptor: Int32) throws {
             var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             poll(&room, 1, -1)
         } else if errno != EINTR {
-            throw CommandFailure("cannot write the output (\(String(cString: strerror(errno)))).")
+            throw FileProblem(.write, "the output")
         }
     }
 }

@@ -26,7 +26,7 @@ public struct ConfigurationFile: Sendable {
     public private(set) var exposesPassword = false
 
     /// Reads a file; throws the reason if that is impossible, with `isMissing` set where there is none.
-    public init(path: String, settings: [Setting]) throws(UnreadableFile) {
+    public init(path: String, settings: [Setting]) throws(FileProblem) {
         let (bytes, mode) = try Self.contents(of: path)
         self.init(path: path, bytes: bytes, settings: settings)
         exposesPassword =
@@ -55,33 +55,27 @@ public struct ConfigurationFile: Sendable {
     public func place(of key: String) -> String? { entries[key].map { "\(path):\($0.line)" } }
 
     /// At most a byte more than allowed, so that whoever looks sees that it is too large.
-    private static func contents(of path: String) throws(UnreadableFile) -> (bytes: [UInt8], mode: mode_t) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw UnreadableFile(path: path, code: errno) }
+    private static func contents(of path: String) throws(FileProblem) -> (bytes: [UInt8], mode: mode_t) {
+        let descriptor: Int32
+        do { descriptor = try FileProblem.open(path) } catch { throw problem(path, error.code) }
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw UnreadableFile(path: path, code: errno) }
+        guard fstat(descriptor, &status) == 0 else { throw problem(path, errno) }
         var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
         var count = 0
         while count < bytes.count {
             let read = bytes.withUnsafeMutableBytes {
                 Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count)
             }
-            guard read >= 0 || errno == EINTR else { throw UnreadableFile(path: path, code: errno) }
+            guard read >= 0 || errno == EINTR else { throw problem(path, errno) }
             if read == 0 { break }
             count += max(0, read)
         }
         return (Array(bytes.prefix(count)), status.st_mode)
     }
-}
 
-/// A configuration file that cannot be opened or read.
-public struct UnreadableFile: Error, CustomStringConvertible {
-    public let path: String
-    let code: Int32
-
-    public var isMissing: Bool { code == ENOENT }
-    public var description: String {
-        "cannot read the configuration file '\(path)' (\(String(cString: strerror(code))))"
+    /// The file may have been named far from the command line, so that its path alone would say too little.
+    private static func problem(_ path: String, _ code: Int32) -> FileProblem {
+        FileProblem(.read, "the configuration file \(path)", code: code)
     }
 }

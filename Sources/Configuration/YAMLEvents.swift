@@ -7,6 +7,23 @@ struct YAMLError: Error, Equatable {
     var reason: String
 }
 
+extension YAMLError {
+    static let unfinished = "expected an element"
+
+    /// Whether an element of a list or group in brackets is missing, which its beginning tells better.
+    var isUnfinished: Bool { reason == Self.unfinished }
+
+    static func unclosedList(line: Int, column: Int) -> YAMLError {
+        YAMLError(
+            line: line, column: column, reason: "a list begins here that does not go on or end: expected ',' or ']'")
+    }
+
+    static func unclosedGroup(line: Int, column: Int) -> YAMLError {
+        YAMLError(
+            line: line, column: column, reason: "a group begins here that does not go on or end: expected ',' or '}'")
+    }
+}
+
 /// What a YAML text consists of, one piece after the other.
 enum YAMLEvent: Equatable {
     case streamStart, streamEnd
@@ -87,12 +104,28 @@ struct YAMLEvents: ~Copyable {
             let column = before.reversed().prefix { $0 != UInt8(ascii: "\n") }.count + 1
             return YAMLError(line: before.count { $0 == UInt8(ascii: "\n") } + 1, column: column, reason: problem)
         }
+        if let opening = unclosed(problem) { return opening }
         let mark = parser.pointee.problem_mark
         let isTab = mark.index < text.count && text[mark.index] == UInt8(ascii: "\t")
         let context = parser.pointee.context.map { " " + String(cString: $0) } ?? ""
         return YAMLError(
             line: Int(mark.line) + 1, column: Int(mark.column) + 1,
             reason: isTab ? "lines are indented with spaces, not with tabs" : "\(problem)\(context)")
+    }
+
+    /// What was begun and not ended is told by its beginning: libyaml gets stuck somewhere behind it.
+    private func unclosed(_ problem: String) -> YAMLError? {
+        let line = Int(parser.pointee.context_mark.line) + 1
+        let column = Int(parser.pointee.context_mark.column) + 1
+        switch (parser.pointee.context.map { String(cString: $0) }, problem) {
+        case ("while parsing a flow sequence"?, _): return .unclosedList(line: line, column: column)
+        case ("while parsing a flow mapping"?, _): return .unclosedGroup(line: line, column: column)
+        case ("while parsing a flow node"?, _):
+            return YAMLError(line: line, column: column, reason: YAMLError.unfinished)
+        case ("while scanning a quoted scalar"?, "found unexpected end of stream"):
+            return YAMLError(line: line, column: column, reason: "a text begins here whose closing quote is missing")
+        default: return nil
+        }
     }
 
     /// libyaml would read on in what it takes for UTF-16.

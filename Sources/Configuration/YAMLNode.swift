@@ -69,11 +69,17 @@ private struct YAMLReader: ~Copyable {
             content = .scalar(text, isPlain: isPlain)
         case .sequenceStart:
             var elements: [YAMLNode] = []
-            while let element = try child(depth: depth) { elements.append(element) }
+            do throws(YAMLError) {
+                while let element = try child(depth: depth) { elements.append(element) }
+            } catch { throw error.isUnfinished ? .unclosedList(line: line, column: column) : error }
             content = .sequence(elements)
         default:
             var pairs: [(key: YAMLNode, value: YAMLNode)] = []
-            while let key = try child(depth: depth), let value = try child(depth: depth) { pairs.append((key, value)) }
+            do throws(YAMLError) {
+                while let key = try child(depth: depth), let value = try child(depth: depth) {
+                    pairs.append((key, value))
+                }
+            } catch { throw error.isUnfinished ? .unclosedGroup(line: line, column: column) : error }
             content = .mapping(pairs)
         }
         return YAMLNode(content: content, line: line, column: column)

@@ -13,6 +13,15 @@ public enum WireEditor {
             self.field = field
             self.text = text
         }
+
+        /// Why no trade can say this in the field; nil where one can.
+        public var fault: String? {
+            let sample = #"{"id":"1","market":"A/B","price":"1","quantity":"1","buyer_id":"1","seller_id":"2"}"#
+            do throws(Rejection) {
+                _ = try WireEditor.apply([self], to: Array(sample.utf8))
+                return nil
+            } catch { return error.message }
+        }
     }
 
     /// The fields of a trade that can be given anew, as the wire calls them.
@@ -21,7 +30,8 @@ public enum WireEditor {
     /// The trade that a message comes to with the changes, in canonical bytes.
     ///
     /// What the message says in fields that no trade has is left out; its stream and its sequence stay. Throws why the
-    /// result is no trade, or why nobody can say which fields the message has.
+    /// result is no trade, or why nobody can say which fields the message has. Where in the result it goes wrong is not
+    /// said: nobody has seen those bytes.
     public static func apply(_ changes: [Change], to message: [UInt8]) throws(Rejection) -> [UInt8] {
         let fields = try message.withUnsafeBufferPointer { buffer throws(Rejection) in try Fields(of: buffer) }
         var writer = ObjectWriter()
@@ -41,7 +51,9 @@ public enum WireEditor {
         }
         writer.close()
         if fields.texts[.stream] != nil || fields.texts[.sequence] != nil { writer.close() }
-        return try canonical(writer.bytes)
+        do { return try canonical(writer.bytes) } catch {
+            throw Rejection(error.failureClass, error.message.replacing(/\ \(byte \d+\)$/, with: ""))
+        }
     }
 
     /// The one trade of a message in canonical bytes, or why it is none.

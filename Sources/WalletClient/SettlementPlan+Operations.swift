@@ -17,14 +17,18 @@ extension SettlementPlan {
         if let earlier = decidedOperations[operation.key] {
             return earlier == operation
                 ? .duplicate
-                : .rejected(Rejection(.conflict, "key \(operation.key) was used for another operation"))
+                : .rejected(
+                    usedBefore(operation.key, earlier.kind, "\(earlier.amount) \(earlier.asset)", earlier.account))
         }
         if let recorded = books.operations[operation.key] {
             guard
                 recorded.kind == operation.kind, recorded.account == operation.account,
                 recorded.asset == asset.number, recorded.amount == amount, recorded.order == operation.order
             else {
-                return .rejected(Rejection(.conflict, "key \(operation.key) was used for another operation"))
+                let its = books.catalog.assets.values.first { $0.number == recorded.asset }
+                return .rejected(
+                    usedBefore(
+                        operation.key, recorded.kind, its?.text(recorded.amount) ?? "something", recorded.account))
             }
             guard recorded.batch == books.lostBatch else { return .duplicate }
             decidedOperations[operation.key] = operation
@@ -39,6 +43,12 @@ extension SettlementPlan {
             balances.takeBack()
             return .rejected(error)
         }
+    }
+
+    private func usedBefore(
+        _ key: Identifier, _ kind: Operation.Kind, _ amount: String, _ account: Identifier
+    ) -> Rejection {
+        Rejection(.conflict, "id \(key) was used before, for a \(kind.rawValue) of \(amount), account \(account)")
     }
 
     private mutating func apply(

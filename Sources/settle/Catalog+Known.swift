@@ -5,19 +5,15 @@ import TradeModel
 extension Catalog {
     /// The asset of a symbol; fails when there is none.
     func known(_ symbol: AssetSymbol) throws -> Asset {
-        guard let asset = assets[symbol] else {
-            throw CommandFailure(
-                "there is no asset \(symbol); 'settle asset list' shows those there are", exit: .notFound)
-        }
-        return asset
+        if let asset = assets[symbol] { return asset }
+        let names = assets.keys.map(\.text).sorted()
+        throw CommandFailure.notFound("asset", symbol.text, near: names, see: "settle asset list")
     }
 
     /// The market of a symbol; fails when there is none.
     func known(_ symbol: MarketSymbol) throws -> Market {
-        guard let market = markets[symbol] else {
-            throw CommandFailure(
-                "there is no market \(symbol); 'settle market list' shows those there are", exit: .notFound)
-        }
-        return market
+        if let market = markets[symbol] { return market }
+        let names = markets.keys.map(\.text).sorted()
+        throw CommandFailure.notFound("market", symbol.text, near: names, see: "settle market list")
     }
 }

@@ -23,7 +23,7 @@ final class ExportFile {
         if !overwrites, FileManager.default.fileExists(atPath: path) { throw Self.exists(path) }
         unfinishedPath = "\(path).unfinished-\(getpid())"
         let descriptor = open(unfinishedPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw Self.failure(path) }
+        guard descriptor >= 0 else { throw FileProblem(.write, path) }
         handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
@@ -33,25 +33,25 @@ final class ExportFile {
     }
 
     func write(_ text: String) throws {
-        guard let handle else { return try output.write(text) }
-        do { try handle.write(contentsOf: Data(text.utf8)) } catch {
-            throw CommandFailure("cannot write \(unfinishedPath.printable): \(error.localizedDescription)")
+        guard let handle, let path else { return try output.write(text) }
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(handle.fileDescriptor, $0.baseAddress, $0.count) }
+            guard count >= 0 || errno == EINTR else { throw FileProblem(.write, path) }
+            bytes = bytes.dropFirst(max(0, count))
         }
     }
 
     /// Gives the file its name.
     func finish() throws {
         guard let handle, let path else { return try output.flush() }
-        guard fsync(handle.fileDescriptor) == 0 else { throw Self.failure(path) }
+        guard fsync(handle.fileDescriptor) == 0 else { throw FileProblem(.write, path) }
         if overwrites {
-            guard rename(unfinishedPath, path) == 0 else { throw Self.failure(path) }
+            guard rename(unfinishedPath, path) == 0 else { throw FileProblem(.write, path) }
         } else if link(unfinishedPath, path) != 0 {
-            throw errno == EEXIST ? Self.exists(path) : Self.failure(path)
+            if errno == EEXIST { throw Self.exists(path) }
+            throw FileProblem(.write, path)
         }
-    }
-
-    private static func failure(_ path: String) -> CommandFailure {
-        CommandFailure("cannot write \(path.printable): \(String(cString: strerror(errno)))")
     }
 
     private static func exists(_ path: String) -> CommandFailure {

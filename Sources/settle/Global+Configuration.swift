@@ -10,11 +10,11 @@ extension Global {
     /// folder. Nil if there is none.
     func configurationFile(named name: String? = nil) throws -> ConfigurationFile? {
         let named = name ?? config
-        do throws(UnreadableFile) {
+        do throws(FileProblem) {
             return try ConfigurationFile(path: named ?? Self.configurationName, settings: Settings.all)
         } catch {
             if named == nil, error.isMissing { return nil }
-            throw CommandFailure("\(error).", exit: .usage)
+            throw error
         }
     }
 
@@ -23,10 +23,12 @@ extension Global {
         guard let file = try configurationFile() else { return nil }
         guard let problem = file.problems.first else { return file }
         let more = file.problems.count - 1
+        // Without an argument it checks what variables and the current folder name.
+        let argument = $config == .commandLine ? " \(file.path)" : ""
         let rest =
             more == 0
             ? ""
-            : " \(more.counted("more problem")): 'settle config check' lists \(more == 1 ? "it." : "them.")"
+            : " \(more.counted("more problem")): 'settle config check\(argument)' lists \(more == 1 ? "it." : "them.")"
         let end = rest.isEmpty || problem.suggestion != nil ? "" : "."
         throw CommandFailure("\(problem)\(end)\(rest)", exit: .usage)
     }

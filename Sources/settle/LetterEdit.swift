@@ -11,13 +11,16 @@ struct LetterEdit {
     let item: SettlementItem
     private let trade: Trade
     private let payload: [UInt8]
-    /// What changes, in words.
+    /// What changes, in words; empty where nothing does.
     let difference: String
+
+    /// Whether the letter does not say that already.
+    var isNew: Bool { !difference.isEmpty }
 
     var text: String { String(decoding: payload, as: UTF8.self) }
 
     init(
-        _ letter: DeadLetter, changes: [WireEditor.Change], file: String?, on connection: PostgresConnection
+        _ letter: DeadLetter, changes: [WireEditor.Change], whole: [UInt8]?, on connection: PostgresConnection
     ) throws {
         guard letter.status == .open else {
             throw CommandFailure(
@@ -26,7 +29,7 @@ struct LetterEdit {
         self.letter = letter
         let before = try LetterContents(connection: connection).items([letter])[0]
         do throws(Rejection) {
-            payload = try Self.payload(before, changes, file: try file.map(Self.contents))
+            payload = try Self.payload(before, changes, whole: whole)
         } catch {
             throw CommandFailure("the result is no trade, and nothing was changed: \(error.message.printable)")
         }
@@ -36,10 +39,7 @@ struct LetterEdit {
         if case .trade(let old) = before.subject {
             let words = ([Self.renaming(old, trade)] + [trade.differences(from: old)])
                 .filter { !$0.isEmpty }.joined(separator: ", ")
-            guard old != trade else {
-                throw CommandFailure("dead letter \(letter.number) says that already; nothing was changed")
-            }
-            difference = words.isEmpty ? "fields that only one of the two versions has" : words
+            difference = !words.isEmpty || old == trade ? words : "fields that only one of the two versions has"
         } else {
             difference = "a trade instead of what could not be one"
         }
@@ -47,22 +47,23 @@ struct LetterEdit {
     }
 
     private static func payload(
-        _ before: SettlementItem, _ changes: [WireEditor.Change], file: [UInt8]?
+        _ before: SettlementItem, _ changes: [WireEditor.Change], whole: [UInt8]?
     ) throws(Rejection) -> [UInt8] {
-        if let file { return try WireEditor.canonical(file) }
+        if let whole { return try WireEditor.canonical(whole) }
         if case .trade(let trade) = before.subject {
             return try WireEditor.apply(changes, to: WireEncoder.encode(trade))
         }
         return try WireEditor.apply(changes, to: before.payload)
     }
 
-    private static func contents(_ file: String) throws(Rejection) -> [UInt8] {
-        do {
-            let handle =
-                file == "-" ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: file))
-            return Array(try handle.read(upToCount: WireLimits.messageBytesMax + 1) ?? Data())
-        } catch {
-            throw Rejection(.undecodable, "cannot read \(file)")
+    /// What a file says, or standard input: at most a byte more than a message may have, so that whoever looks sees that it is too large.
+    static func contents(_ file: String) throws -> [UInt8] {
+        let handle =
+            file == "-"
+            ? FileHandle.standardInput
+            : FileHandle(fileDescriptor: try FileProblem.open(file), closeOnDealloc: true)
+        do { return Array(try handle.read(upToCount: WireLimits.messageBytesMax + 1) ?? Data()) } catch {
+            throw FileProblem(.read, file == "-" ? "standard input" : file)
         }
     }
 

@@ -54,6 +54,6 @@ struct LetterQueue {
         if let words = PurgedLetterStore.decodeWords(answers[1]) {
             throw CommandFailure("dead letter \(number) \(words.printable)", exit: .notFound)
         }
-        throw CommandFailure("there is no dead letter \(number)", exit: .notFound)
+        throw CommandFailure.notFound("dead letter", "\(number)", see: "settle dlq list")
     }
 }

@@ -13,7 +13,7 @@ struct LimitOptions: ParameterGroup {
     @Option("--batch", "N", help: "How many trades one transaction takes at most. \(Self.facts("batch.size_max"))")
     var batch: Int?
     @Option(
-        "--shutdown-timeout", "TIME",
+        "--shutdown-timeout",
         help: "How long a stop may take to drain. \(Self.facts("shutdown.timeout_seconds", unit: "s"))")
     var shutdownTimeout: Duration?
 

@@ -1,10 +1,12 @@
 import CommandKit
 import Foundation
+import Glibc
 
 /// Reads a file, or standard input for `-`, line by line in bounded memory.
 struct LineReader {
     /// A line of more bytes than this is handed out in its first part only, which no decoder takes for a whole one.
     private static let lineBytesMax = 2 << 20
+    private static let chunkBytes = 1 << 18
 
     let name: String
     private let handle: FileHandle
@@ -19,14 +21,7 @@ struct LineReader {
         if path == "-" {
             handle = .standardInput
         } else {
-            guard let handle = FileHandle(forReadingAtPath: path) else {
-                throw CommandFailure("cannot read \(path.printable): no such file, or no permission", exit: .usage)
-            }
-            var isFolder: ObjCBool = false
-            if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-                throw CommandFailure("cannot read \(path.printable): it is a folder", exit: .usage)
-            }
-            self.handle = handle
+            handle = FileHandle(fileDescriptor: try FileProblem.open(path), closeOnDealloc: true)
         }
     }
 
@@ -61,13 +56,11 @@ struct LineReader {
             buffer.removeFirst(position)
             scanned -= position
             position = 0
-            do {
-                let chunk = try handle.read(upToCount: 1 << 18) ?? Data()
-                isAtEnd = chunk.isEmpty
-                buffer.append(contentsOf: chunk)
-            } catch {
-                throw CommandFailure("cannot read \(name.printable): \(error.localizedDescription)")
-            }
+            var chunk = [UInt8](repeating: 0, count: Self.chunkBytes)
+            let count = chunk.withUnsafeMutableBytes { Glibc.read(handle.fileDescriptor, $0.baseAddress, $0.count) }
+            guard count >= 0 || errno == EINTR else { throw FileProblem(.read, name) }
+            isAtEnd = count == 0
+            buffer += chunk.prefix(max(0, count))
         }
     }
 }

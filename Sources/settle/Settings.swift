@@ -28,8 +28,7 @@ enum Settings {
             Setting(
                 "worker.intake", variable: "SETTLE_INTAKE",
                 .text(
-                    expected: "an endpoint such as tcp://127.0.0.1:5558",
-                    isValid: { $0.firstRange(of: "://").map { !$0.isEmpty } ?? false }),
+                    expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint),
                 default: nil, remark: "nowhere", "Where trades are listened for over ZeroMQ."),
             Setting(
                 "worker.when_full", variable: "SETTLE_WHEN_FULL",

@@ -31,7 +31,7 @@ extension AssetSymbol: ArgumentValue {
 extension MarketSymbol: ArgumentValue {
     public init(argument: String) throws {
         guard let symbol = MarketSymbol(argument) else {
-            throw InvalidValue("a market is two assets, such as BTC/USDT")
+            throw InvalidValue("a market is two different assets, such as BTC/USDT")
         }
         self = symbol
     }
@@ -43,7 +43,11 @@ extension MarketSymbol: ArgumentValue {
 extension DecimalNumber: ArgumentValue {
     public init(argument: String) throws {
         guard let number = DecimalNumber(argument) else {
-            throw InvalidValue("an amount is digits with at most one point, such as 250.00")
+            let isNumber = argument.wholeMatch(of: /-?\d+(\.\d+)?/.asciiOnlyDigits()) != nil
+            throw InvalidValue(
+                isNumber
+                    ? "an amount has at most 38 digits, \(DecimalNumber.scaleMax) of them behind the point"
+                    : "an amount is digits with at most one point, such as 250.00")
         }
         self = number
     }
@@ -88,12 +92,15 @@ extension LetterStatus: ArgumentValue {}
 extension TradeStatus: ArgumentValue {
     public init(argument: String) throws {
         guard let status = TradeStatus(rawValue: argument.uppercased()) else {
-            throw InvalidValue("expected \(Self.allCases.map { $0.rawValue }.joined(separator: ", "))")
+            throw InvalidValue(
+                "expected \(spokenList(Self.allowedValues))",
+                suggestion: nearestName(to: argument, among: Self.allowedValues))
         }
         self = status
     }
 
     public var argumentText: String { rawValue }
+    public static var allowedValues: [String] { allCases.map(\.rawValue) }
 }
 
 /// A trade named by its id, or by market and id: `9001`, `BTC/USDT:9001`.
@@ -122,7 +129,7 @@ struct TradeName: ArgumentValue {
     }
 
     var notFound: CommandFailure {
-        CommandFailure("there is no trade \(argumentText.printable)", exit: .notFound)
+        .notFound("trade", argumentText, see: "settle trade list")
     }
 
     var argumentText: String { (market.map { "\($0):" } ?? "") + id.text }

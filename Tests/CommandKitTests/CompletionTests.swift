@@ -10,7 +10,7 @@ struct CompletionTests {
         arguments: [
             ([""], ["store", "parcel", "fail", "completion", "help"]),
             (["pa"], ["parcel"]),
-            (["parcel", ""], ["list", "discard"]),
+            (["parcel", ""], ["list", "discard", "mark"]),
             (["--json", "parcel", "d"], ["discard"]),
             (["--color", "never", "parcel", "l"], ["list"]),
             (["help", "parcel", "l"], ["list"]),

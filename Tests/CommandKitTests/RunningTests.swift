@@ -48,7 +48,35 @@ struct RunningTests {
         #expect(run.code == .usage)
         #expect(run.out == "")
         #expect(
-            run.err == "depot: Discard 1 parcels? Nobody is at a terminal to answer; give --yes to go on.\n")
+            run.err == "depot: cannot ask 'Discard 1 parcels?' without a terminal; give --yes to go on\n")
+    }
+
+    @Test("a dry run may leave out what is required for the record, and ends by saying that it was one")
+    func dryRun() async {
+        let run = await depot("parcel", "mark", "--dry-run")
+        #expect(run.code == .ok)
+        #expect(run.out == "nobody asks why\n")
+        #expect(run.err == "dry run: nothing was changed\n")
+        #expect(await depot("parcel", "mark", "--reason", "it is so").err == "")
+        let help = await depot("parcel", "mark", "-h").out
+        #expect(help.contains("Usage: depot parcel mark --reason TEXT [options]"))
+        #expect(help.contains("Why. (required unless --dry-run is given)"))
+    }
+
+    @Test("a file that cannot be read or written is told in one form")
+    func files() {
+        for (problem, message) in [
+            (FileProblem(.read, "a\u{1B}b", code: ENOENT), "cannot read a\\u{1B}b: no such file"),
+            (FileProblem(.read, "a", code: EACCES), "cannot read a: permission denied"),
+            (FileProblem(.read, "a", code: EISDIR), "cannot read a: it is a folder"),
+            (FileProblem(.write, "a/b", code: ENOENT), "cannot write a/b: no such folder"),
+            (FileProblem(.write, "a/b", code: EFBIG), "cannot write a/b: file too large"),
+        ] {
+            #expect(problem.failure.message == message)
+            #expect(problem.failure.exit == (problem.purpose == .read ? .usage : .refused))
+        }
+        #expect(throws: FileProblem(.read, "/", code: EISDIR)) { try FileProblem.open("/") }
+        #expect(throws: FileProblem(.read, "/nowhere/x", code: ENOENT)) { try FileProblem.open("/nowhere/x") }
     }
 
     @Test("a reader that has gone ends the program quietly")
@@ -74,7 +102,7 @@ struct RunningTests {
         close(ends[1])
         let full = open("/dev/full", O_WRONLY)
         defer { close(full) }
-        #expect(throws: CommandFailure("cannot write the output (No space left on device).")) {
+        #expect(throws: FileProblem(.write, "the output", code: ENOSPC)) {
             try writeAll("x", to: full)
         }
     }

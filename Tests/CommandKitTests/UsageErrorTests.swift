@@ -23,13 +23,15 @@ struct UsageErrorTests {
             ),
             (["stroe"], "unknown command 'stroe'. Did you mean 'store'? Try 'depot --help'."),
             (["discard"], "unknown command 'discard'. Did you mean 'parcel discard'? Try 'depot --help'."),
+            (["version"], "unknown command 'version'. Did you mean '--version'? Try 'depot --help'."),
+            (["parcel", "version"], "unknown command 'version' for 'parcel'. Try 'depot parcel --help'."),
             (["xyzzy"], "unknown command 'xyzzy'. Try 'depot --help'."),
             (["parcel", "lst"], "unknown command 'lst' for 'parcel'. Did you mean 'list'? Try 'depot parcel --help'."),
             (
                 ["help", "parcel", "disc"],
                 "unknown command 'disc' for 'parcel'. Did you mean 'discard'? Try 'depot parcel --help'."
             ),
-            (["parcel"], "'depot parcel' needs a command: list or discard. Try 'depot parcel --help'."),
+            (["parcel"], "'depot parcel' needs a command: list, discard or mark. Try 'depot parcel --help'."),
             (["store", "a", "--id"], "missing value for option '--id KEY' of 'store'. Try 'depot store --help'."),
             (
                 ["store", "a", "--id", "--yes"],
@@ -55,6 +57,7 @@ struct UsageErrorTests {
                 ["fail", "qqq"],
                 "invalid value 'qqq' for 'plainly|foreign|cancellation': expected plainly, foreign or cancellation. Try 'depot fail --help'."
             ),
+            (["parcel", "mark"], "missing option '--reason TEXT' for 'parcel mark'. Try 'depot parcel mark --help'."),
             (["parcel", "discard"], "name a parcel. Try 'depot parcel discard --help'."),
             (["parcel", "list", "--since", "tomorrow"], "'--since' lies ahead. Try 'depot parcel list --help'."),
             (
@@ -90,6 +93,7 @@ struct UsageErrorTests {
             @Argument("NAME", help: "") var name: String
             @Option("--json", help: "") var json: String?
             @Option("KEY", help: "") var key: String?
+            @Option("--why", "TEXT", help: "", requiredUnless: "--never") var why: String?
             func run(_ context: Warehouse.Context) async throws {}
         }
         let tree = CommandTree<Warehouse.Global>("x", version: "", summary: "") {
@@ -99,7 +103,8 @@ struct UsageErrorTests {
         #expect(
             tree.declarationProblems == [
                 "x: two commands are called odd", "x odd: two options are called --json",
-                "x odd: an option has no name that begins with a dash", "x odd: FILE leaves nothing for NAME",
+                "x odd: an option has no name that begins with a dash",
+                "x odd: --why waits for --never, which is not declared", "x odd: FILE leaves nothing for NAME",
                 "x odd: NAME is required after FILE, which is not",
             ])
     }

@@ -94,6 +94,15 @@ enum Warehouse {
         }
     }
 
+    struct Mark: Command {
+        static let info = CommandInfo("mark", summary: "Mark all parcels.")
+
+        @Option("--reason", "TEXT", help: "Why.", requiredUnless: "--dry-run") var reason: String?
+        @Flag("--dry-run", help: "Change nothing.") var dryRun: Bool
+
+        func run(_ context: Context) async throws { try context.output.line(reason ?? "nobody asks why") }
+    }
+
     struct Fail: Command {
         static let info = CommandInfo("fail", summary: "Fail in some way.")
 
@@ -122,6 +131,7 @@ enum Warehouse {
         Group("parcel", summary: "Look after parcels.") {
             List.self
             Discard.self
+            Mark.self
         }
         Section("Trouble") {
             Fail.self

@@ -57,8 +57,10 @@ private func read(_ bytes: [UInt8]) throws(YAMLError) -> YAMLNode? {
         ("a: !x {b: 1}", 1, 4, "tags (!)"), ("a: 1\n---\nb: 2", 2, 1, "a second document ('---')"),
         ("a:\n\tb: 1", 2, 1, "lines are indented with spaces, not with tabs"),
         ("a: 1\n b: 2", 2, 3, "mapping values are not allowed in this context"),
-        ("a: [1\nb: 2", 2, 2, "did not find expected ',' or ']' while parsing a flow sequence"),
-        ("a: \"open", 1, 9, "found unexpected end of stream"), ("a: 1\nb: \u{1}", 2, 4, "control characters"),
+        ("a: [1\nb: 2", 1, 4, "a list begins here that does not go on or end: expected ',' or ']'"),
+        ("a: 1\nb: {c: 2\n\nd: 3", 2, 4, "a group begins here that does not go on or end"),
+        ("a: 1\nb: [1,\n", 2, 4, "a list begins here"), ("a: \"open\n\n", 1, 4, "whose closing quote is missing"),
+        ("a: 1\nb: \u{1}", 2, 4, "control characters"),
         ("a: 1\n\u{0}", 2, 1, "control characters"), ("{a: {b: {c: {d: {e: {f: {g: {h: 1}}}}}}}}", 1, 30, "deeper"),
     ])
     func `what cannot be read is refused with line, column and reason`(

@@ -3,6 +3,12 @@ import Testing
 
 /// `settle account`.
 @Suite struct AccountCommandTests {
+    private static func closer(_ status: String) -> String {
+        "settle: account alice is \(status); 'settle account show alice' says since when and why\n"
+    }
+
+    private static let nobody = "settle: there is no account nobody; 'settle account list' shows those there are\n"
+
     @Test func `accounts are listed page by page, in the order in which they were opened`() async throws {
         let database = try TestDatabase()
         let none = try await database.typing("account list")
@@ -28,7 +34,7 @@ import Testing
         #expect(try await database.expecting("account list --status active -o jsonl").split(separator: "\n").count == 2)
         #expect(try await database.typing("account list --status closed").errors == "No such accounts.\n")
         let unknown = try await database.typing("account list --after nobody")
-        #expect(unknown.exitCode == 5 && unknown.errors == "settle: there is no account nobody\n")
+        #expect(unknown.exitCode == 5 && unknown.errors == Self.nobody)
         for bad in ["--status asleep", "--limit 0", "--bogus", "extra"] {
             #expect(try await database.typing("account list \(bad)").exitCode == 64, "\(bad)")
         }
@@ -68,8 +74,14 @@ import Testing
                 """)
         #expect(try await database.expecting("account show bob").contains("BTC"))
         let unknown = try await database.typing("account show nobody")
-        #expect(unknown.exitCode == 5 && unknown.errors == "settle: there is no account nobody\n")
-        #expect(try await database.typing("account show house").exitCode == 5)
+        #expect(unknown.exitCode == 5 && unknown.errors == Self.nobody)
+        for (line, name) in [("account show house", "house"), ("account show house/0", "house/0")] {
+            let house = try await database.typing(line)
+            #expect(house.exitCode == 5)
+            #expect(
+                house.errors == "settle: '\(name)' is no customer's account but the exchange itself; "
+                    + "'settle balance house' shows what it has\n")
+        }
         #expect(try await database.typing("account show").exitCode == 64)
         #expect(try database.violations() == [])
     }
@@ -85,7 +97,7 @@ import Testing
             try await database.expecting("account freeze alice --reason review -o jsonl")
                 == "{\"account\":\"alice\",\"status\":\"frozen\",\"changed\":false}\n")
         let withdrawal = try await database.typing("withdraw alice 1 USDT --id w1")
-        #expect(withdrawal.exitCode == 1 && withdrawal.errors == "settle: account alice is frozen\n")
+        #expect(withdrawal.exitCode == 1 && withdrawal.errors == Self.closer("frozen"))
         #expect(try await database.expecting("account unfreeze alice --reason ok") == "account alice is active\n")
 
         let unasked = try await database.typing("account close alice --reason left")
@@ -100,8 +112,8 @@ import Testing
         try await database.expecting("withdraw alice 1000 USDT --id w2")
         #expect(
             try await database.typing("account close alice --reason left --yes").errors
-                == "settle: account alice cannot be closed: trades of it wait to be settled. 'settle account show' "
-                + "counts them.\n")
+                == "settle: account alice cannot be closed: trades of it wait to be settled. "
+                + "'settle account show alice' counts them.\n")
         #expect(try await database.typing("worker --once").exitCode == 0)
         #expect(
             try await database.expecting("account close alice --reason left --dry-run")
@@ -109,10 +121,11 @@ import Testing
         #expect(
             try await database.expecting("account close alice --reason left --yes") == "account alice is closed\n")
         let deposit = try await database.typing("deposit alice 1 USDT --id d9")
-        #expect(deposit.exitCode == 1 && deposit.errors == "settle: account alice is closed\n")
+        #expect(deposit.exitCode == 1 && deposit.errors == Self.closer("closed"))
         #expect(
             try await database.typing("account freeze alice --reason x").errors
-                == "settle: account alice is closed; 'settle account unfreeze' opens it again\n")
+                == "settle: account alice is closed; 'settle account show alice' says since when and why, "
+                + "'settle account unfreeze' opens it again\n")
         // What is parked because of it can be settled when it is open again.
         try await database.expecting("trade submit -", input: tradeLine("t2", buyer: "bob", seller: "alice"))
         #expect(try await database.typing("worker --once").exitCode == 0)

@@ -17,7 +17,8 @@ import Testing
         #expect(added == "{\"symbol\":\"USDT\",\"decimals\":6,\"added\":true}\n")
         let other = try await database.typing("asset add BTC --decimals 7")
         #expect(other.exitCode == 1)
-        #expect(other.errors == "settle: asset BTC exists with 8 decimals, not 7\n")
+        #expect(
+            other.errors == "settle: asset BTC exists with 8 decimals, not 7; the decimals of an asset do not change\n")
 
         #expect(try await database.expecting("asset list") == "ASSET  DECIMALS\nBTC           8\nUSDT          6\n")
         #expect(
@@ -56,7 +57,7 @@ import Testing
         let missing = try await database.typing("market add BTC/USDT")
         #expect(missing.exitCode == 5)
         #expect(
-            missing.errors == "settle: there is no asset BTC. Add it with 'settle asset add BTC --decimals N'.\n")
+            missing.errors == "settle: there is no asset BTC; 'settle asset list' shows those there are\n")
         try await database.expecting("asset add BTC --decimals 8")
         try await database.expecting("asset add USDT --decimals 6")
 
@@ -96,6 +97,14 @@ import Testing
         let database = try TestDatabase()
         try await database.expecting("asset add BTC --decimals 8")
         try await database.expecting("asset add USDT --decimals 6")
+        #expect(
+            try await database.typing("market add BTC/BTC").errors.contains(
+                "a market is two different assets, such as BTC/USDT"))
+        let near = try await database.typing("market add btc/USDTT")
+        #expect(near.exitCode == 5)
+        #expect(
+            near.errors
+                == "settle: there is no asset btc. Did you mean 'BTC'? 'settle asset list' shows those there are\n")
         for words in Self.badMarkets {
             #expect(try await database.typing("market add \(words)").exitCode == 64, "\(words)")
         }

@@ -125,13 +125,16 @@ final class ConfigurationFolder: Sendable {
             try await folder.settle("balance alice").errors
                 == "settle: settle.yaml:2: queue.capacity: expected a whole number from 1 to 1000000, found 'many'. "
                 + "2 more problems: 'settle config check' lists them.\n")
+        #expect(
+            try await folder.settle("balance alice --config settle.yaml").errors.hasSuffix(
+                "2 more problems: 'settle config check settle.yaml' lists them.\n"))
         for line in ["--help", "help worker", "completion bash", "--version"] {
             #expect(try await folder.settle(line).exitCode == 0, "\(line)")
         }
     }
 
     @Test func `a file that is named and cannot be read is an error`() async throws {
-        let missing = "settle: cannot read the configuration file 'none.yaml' (No such file or directory).\n"
+        let missing = "settle: cannot read the configuration file none.yaml: no such file\n"
         for line in ["config show --config none.yaml", "config check none.yaml", "balance alice --config none.yaml"] {
             let result = try await folder.settle(line)
             #expect(result.errors == missing && result.exitCode == 64, "\(line)")
@@ -139,7 +142,7 @@ final class ConfigurationFolder: Sendable {
         #expect(try await folder.settle("config show", ["SETTLE_CONFIG": "none.yaml"]).errors == missing)
         #expect(
             try await folder.settle("config check .").errors
-                == "settle: cannot read the configuration file '.' (Is a directory).\n")
+                == "settle: cannot read the configuration file .: it is a folder\n")
     }
 
     @Test func `what is typed wrong is explained`() async throws {
@@ -156,6 +159,21 @@ final class ConfigurationFolder: Sendable {
     }
 
     // MARK: show
+
+    @Test func `an endpoint is known by its form`() async throws {
+        for good in ["tcp://127.0.0.1:5558", "tcp://*:*", "tcp://[::1]:0", "ipc:///run/settle/intake"] {
+            #expect(try await folder.settle("config show --intake \(good)").exitCode == 0, "\(good)")
+        }
+        for bad in ["foo", "tcp://", "tcp://:5558", "tcp://127.0.0.1", "tcp://127.0.0.1:99999", "ipc://", "http://x:1"]
+        {
+            let result = try await folder.settle("config show --intake \(bad)")
+            #expect(result.exitCode == 64, "\(bad)")
+            #expect(result.errors.contains("for '--intake': expected an endpoint such as tcp://127.0.0.1:5558"))
+            try folder.write("worker:\n  intake: '\(bad)'\n")
+            #expect(try await folder.settle("config check").exitCode == 64, "\(bad)")
+            try folder.write("")
+        }
+    }
 
     @Test func `every value is shown with where it came from`() async throws {
         try folder.write("queue:\n  capacity: 5\n  bytes_max: 2000000\nworker:\n  count: 4\nlog: {level: debug}\n")

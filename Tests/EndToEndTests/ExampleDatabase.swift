@@ -50,6 +50,10 @@ extension CommandExample {
                     : #"{"id":"file-1","account_id":"1001","asset":"USDT","amount":"1"}"#
                 try write(Array(lines.utf8), to: "\(folder)/\(file)")
             }
+            for file in words where file.hasSuffix(".json") {
+                let line = tradeLine("23", buyer: "1001", seller: "1002")
+                try write(Array(line.utf8), to: "\(folder)/\(file)")
+            }
             for part in ["config", "docs"] {
                 try FileManager.default.createDirectory(atPath: "\(folder)/\(part)", withIntermediateDirectories: true)
             }

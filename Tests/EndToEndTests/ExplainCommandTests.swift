@@ -149,7 +149,7 @@ import TradeModel
         for name in ["nothing", "BTC/USDT:7", "EUR/USD:7", "'"] {
             let missing = try await database.typing("explain \(name)")
             #expect(missing.exitCode == 5)
-            #expect(missing.errors == "settle: there is no trade \(name)\n")
+            #expect(missing.errors == "settle: there is no trade \(name); 'settle trade list' shows those there are\n")
         }
         #expect(try await database.typing("explain").exitCode == 64)
         try await database.expecting("worker --once --log-level error")

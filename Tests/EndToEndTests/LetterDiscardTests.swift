@@ -34,6 +34,9 @@ import Testing
 
                 """)
         #expect(
+            try await database.running(["dlq", "discard", "1", "--reason", "again"]).output
+                == "0 dead letters discarded; 1 was discarded already\n")
+        #expect(
             try database.value(
                 "select string_agg(action || ' ' || message, '; ' order by number) from dead_letter_attempts "
                     + "where letter_no = 1 and action <> 'parked'") == "discarded cancelled by the engine")
@@ -73,6 +76,32 @@ import Testing
         #expect(try database.violations() == [])
     }
 
+    @Test func `a filter for what nobody knows is told apart from one that finds nothing`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        let line = tradeLine("1", buyer: "zoe", market: "BTC/EUR")
+        _ = try await database.typing("trade submit", input: line)
+        for command in ["list", "retry", "discard --reason x"] {
+            for (filter, kind) in [("--market ETH/EUR", "market ETH/EUR"), ("--account mallory", "account mallory")] {
+                let unknown = try await database.typing("dlq \(command) \(filter)")
+                #expect(unknown.exitCode == 5, "\(command) \(filter)")
+                #expect(unknown.errors.hasPrefix("settle: there is no \(kind); 'settle "), "\(unknown.errors)")
+                #expect(unknown.output == "")
+            }
+            let near = try await database.typing("dlq \(command) --market BTC/USD")
+            #expect(near.errors.contains("Did you mean 'BTC/USDT'?"))
+        }
+        // Neither the market nor the account is there, and yet they are known: from the letter.
+        #expect(try await database.expecting("dlq list --market BTC/EUR --account zoe").contains("BTC/EUR:1"))
+        try await database.running(["dlq", "discard", "1", "--reason", "never"])
+        for filter in ["--market BTC/EUR", "--account zoe", "--account alice", "--market BTC/USDT --account bob"] {
+            let nothing = try await database.typing("dlq list \(filter)")
+            #expect(nothing.exitCode == 0, "\(filter)")
+            #expect(nothing.errors == "No such dead letters.\n")
+        }
+        #expect(try database.violations() == [])
+    }
+
     @Test func `many are discarded by a filter, with the question, and counted`() async throws {
         let database = try TestDatabase()
         _ = try await poorTrades(database, 5)
@@ -80,7 +109,8 @@ import Testing
             "dlq", "discard", "--class", "insufficient_funds", "--reason", "x",
         ])
         #expect(unanswered.exitCode == 64)
-        #expect(unanswered.errors.contains("Discard 5 dead letters? Nobody is at a terminal to answer; give --yes"))
+        #expect(
+            unanswered.errors.contains("cannot ask 'Discard 5 dead letters?' without a terminal; give --yes to go on"))
         for (words, code) in [
             (["dlq", "discard", "1"], 64), (["dlq", "discard", "--reason", "x"], 64),
             (["dlq", "discard", "1", "--reason", " "], 64), (["dlq", "discard", "9", "--reason", "x"], 5),

@@ -28,7 +28,7 @@ import Testing
         #expect(try await database.typing("migrate status", fresh).output == missing.output)
 
         let held = try await database.typing("migrate up --target 0", fresh)
-        #expect(held.output == "VERSION  NAME\n0        migrations  applied\n")
+        #expect(held.output == "VERSION  NAME        STATE\n0        migrations  applied\n")
         #expect(
             try await database.typing("migrate up --target 0", fresh).errors
                 == "Nothing to apply up to that version.\n")
@@ -52,6 +52,17 @@ import Testing
         #expect(try await database.typing("migrate down --target -1 --yes", fresh).exitCode == 0)
         #expect(try await database.typing("migrate status", fresh).output == missing.output)
         #expect(try await database.typing("migrate down --target -1 --yes", fresh).errors == "Nothing to take back.\n")
+        let newest = names.count - 1
+        for (line, first, target) in [
+            ("down --target 77 --yes", -1, 77), ("down --target -2", -1, -2), ("up --target 77", 0, 77),
+            ("up --target -1 --dry-run", 0, -1),
+        ] {
+            let result = try await database.typing("migrate \(line)", fresh)
+            #expect(result.exitCode == 64)
+            #expect(
+                result.errors == "settle: '--target' is a version from \(first) to \(newest), not \(target). "
+                    + "Try 'settle migrate \(line.prefix { $0 != " " }) --help'.\n")
+        }
         for bad in ["up --target x", "down", "down --target x --yes", "up extra", "sideways", "sql --bogus"] {
             #expect(try await database.typing("migrate \(bad)", fresh).exitCode == 64, "\(bad)")
         }
@@ -155,7 +166,9 @@ import Testing
         #expect(psql.terminationStatus == 0)
         let status = try await database.typing("migrate status", fresh)
         #expect(status.lines.dropFirst().allSatisfy { $0.hasSuffix("applied") })
-        #expect(try await database.typing("migrate sql", fresh).output == "")
+        let nothing = try await database.typing("migrate sql", fresh)
+        #expect(nothing.output == "")
+        #expect(nothing.errors == "The database is up to date; there is no SQL to run.\n")
         #expect(try await database.typing("migrate up", fresh).errors == Self.upToDate)
     }
 

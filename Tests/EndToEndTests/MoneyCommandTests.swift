@@ -52,7 +52,10 @@ import Testing
             for dryRun in ["", " --dry-run"] {
                 let result = try await database.typing(line + dryRun)
                 #expect(result.exitCode == 1, "\(line)")
-                #expect(result.errors == "settle: key fund-alice was used for another operation\n", "\(line)")
+                #expect(
+                    result.errors
+                        == "settle: id fund-alice was used before, for a deposit of 1000.000000 USDT, account alice; give "
+                        + "another '--id'\n", "\(line)")
             }
         }
         #expect(try database.contents() == before)
@@ -77,6 +80,8 @@ import Testing
             #expect(result.errors.hasPrefix("settle: "))
             #expect(result.output == "")
         }
+        let long = try await database.typing("deposit alice \(String(repeating: "9", count: 41)) USDT --id k")
+        #expect(long.errors.contains("an amount has at most 38 digits, 36 of them behind the point"))
         #expect(try database.contents() == before)
     }
 
@@ -85,9 +90,18 @@ import Testing
             ["deposit", "alice", "1", "NOPE", "--id", "k"], 5,
             "there is no asset NOPE; 'settle asset list' shows those there are"
         ),
-        (["withdraw", "nobody", "1", "USDT", "--id", "k"], 5, "there is no account nobody; a first deposit opens it"),
-        (["balance", "nobody"], 5, "there is no account nobody"),
+        (
+            ["withdraw", "nobody", "1", "USDT", "--id", "k"], 5,
+            "there is no account nobody; 'settle account list' shows those there are"
+        ),
+        (
+            ["balance", "nobody"], 5, "there is no account nobody; 'settle account list' shows those there are"
+        ),
         (["balance", "alice", "NOPE"], 5, "there is no asset NOPE; 'settle asset list' shows those there are"),
+        (
+            ["balance", "alice", "USD"], 5,
+            "there is no asset USD. Did you mean 'USDT'? 'settle asset list' shows those there are"
+        ),
         (["balance"], 64, "missing argument ACCOUNT for 'balance'. Try 'settle balance --help'."),
         (
             ["withdraw", "alice", "1000.000001", "USDT", "--id", "k"], 1,
@@ -95,6 +109,11 @@ import Testing
         ),
         (
             ["deposit", "alice", "1", "USDT"], 64,
+            "missing option '--id KEY' for 'deposit': a name of your choosing, by which a repetition is known. "
+                + "Try 'settle deposit --help'."
+        ),
+        (
+            ["deposit", "alice", "1"], 64,
             "give ACCOUNT AMOUNT ASSET and '--id KEY', or '--file FILE' alone. Try 'settle deposit --help'."
         ),
         (
@@ -148,11 +167,15 @@ import Testing
         try await database.expecting("deposit alice 1 USDT --id d1")
         let frozen = try await database.typing("withdraw alice 1 USDT --id w1")
         #expect(frozen.exitCode == 1)
-        #expect(frozen.errors == "settle: account alice is frozen\n")
+        #expect(
+            frozen.errors
+                == "settle: account alice is frozen; 'settle account show alice' says since when and why\n")
         for line in ["withdraw bob 1 BTC --id w2", "deposit bob 1 BTC --id d2"] {
             let closed = try await database.typing(line)
             #expect(closed.exitCode == 1)
-            #expect(closed.errors == "settle: account bob is closed\n")
+            #expect(
+                closed.errors
+                    == "settle: account bob is closed; 'settle account show bob' says since when and why\n")
         }
         #expect(try await database.expecting("balance bob -o jsonl").contains("\"available\":\"10.00000000\""))
         #expect(try database.violations() == [])

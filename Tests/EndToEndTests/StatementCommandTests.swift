@@ -117,6 +117,15 @@ import Testing
         #expect(try database.violations() == [])
     }
 
+    @Test func `a balance of times to come is that of now, and says so`() async throws {
+        let future = try await database.typing("balance alice --as-of 2999-01-01")
+        #expect(future.exitCode == 0)
+        #expect(
+            future.errors.withoutTimes == "TIME has not come yet; this is what was committed until now\n",
+            "\(future.errors)")
+        #expect(try await database.expecting("balance alice") == future.output)
+    }
+
     @Test(arguments: [
         ("statement nobody", 5, "there is no account nobody"), ("statement alice EUR", 5, "there is no asset EUR"),
         ("balance nobody --as-of 1h", 5, "there is no account nobody"),

@@ -81,7 +81,9 @@ import Testing
         let database = try TestDatabase()
         #expect(try await database.typing("trade submit").output == "0 accepted, 0 duplicates, 0 refused\n")
         #expect(try await database.typing("trade submit a b").exitCode == 64)
-        #expect(try await database.typing("trade list").errors == "No such trades.\n")
+        #expect(
+            try await database.typing("trade list").errors
+                == "No trades yet. 'settle trade submit' stores some.\n")
         #expect(try await database.expecting("trade list --json") == "[]\n")
         #expect(try await database.expecting("trade list -o jsonl") == "")
     }
@@ -146,7 +148,7 @@ import Testing
         for name in ["8", "USDT/BTC:7", "'", "%"] {
             let missing = try await database.typing("trade show \(name)")
             #expect(missing.exitCode == 5)
-            #expect(missing.errors == "settle: there is no trade \(name)\n")
+            #expect(missing.errors == "settle: there is no trade \(name); 'settle trade list' shows those there are\n")
         }
         try await database.expecting("worker --once --log-level error")
         #expect(try database.violations() == [])
@@ -172,7 +174,7 @@ import Testing
 
         #expect(try await database.expecting("trade list --status pending").split(separator: "\n").count == 6)
         #expect(try await database.typing("trade list --status settled").errors == "No such trades.\n")
-        #expect(try await database.typing("trade list --market USDT/BTC").errors == "No such trades.\n")
+        #expect(try await database.typing("trade list --market USDT/BTC").exitCode == 5)
         #expect(try await database.typing("trade list --since 2100-01-01").errors == "No such trades.\n")
         #expect(
             try await database.expecting("trade list --since 1h --market BTC_USDT -o jsonl").split(separator: "\n")

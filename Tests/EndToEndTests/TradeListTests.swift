@@ -76,6 +76,17 @@ import Testing
         #expect(!result.errors.contains("index not built"))
     }
 
+    @Test func `a market that there is not is told, with the one that was meant`() async throws {
+        let near = try await database.typing("trade list --market BTC/USD")
+        #expect(near.exitCode == 5)
+        #expect(
+            near.errors == "settle: there is no market BTC/USD. Did you mean 'BTC/USDT'? 'settle market list' shows "
+                + "those there are\n")
+        let empty = try await database.typing("trade list --market ETH/USDT --status failed")
+        #expect(empty.exitCode == 0)
+        #expect(empty.errors == "No such trades.\n")
+    }
+
     @Test(arguments: [
         "--last 0", "--last 5 --limit 5", "--last 5 --after 5", "--until soon",
     ])

@@ -50,6 +50,21 @@ import Testing
         ("retry 1", "unknown command 'retry'. Did you mean 'dlq retry'? Try 'settle --help'."),
         ("help nonsense-of-mine", "unknown command 'nonsense-of-mine'. Try 'settle --help'."),
         ("verify --jsn", "unknown option '--jsn' for 'verify'. Did you mean '--json'? Try 'settle verify --help'."),
+        ("version", "unknown command 'version'. Did you mean '--version'? Try 'settle --help'."),
+        (
+            "worker --intake foo",
+            "invalid value 'foo' for '--intake': expected an endpoint such as tcp://127.0.0.1:5558 or "
+                + "ipc:///run/settle/intake. Try 'settle worker --help'."
+        ),
+        (
+            "trade list --status PEND",
+            "invalid value 'PEND' for '--status': expected PENDING, SETTLED or FAILED. Did you mean 'PENDING'? "
+                + "Try 'settle trade list --help'."
+        ),
+        (
+            "dlq purge --older-than 90d",
+            "missing option '--reason TEXT' for 'dlq purge'. Try 'settle dlq purge --help'."
+        ),
         (
             "verify -o yaml",
             "invalid value 'yaml' for '--output': expected text, json or jsonl. Try 'settle verify --help'."

@@ -31,7 +31,8 @@ struct AddAsset: Command {
             let existing = try CatalogStore.read(connection).assets[symbol]!
             guard existing.decimals == decimals else {
                 throw CommandFailure(
-                    "asset \(symbol) exists with \(existing.decimals.counted("decimal")), not \(decimals)")
+                    "asset \(symbol) exists with \(existing.decimals.counted("decimal")), not \(decimals); the decimals of an "
+                        + "asset do not change")
             }
         }
         try context.output.show([
@@ -46,6 +47,7 @@ struct AddAsset: Command {
     }
 }
 
+/// Not in pages: every worker holds all assets and markets in memory, so there are never more than a person can read.
 struct ListAssets: Command {
     static let info = CommandInfo("list", summary: "List all assets.", examples: [Example("settle asset list", "")])
 
@@ -98,13 +100,10 @@ struct AddMarket: Command {
         defer { database.leave() }
         let connection = try database.connect()
         let catalog = try CatalogStore.read(connection)
-        for asset in [symbol.base, symbol.quote] where catalog.assets[asset] == nil {
-            throw CommandFailure(
-                "there is no asset \(asset). Add it with 'settle asset add \(asset) --decimals N'.", exit: .notFound)
-        }
-        let decimals = priceDecimals ?? max(catalog.assets[symbol.quote]!.decimals, tick?.scale ?? 0)
+        let (base, quote) = try (catalog.known(symbol.base), catalog.known(symbol.quote))
+        let decimals = priceDecimals ?? max(quote.decimals, tick?.scale ?? 0)
         try check(tick, "--tick", decimals: min(decimals, Asset.decimalsMax), of: "a price")
-        try check(lot, "--lot", decimals: catalog.assets[symbol.base]!.decimals, of: "\(symbol.base)")
+        try check(lot, "--lot", decimals: base.decimals, of: "\(symbol.base)")
         if let existing = catalog.markets[symbol] {
             let steps = try connection.pipeline([CatalogStore.terms(of: symbol)])[0]
             let itsTick = steps.optional(0, 0, steps.decimal) ?? nil
@@ -140,6 +139,7 @@ private func check(_ step: DecimalNumber?, _ flag: String, decimals: Int, of wha
     throw UsageError("'\(flag) \(step)' has more decimals than \(what), which has \(decimals)")
 }
 
+/// Not in pages, as the list of assets.
 struct ListMarkets: Command {
     static let info = CommandInfo("list", summary: "List all markets.", examples: [Example("settle market list", "")])
 

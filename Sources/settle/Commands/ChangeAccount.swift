@@ -9,11 +9,10 @@ struct FreezeAccount: Command {
         examples: [Example("settle account freeze 1001 --reason 'under review'", "")])
 
     @Argument("ACCOUNT", help: "Whose.") var id: Identifier
-    @Option("--reason", help: "Why, for the record.") var reason: Reason
-    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+    @OptionGroup("Options") var action: ActionOptions
 
     func run(_ context: Context) async throws {
-        try StatusChange(id: id, status: .frozen, reason: reason, dryRun: dryRun).run(context)
+        try StatusChange(id: id, status: .frozen, action: action).run(context)
     }
 }
 
@@ -23,11 +22,10 @@ struct UnfreezeAccount: Command {
         examples: [Example("settle account unfreeze 1001 --reason 'reviewed'", "")])
 
     @Argument("ACCOUNT", help: "Whose.") var id: Identifier
-    @Option("--reason", help: "Why, for the record.") var reason: Reason
-    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+    @OptionGroup("Options") var action: ActionOptions
 
     func run(_ context: Context) async throws {
-        try StatusChange(id: id, status: .active, reason: reason, dryRun: dryRun).run(context)
+        try StatusChange(id: id, status: .active, action: action).run(context)
     }
 }
 
@@ -41,12 +39,11 @@ struct CloseAccount: Command {
         examples: [Example("settle account close 1003 --reason 'left us' --yes", "Without a question.")])
 
     @Argument("ACCOUNT", help: "Whose.") var id: Identifier
-    @Option("--reason", help: "Why, for the record.") var reason: Reason
-    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+    @OptionGroup("Options") var action: ActionOptions
     @Flag("--yes", "-y", help: "Do not ask.") var yes: Bool
 
     func run(_ context: Context) async throws {
-        try StatusChange(id: id, status: .closed, reason: reason, dryRun: dryRun, yes: yes).run(context)
+        try StatusChange(id: id, status: .closed, action: action, yes: yes).run(context)
     }
 }
 
@@ -54,8 +51,7 @@ struct CloseAccount: Command {
 private struct StatusChange {
     let id: Identifier
     let status: AccountStatus
-    let reason: Reason
-    let dryRun: Bool
+    let action: ActionOptions
     var yes = true
 
     func run(_ context: Context) throws {
@@ -63,13 +59,14 @@ private struct StatusChange {
         defer { database.leave() }
         let connection = try database.connect()
         let before = try AccountRecord.find(id, connection)
+        let dryRun = action.dryRun
         if before.status != status, !dryRun {
             try context.confirm("Close account \(id.text.printable)?", yes: yes)
         }
         let isNew: Bool
         do {
             isNew = try AccountActions.set(
-                status, of: id, actor: operatorName, reason: reason.text, on: connection, dryRun: dryRun)
+                status, of: id, actor: operatorName, reason: action.reason, on: connection, dryRun: dryRun)
         } catch {
             throw error.failure(of: id, "closed")
         }
@@ -91,11 +88,15 @@ extension AccountRefusal {
     func failure(of id: Identifier, _ wanted: String) -> any Error {
         let name = "account \(id.text.printable)"
         switch self {
-        case .unknown: return CommandFailure("there is no \(name)", exit: .notFound)
-        case .isClosed: return CommandFailure("\(name) is closed; 'settle account unfreeze' opens it again")
+        case .unknown: return CommandFailure.noAccount(id)
+        case .isClosed:
+            return CommandFailure(
+                "\(name) is closed; 'settle account show \(id.text.printable)' says since when and why, "
+                    + "'settle account unfreeze' opens it again")
         case .hasWaitingTrades:
             return CommandFailure(
-                "\(name) cannot be \(wanted): trades of it wait to be settled. 'settle account show' counts them.")
+                "\(name) cannot be \(wanted): trades of it wait to be settled. "
+                    + "'settle account show \(id.text.printable)' counts them.")
         case .hasMoney(let balances):
             let parts = balances.flatMap { balance in
                 [(balance.available, "available"), (balance.frozen, "on hold")].filter { $0.0 != .zero }

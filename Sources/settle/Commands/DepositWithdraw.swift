@@ -79,6 +79,10 @@ private struct OperationRun {
             guard amount.isPositive else { throw UsageError("AMOUNT must be positive, not \(amount)") }
             try await carryOut(
                 Operation(key: key, kind: kind, account: account, asset: asset, amount: amount))
+        case (_?, _?, _?, nil, nil):
+            let command = kind == .deposit ? "deposit" : "withdraw"
+            throw UsageError(
+                "missing option '--id KEY' for '\(command)': a name of your choosing, by which a repetition is known")
         default:
             throw UsageError("give ACCOUNT AMOUNT ASSET and '--id KEY', or '--file FILE' alone")
         }
@@ -97,13 +101,7 @@ private struct OperationRun {
         let item = SettlementItem(.operation(operation), origin: .message("command line"))
         let wallet = DirectWallet(database)
         let outcome = try await arguments.dryRun ? wallet.preview([item])[0] : wallet.settle([item])[0]
-        if case .rejected(let rejection) = outcome {
-            // A closed account is there, and refuses.
-            let isMissing =
-                try rejection.failureClass == .unknownAccount
-                && connection.pipeline([AccountStore.find([operation.account])])[0].count == 0
-            throw CommandFailure(rejection.message.printable, exit: isMissing ? .notFound : .refused)
-        }
+        if case .rejected(let rejection) = outcome { throw try failure(rejection, of: operation, on: connection) }
         try context.output.show([
             "id": .id(operation.key), "kind": .string(kind.rawValue), "account_id": .id(operation.account),
             "asset": .string(asset.symbol.text), "amount": .string(operation.amount.description),
@@ -119,16 +117,43 @@ private struct OperationRun {
         }
     }
 
+    /// What a rejection means to whoever typed the command, and what to do next.
+    private func failure(
+        _ rejection: Rejection, of operation: Operation, on connection: PostgresConnection
+    ) throws -> CommandFailure {
+        let account = AccountStore.decode(try connection.pipeline([AccountStore.find([operation.account])])[0]).first
+        let message = rejection.message.printable
+        switch (rejection.failureClass, account?.status) {
+        case (.unknownAccount, nil): return .noAccount(operation.account)
+        case (.conflict, _): return CommandFailure("\(message); give another '--id'")
+        case (.unknownAccount, .closed?), (.invalid, .frozen?):
+            return CommandFailure(
+                "\(message); 'settle account show \(operation.account.text.printable)' says since when and why")
+        default: return CommandFailure(message)
+        }
+    }
+
     // MARK: Files
 
     /// A dry run remembers nothing from one chunk to the next, so it takes the whole file as one, as far as that goes.
     private static let dryRunLinesMax = 100_000
+    /// So many refused lines are named in JSON; stderr names all.
+    private static let refusalsShownMax = 1_000
 
     private struct Tally {
         var applied = 0
         var duplicates = 0
         var refused = 0
+        /// The first of the refused lines.
+        var refusals: [(line: Int, rejection: Rejection)] = []
         var count: Int { applied + duplicates + refused }
+    }
+
+    /// What has been read and not been carried out.
+    private struct Chunk {
+        var items: [(line: Int, item: SettlementItem)] = []
+        var refusals: [(line: Int, rejection: Rejection)] = []
+        var count: Int { items.count + refusals.count }
     }
 
     private func carryOut(file: String) async throws {
@@ -141,36 +166,23 @@ private struct OperationRun {
         let chunkSize = arguments.dryRun ? Self.dryRunLinesMax : database.limits.batchSizeMax
         var tally = Tally()
         var lineNumber = 0
-        var chunk: [(line: Int, item: SettlementItem)] = []
+        var chunk = Chunk()
         while true {
             let line = try reader.next()
             if let line {
                 lineNumber += 1
                 switch WireDecoder.decodeOperationLine(line, kind: kind) {
                 case .success(let operation):
-                    chunk.append((lineNumber, SettlementItem(.operation(operation), origin: .message(file))))
-                case .failure(let rejection):
-                    tally.refused += 1
-                    note(rejection, line: lineNumber)
+                    chunk.items.append((lineNumber, SettlementItem(.operation(operation), origin: .message(file))))
+                case .failure(let rejection): chunk.refusals.append((lineNumber, rejection))
                 case nil: break
                 }
             }
-            if chunk.count == chunkSize || line == nil, !chunk.isEmpty {
-                let items = chunk.map(\.item)
-                let outcomes = try await arguments.dryRun ? wallet.preview(items) : wallet.settle(items)
-                for ((line, _), outcome) in zip(chunk, outcomes) {
-                    switch outcome {
-                    case .settled: tally.applied += 1
-                    case .duplicate, .deferred: tally.duplicates += 1
-                    case .rejected(let rejection):
-                        tally.refused += 1
-                        note(rejection, line: line)
-                    }
-                }
+            if chunk.count == chunkSize || line == nil {
+                try await carryOut(&chunk, wallet, &tally)
                 if arguments.dryRun, line != nil {
                     context.output.note("what follows line \(lineNumber) is judged without the lines before it")
                 }
-                chunk.removeAll(keepingCapacity: true)
                 progress.update(tally.count)
             }
             if line == nil { break }
@@ -179,6 +191,14 @@ private struct OperationRun {
         try context.output.show([
             arguments.dryRun ? "would_apply" : "applied": .integer(tally.applied),
             "duplicates": .integer(tally.duplicates), "refused": .integer(tally.refused),
+            "refusals": .array(
+                tally.refusals.map { line, rejection in
+                    [
+                        "line": .integer(line), "class": .string(rejection.failureClass.rawValue),
+                        "message": .string(rejection.message),
+                    ]
+                }),
+            "refusals_has_more": .bool(tally.refused > tally.refusals.count),
         ]) {
             try context.output.line(
                 "\(tally.applied.counted(kind.rawValue)) \(arguments.dryRun ? "would be " : "")carried out, "
@@ -188,13 +208,31 @@ private struct OperationRun {
         try context.output.flush()
         if tally.refused > 0 {
             throw CommandFailure(
-                (arguments.dryRun
-                    ? tally.refused.counted("line would be", plural: "lines would be")
-                    : tally.refused.counted("line was", plural: "lines were")) + " refused")
+                arguments.dryRun
+                    ? tally.refused.counted("line would be", plural: "lines would be") + " refused"
+                    : tally.refused.counted("line was", plural: "lines were")
+                        + " refused; mend the file and give it again: what was carried out has no effect twice")
         }
     }
 
-    private func note(_ rejection: Rejection, line: Int) {
-        context.output.note("line \(line): \(rejection.message)")
+    /// Carries out what was read, and names what is refused in the order of the lines.
+    private func carryOut(_ chunk: inout Chunk, _ wallet: DirectWallet, _ tally: inout Tally) async throws {
+        var refusals = chunk.refusals
+        if !chunk.items.isEmpty {
+            let items = chunk.items.map(\.item)
+            let outcomes = try await arguments.dryRun ? wallet.preview(items) : wallet.settle(items)
+            for ((line, _), outcome) in zip(chunk.items, outcomes) {
+                switch outcome {
+                case .settled: tally.applied += 1
+                case .duplicate, .deferred: tally.duplicates += 1
+                case .rejected(let rejection): refusals.append((line, rejection))
+                }
+            }
+        }
+        refusals.sort { $0.line < $1.line }
+        for (line, rejection) in refusals { context.output.note("line \(line): \(rejection.message)") }
+        tally.refused += refusals.count
+        tally.refusals += refusals.prefix(Self.refusalsShownMax - tally.refusals.count)
+        chunk = Chunk()
     }
 }

@@ -15,7 +15,7 @@ struct DiscardLetters: Command {
             Example(
                 "settle dlq discard --class undecodable --until 2026-01-02 --reason 'noise of the load test' --yes",
                 "All of a kind."),
-            Example("settle dlq discard --market BTC/EUR --reason 'never opened' --dry-run", "How many it would be."),
+            Example("settle dlq discard --market BTC/USDT --since 2h --dry-run", "How many it would be."),
         ])
 
     private static let chunkSize = 1_000
@@ -23,8 +23,7 @@ struct DiscardLetters: Command {
     @Argument("ID", help: "The letters' numbers.") var numbers: [Int64]
     @OptionGroup("Filters") var filter: LetterFilterOptions
     @Flag("--all", help: "All open letters.") var all: Bool
-    @Option("--reason", help: "Why, for the record.") var reason: Reason
-    @Flag("--dry-run", help: "Say how many it would be, and change nothing.") var dryRun: Bool
+    @OptionGroup("Options") var action: ActionOptions
     @Flag("--yes", "-y", help: "Do not ask.") var yes: Bool
 
     func validate() throws { try filter.check(numbers, all: all) }
@@ -33,6 +32,7 @@ struct DiscardLetters: Command {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
+        let dryRun = action.dryRun
         var queue = try filter.queue(numbers, status: .open, on: connection)
         if numbers.isEmpty, queue.count > 0, !dryRun {
             try context.confirm("Discard \(queue.count.counted("dead letter"))?", yes: yes)
@@ -41,6 +41,7 @@ struct DiscardLetters: Command {
         let progress = ProgressLine(context.output, total: queue.count)
         var discarded = 0
         var leftAlone = 0
+        var discardedBefore = 0
         while !interruption.isAsked {
             let letters = try queue.next(Self.chunkSize)
             guard !letters.isEmpty else { break }
@@ -49,10 +50,11 @@ struct DiscardLetters: Command {
                 dryRun || open.isEmpty
                 ? open.count
                 : try connection.pipeline([
-                    DeadLetterStore.discard(open, actor: operatorName, reason: reason.text)
+                    DeadLetterStore.discard(open, actor: operatorName, reason: action.reason)
                 ])[0].count
             discarded += count
             leftAlone += letters.count - count
+            discardedBefore += letters.count { $0.status == .discarded }
             progress.update(discarded + leftAlone)
         }
         progress.finish()
@@ -62,9 +64,10 @@ struct DiscardLetters: Command {
             dryRun ? "would_discard" : "discarded": .integer(discarded), "left_alone": .integer(leftAlone),
             "stopped": .bool(isCut),
         ]) {
+            let parts = [(discardedBefore, "discarded already"), (leftAlone - discardedBefore, "not open")]
             try context.output.line(
                 "\(discarded.counted("dead letter")) \(dryRun ? "would be " : "")discarded"
-                    + (leftAlone == 0 ? "" : "; \(leftAlone.counted("was", plural: "were")) not open"))
+                    + parts.filter { $0.0 > 0 }.map { "; \($0.0.counted("was", plural: "were")) \($0.1)" }.joined())
         }
         if isCut {
             context.output.note("stopped before the end; the same command goes on from there")

@@ -22,18 +22,21 @@ struct Doctor: Command {
         } catch let error as DatabaseError {
             findings.append(.problem("connection", error.message, remedy: Self.remedy(error.message)))
             try report(findings, context)
-            throw CommandFailure(error.message, exit: .unavailable, detail: error.detail)
+            throw Self.failure(findings, exit: .unavailable, detail: error.detail)
         } catch let error as EmbeddedPostgresError {
             findings.append(.problem("private server", "\(error)", remedy: "mend that, then settle doctor again"))
             try report(findings, context)
-            throw CommandFailure("\(error)", exit: .unavailable)
+            throw Self.failure(findings, exit: .unavailable)
         }
         try report(findings, context)
+        if findings.contains(where: { $0.status == .problem }) { throw Self.failure(findings, exit: .mismatch) }
+    }
+
+    /// The findings themselves were said already.
+    private static func failure(_ findings: [Finding], exit: ExitCode, detail: String? = nil) -> CommandFailure {
         let problems = findings.count { $0.status == .problem }
-        if problems > 0 {
-            throw CommandFailure(
-                "\(problems.counted("problem")) found; what mends it stands behind each", exit: .mismatch)
-        }
+        return CommandFailure(
+            "\(problems.counted("problem")) found; what mends it stands behind each", exit: exit, detail: detail)
     }
 
     private func look(_ context: Context, _ findings: inout [Finding]) throws {

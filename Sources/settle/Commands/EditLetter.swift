@@ -9,8 +9,9 @@ struct EditLetter: Command {
         "edit", summary: "Give a dead letter another version; what was received stays as it is.",
         discussion: """
             The fields are those of a trade on the wire: price, quantity, buyer_id and so on; an empty value takes an \
-            optional field away. The result must be a trade. Nothing is settled before 'settle dlq retry ID', which \
-            takes the newest version. When what was received arrives again, it has no effect. Who edited what and why is kept.
+            optional field away. The result must be a trade; what the letter says already changes nothing. Nothing is \
+            settled before 'settle dlq retry ID', which takes the newest version. When what was received arrives \
+            again, it has no effect. Who edited what and why is kept.
             """,
         usage: ["ID --set KEY=VALUE... --reason TEXT [options]", "ID --payload FILE --reason TEXT [options]"],
         examples: [
@@ -22,34 +23,41 @@ struct EditLetter: Command {
         ])
 
     @Argument("ID", help: "The letter's number.") var number: Int64
-    @Option("--set", "KEY=VALUE", help: "A field and what it is to say; may be given repeatedly.")
+    @Option("--set", "KEY=VALUE", help: "A field and what it is to say.")
     var changes: [FieldChange]
     @Option("--payload", "FILE", help: "A file with the whole trade as JSON; - for stdin.") var file: String?
-    @Option("--reason", help: "Why, for the record.") var reason: Reason?
-    @Flag("--dry-run", help: "Say what it would come to and what a retry would bring; change nothing.")
-    var dryRun: Bool
+    @OptionGroup("Options") var action: ActionOptions
 
     func validate() throws {
         guard changes.isEmpty != (file == nil) else {
             throw UsageError("give either '--set KEY=VALUE' or '--payload FILE'")
         }
-        if reason == nil, !dryRun { throw UsageError("'--reason' is missing") }
     }
 
     func run(_ context: Context) async throws {
+        let whole = try file.map(LetterEdit.contents)
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
         let letter = try LetterQueue.letter(number, on: connection)
-        let edit = try LetterEdit(letter, changes: changes.map(\.change), file: file, on: connection)
-        if dryRun {
+        let edit = try LetterEdit(letter, changes: changes.map(\.change), whole: whole, on: connection)
+        guard edit.isNew else {
+            try context.output.show([
+                "id": .count(number), "version": .integer(letter.version), "changes": nil,
+                action.dryRun ? "would_change" : "changed": false, "payload": .string(edit.text),
+            ]) {
+                try context.output.line("dead letter \(number) says that already")
+            }
+            return
+        }
+        if action.dryRun {
             let prediction = try await LetterForesight(database, on: connection).predict(letter, as: edit.item)
             try show(edit, prediction, context)
             return
         }
-        let version = try edit.carryOut(on: connection, actor: operatorName, reason: reason?.text ?? "")
+        let version = try edit.carryOut(on: connection, actor: operatorName, reason: action.reason)
         try context.output.show([
-            "id": .count(number), "version": .integer(version), "changes": .string(edit.difference),
+            "id": .count(number), "version": .integer(version), "changes": .string(edit.difference), "changed": true,
             "payload": .string(edit.text),
         ]) {
             try context.output.line(
@@ -60,7 +68,8 @@ struct EditLetter: Command {
 
     private func show(_ edit: LetterEdit, _ prediction: LetterPrediction, _ context: Context) throws {
         try context.output.show([
-            "id": .count(number), "changes": .string(edit.difference), "payload": .string(edit.text),
+            "id": .count(number), "version": .integer(edit.letter.version), "changes": .string(edit.difference),
+            "would_change": true, "payload": .string(edit.text),
             "outcome": .string(prediction.outcome), "prediction": .string(prediction.words),
         ]) {
             try context.output.line("would change  \(edit.difference.printable)")
@@ -75,7 +84,7 @@ struct FieldChange: ArgumentValue {
     let change: WireEditor.Change
 
     init(argument: String) throws {
-        guard let equals = argument.firstIndex(of: "=") else {
+        guard let equals = argument.firstIndex(of: "="), equals > argument.startIndex else {
             throw InvalidValue("expected a field and its value, such as price=100.00")
         }
         let name = String(argument[..<equals])
@@ -84,6 +93,9 @@ struct FieldChange: ArgumentValue {
             throw InvalidValue(
                 "a trade has no field '\(name.printable)'; it has \(WireEditor.fields.joined(separator: ", "))",
                 suggestion: nearestName(to: name, among: WireEditor.fields))
+        }
+        if let fault = change.fault {
+            throw InvalidValue(change.text.isEmpty ? "every trade has \(name), so it cannot be taken away" : fault)
         }
         self.change = change
     }

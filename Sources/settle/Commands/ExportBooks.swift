@@ -70,7 +70,8 @@ struct ExportOptions: ParameterGroup {
         var place = CommittedBatches.Place(time: since ?? Timestamp(microseconds: 0))
         if let after {
             guard let found = try CommittedBatches.place(of: after, on: connection) else {
-                throw CommandFailure("there is no batch \(after)", exit: .notFound)
+                throw CommandFailure(
+                    "there is no batch \(after); an export ends by naming its last one", exit: .notFound)
             }
             place = found
         }

@@ -1,5 +1,4 @@
 import CommandKit
-import Foundation
 
 /// Writes the documents that the program itself knows best; `make docs` runs it.
 struct GenerateDocs: Command {
@@ -19,11 +18,9 @@ struct GenerateDocs: Command {
     func run(_ context: Context) async throws {
         for (name, text) in Self.pages.sorted(by: { $0.key < $1.key }) {
             let path = "\(folder)/\(name)"
-            do {
-                try text.write(toFile: path, atomically: true, encoding: .utf8)
-            } catch {
-                throw CommandFailure("cannot write \(path.printable): \(error.localizedDescription)")
-            }
+            let file = try ExportFile(path, overwrites: true, context.output)
+            try file.write(text)
+            try file.finish()
             context.output.note("wrote \(path)")
         }
     }

@@ -17,8 +17,7 @@ struct GiveCredit: Command {
     @Argument("ACCOUNT", help: "Whose.") var id: Identifier
     @Argument("AMOUNT", help: "How far below zero; 0 for no credit.") var amount: DecimalNumber
     @Argument("ASSET", help: "In what.") var symbol: AssetSymbol
-    @Option("--reason", help: "Why, for the record.") var reason: Reason
-    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+    @OptionGroup("Options") var action: ActionOptions
 
     func run(_ context: Context) async throws {
         let database = try Database(context)
@@ -30,10 +29,11 @@ struct GiveCredit: Command {
                 "AMOUNT is zero or more, and has at most the \(asset.decimals.counted("decimal")) of \(symbol); \(amount) does not fit"
             )
         }
+        let dryRun = action.dryRun
         let before: Amount
         do {
             before = try AccountActions.setCreditLine(
-                line, asset, of: id, actor: operatorName, reason: reason.text, on: connection, dryRun: dryRun)
+                line, asset, of: id, actor: operatorName, reason: action.reason, on: connection, dryRun: dryRun)
         } catch {
             throw error.failure(of: id, "given less credit")
         }

@@ -12,11 +12,10 @@ struct HaltMarket: Command {
         examples: [Example("settle market halt BTC/USDT --reason 'wrong prices'", "")])
 
     @Argument("MARKET", help: "Which market.") var symbol: MarketSymbol
-    @Option("--reason", help: "Why, for the record.") var reason: Reason
-    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+    @OptionGroup("Options") var action: ActionOptions
 
     func run(_ context: Context) async throws {
-        try MarketSwitch(symbol: symbol, halts: true, reason: reason, dryRun: dryRun).run(context)
+        try MarketSwitch(symbol: symbol, halts: true, reason: action.reason, dryRun: action.dryRun).run(context)
     }
 }
 
@@ -26,11 +25,10 @@ struct ResumeMarket: Command {
         examples: [Example("settle market resume BTC/USDT --reason 'prices corrected'", "")])
 
     @Argument("MARKET", help: "Which market.") var symbol: MarketSymbol
-    @Option("--reason", help: "Why, for the record.") var reason: Reason
-    @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+    @OptionGroup("Options") var action: ActionOptions
 
     func run(_ context: Context) async throws {
-        try MarketSwitch(symbol: symbol, halts: false, reason: reason, dryRun: dryRun).run(context)
+        try MarketSwitch(symbol: symbol, halts: false, reason: action.reason, dryRun: action.dryRun).run(context)
     }
 }
 
@@ -38,7 +36,7 @@ struct ResumeMarket: Command {
 private struct MarketSwitch {
     let symbol: MarketSymbol
     let halts: Bool
-    let reason: Reason
+    let reason: String
     let dryRun: Bool
 
     func run(_ context: Context) throws {
@@ -50,7 +48,7 @@ private struct MarketSwitch {
         if !dryRun {
             do {
                 isNew = try MarketStore.setHalted(
-                    halts, market, actor: operatorName, reason: reason.text, on: connection)
+                    halts, market, actor: operatorName, reason: reason, on: connection)
             } catch {
                 guard error.sqlState == DatabaseError.lockNotAvailable else { throw error }
                 throw CommandFailure(

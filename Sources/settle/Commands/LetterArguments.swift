@@ -31,7 +31,29 @@ struct LetterFilterOptions: ParameterGroup {
 
     /// The letters that are meant.
     func queue(_ numbers: [Int64], status: LetterStatus, on connection: PostgresConnection) throws -> LetterQueue {
-        numbers.isEmpty
-            ? try LetterQueue(filter(status: status), on: connection) : try LetterQueue(numbers, on: connection)
+        guard numbers.isEmpty else { return try LetterQueue(numbers, on: connection) }
+        let queue = try LetterQueue(filter(status: status), on: connection)
+        if queue.count == 0 { try requireKnown(connection) }
+        return queue
+    }
+
+    /// Fails where nothing was found because there is no such market or account: not in the books, nor in any letter.
+    func requireKnown(_ connection: PostgresConnection) throws {
+        if let market, try !isInLetters(connection, { $0.market = market }) {
+            _ = try CatalogStore.read(connection).known(market)
+        }
+        if let account, try !isInLetters(connection, { $0.account = account }) {
+            _ = try AccountRecord.find(account, connection)
+        }
+    }
+
+    /// Whether any letter matches, whatever its status. Asked for each status, for which there are indexes.
+    private func isInLetters(_ connection: PostgresConnection, _ narrow: (inout LetterFilter) -> Void) throws -> Bool {
+        let requests = LetterStatus.allCases.map { status in
+            var filter = LetterFilter(status: status)
+            narrow(&filter)
+            return DeadLetterStore.list(filter, after: 0, limit: 1)
+        }
+        return try connection.pipeline(requests).contains { $0.count > 0 }
     }
 }

@@ -29,6 +29,7 @@ struct ListLetters: Command {
         let letters = filter.filter(status: status)
         let found = DeadLetterStore.decode(
             try connection.pipeline([DeadLetterStore.list(letters, after: after, limit: limit + 1)])[0])
+        if found.isEmpty { try filter.requireKnown(connection) }
         let page = found.prefix(limit)
         try context.output.list(page.map(\.json), empty: "No such dead letters.") {
             var table = Table(Table.Column("ID", .right), "TRADE", "CLASS", "PARKED", "REASON")

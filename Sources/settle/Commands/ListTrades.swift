@@ -11,7 +11,7 @@ struct ListTrades: Command {
             Example("settle trade list --market BTC/USDT --since 1h", "One market's of the last hour."),
         ])
 
-    @Option("--status", help: "Only PENDING, SETTLED or FAILED ones.") var status: TradeStatus?
+    @Option("--status", help: "Only those that wait, are settled or are parked.") var status: TradeStatus?
     @Option("--market", help: "Only this market's.") var market: MarketSymbol?
     @Option("--since", "TIME", help: "Only those received from then on: 2026-01-02, 2026-01-02T03:04:05Z, or 30m ago.")
     var since: Timestamp?
@@ -27,8 +27,10 @@ struct ListTrades: Command {
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
+        let connection = try database.connect()
+        if let market { _ = try CatalogStore.read(connection).known(market) }
         let listing = try TradeListing(
-            TradeFilter(status: status, market: market, since: since, until: until), on: database.connect())
+            TradeFilter(status: status, market: market, since: since, until: until), on: connection)
         let found: [RecordedTrade]
         if let last = page.last {
             found = try listing.last(last)
@@ -36,7 +38,11 @@ struct ListTrades: Command {
             found = try listing.first(page.limit + 1, after: after)
         }
         let rows = found.prefix(page.last ?? page.limit)
-        try context.output.list(rows.map(\.json), empty: "No such trades.") {
+        let isWhole = status == nil && market == nil && since == nil && until == nil && after == 0
+        try context.output.list(
+            rows.map(\.json),
+            empty: isWhole ? "No trades yet. 'settle trade submit' stores some." : "No such trades."
+        ) {
             var table = Table(
                 "TRADE", "STATUS", Table.Column("PRICE", .right), Table.Column("QUANTITY", .right), "BUYER", "SELLER",
                 "RECEIVED")

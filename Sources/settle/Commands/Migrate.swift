@@ -5,11 +5,18 @@ private func migrator(_ context: Context, _ database: Database) throws -> Migrat
     Migrator(try database.connect(), try MigrationFiles.find(environment: context.environment))
 }
 
+/// Refuses a version that there is not, which would be taken for the first or the newest.
+private func check(_ target: Int?, atLeast first: Int, _ context: Context) throws {
+    let last = try MigrationFiles.find(environment: context.environment).migrations.count - 1
+    guard let target, !(first...last).contains(target) else { return }
+    throw UsageError("'--target' is a version from \(first) to \(last), not \(target)")
+}
+
 private func show(_ migrations: [Migration], verb: String, nothing: String, _ context: Context) throws {
     try context.output.list(
         migrations.map { ["version": .integer($0.version), "name": .string($0.name)] }, empty: nothing
     ) {
-        var table = Table("VERSION", "NAME", "")
+        var table = Table("VERSION", "NAME", "STATE")
         for migration in migrations { table.add("\(migration.version)", "\(migration.name)", "\(verb)") }
         return table
     }
@@ -25,6 +32,7 @@ struct MigrateUp: Command {
     @Flag("--dry-run", help: "Say what would be applied.") var dryRun: Bool
 
     func run(_ context: Context) async throws {
+        try check(target, atLeast: 0, context)
         let database = try Database(context, migrated: false)
         defer { database.leave() }
         let migrator = try migrator(context, database)
@@ -48,6 +56,7 @@ struct MigrateDown: Command {
     @Flag("--yes", "-y", help: "Do not ask.") var yes: Bool
 
     func run(_ context: Context) async throws {
+        try check(target, atLeast: -1, context)
         let database = try Database(context, migrated: false)
         defer { database.leave() }
         let migrator = try migrator(context, database)
@@ -110,6 +119,7 @@ struct MigrateSQL: Command {
             defer { database.leave() }
             migrations = try migrator(context, database).pending()
         }
+        if migrations.isEmpty { context.output.note("The database is up to date; there is no SQL to run.") }
         for migration in migrations { try context.output.write(migration.script) }
     }
 }

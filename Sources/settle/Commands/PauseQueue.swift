@@ -15,7 +15,7 @@ struct PauseQueue: Command {
         examples: [Example("settle queue pause --reason 'new engine at 18:00'", "")])
 
     @Option("--reason", help: "Why, for the record.") var reason: Reason?
-    @Option("--timeout", "TIME", help: "How long to wait for the workers.", default: .seconds(15)) var timeout: Duration
+    @Option("--timeout", help: "How long to wait for the workers.", default: .seconds(15)) var timeout: Duration
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
     func run(_ context: Context) async throws {
@@ -34,7 +34,7 @@ struct DrainQueue: Command {
         examples: [Example("settle queue drain --timeout 5m", "Before an upgrade of the database.")])
 
     @Option("--reason", help: "Why, for the record.") var reason: Reason?
-    @Option("--timeout", "TIME", help: "How long to wait for the workers.", default: .seconds(60)) var timeout: Duration
+    @Option("--timeout", help: "How long to wait for the workers.", default: .seconds(60)) var timeout: Duration
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
     func run(_ context: Context) async throws {

@@ -20,13 +20,11 @@ struct PurgeLetters: Command {
 
     @Option("--older-than", help: "Only those that have not changed for so long; a day at least.")
     var age: Duration
-    @Option("--reason", help: "Why, for the record.") var reason: Reason?
-    @Flag("--dry-run", help: "Say how many it would be, and change nothing.") var dryRun: Bool
+    @OptionGroup("Options") var action: ActionOptions
     @Flag("--yes", "-y", help: "Do not ask.") var yes: Bool
 
     func validate() throws {
         guard age >= Self.youngest else { throw UsageError("'--older-than' is a day at least, such as 90d") }
-        if reason == nil, !dryRun { throw UsageError("'--reason' is missing") }
     }
 
     func run(_ context: Context) async throws {
@@ -34,6 +32,7 @@ struct PurgeLetters: Command {
         defer { database.leave() }
         let connection = try database.connect()
         let limit = Timestamp(ago: age)
+        let dryRun = action.dryRun
         if !dryRun {
             try context.confirm("Purge what is resolved and has not changed since \(limit)?", yes: yes)
         }
@@ -48,7 +47,7 @@ struct PurgeLetters: Command {
                 ? PurgedLetterStore.count(olderThan: limit, after: step, limit: Self.chunkSize)
                 : PurgedLetterStore.purge(
                     olderThan: limit, after: step, limit: Self.chunkSize, actor: operatorName,
-                    reason: reason?.text ?? "")
+                    reason: action.reason)
             let next = PurgedLetterStore.decode(try connection.pipeline([request])[0])
             count += Int(next.resolved)
             isDone = next.seen < Self.chunkSize

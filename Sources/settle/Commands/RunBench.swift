@@ -22,8 +22,8 @@ struct RunBench: Command {
         ])
 
     @Option("--trades", "N", help: "Settle so many trades in each measurement.") var trades: Count?
-    @Option("--for", "TIME", help: "Settle for so long in each measurement. (default: 5s)") var time: Duration?
-    @Option("--warm-up", "TIME", help: "Settle for so long before, with --for.", default: .seconds(2))
+    @Option("--for", help: "Settle for so long in each measurement. (default: 5s)") var time: Duration?
+    @Option("--warm-up", help: "Settle for so long before, with --for.", default: .seconds(2))
     var warmUp: Duration
     @Option("--rounds", "N", help: "How often everything is measured.", default: 3) var rounds: Count
     @Option("--accounts", "N", help: "How many accounts there are.", default: 100_000) var accounts: Count

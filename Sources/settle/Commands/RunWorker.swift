@@ -23,7 +23,7 @@ struct RunWorker: Command {
         ])
 
     @Option("--intake", "ENDPOINT", help: "Listen here for trades over ZeroMQ.", environment: "SETTLE_INTAKE")
-    var intake: String?
+    var intake: IntakeEndpoint?
     @Flag("--once", help: "Settle what is PENDING now, then end.") var once: Bool
     @Option(
         "--when-full",
@@ -45,7 +45,7 @@ struct RunWorker: Command {
     private var flags: [String: SettingValues.FlagValue] {
         var flags = limits.flags
         if $logLevel == .commandLine { flags["SETTLE_LOG_LEVEL"] = .init("--log-level", logLevel.rawValue) }
-        if $intake == .commandLine, let intake { flags["SETTLE_INTAKE"] = .init("--intake", intake) }
+        if $intake == .commandLine, let intake { flags["SETTLE_INTAKE"] = .init("--intake", intake.text) }
         if $whenFull == .commandLine { flags["SETTLE_WHEN_FULL"] = .init("--when-full", whenFull.rawValue) }
         return flags
     }
@@ -63,7 +63,11 @@ struct RunWorker: Command {
         var sources: [any SettlementService.Source] = []
         if let intake, !once {
             let socket: IntakeSocket
-            do { socket = try IntakeSocket(endpoint: intake) } catch { throw CommandFailure("\(error)") }
+            do { socket = try IntakeSocket(endpoint: intake.text) } catch {
+                throw CommandFailure(
+                    "\(error.description.printable). Give '--intake' an address of this machine that nobody else listens on."
+                )
+            }
             sources.append(
                 IntakeSource(socket: socket, log: log) { [limits = configuration.limits] in
                     .seconds(limits.shutdownTimeoutSeconds)

@@ -104,7 +104,7 @@ extension AccountRecord {
     static func find(_ id: Identifier, _ connection: PostgresConnection) throws -> AccountRecord {
         guard
             let found = AccountStore.decodeRecords(try connection.pipeline([AccountStore.record(id)])[0]).first
-        else { throw CommandFailure("there is no account \(id.text.printable)", exit: .notFound) }
+        else { throw CommandFailure.noAccount(id) }
         return found
     }
 

@@ -58,6 +58,9 @@ struct ShowBalance: Command {
             }
             return table
         }
+        if let asOf, asOf > .now {
+            context.output.note("\(asOf) has not come yet; this is what was committed until now")
+        }
         if let opened = accounts.map(\.openedAt).min(), let asOf, asOf < opened, !balances.isEmpty {
             context.output.note("Account \(account) did not exist at \(asOf); it was opened at \(opened).")
         }
@@ -88,7 +91,7 @@ extension AccountStore {
         // House and world are there from the beginning; their accounts are opened as they are needed.
         let isShared = AccountKind(rawValue: name.text).map { $0 != .customer } ?? false
         guard !accounts.isEmpty || isShared else {
-            throw CommandFailure("there is no account \(name.text.printable)", exit: .notFound)
+            throw CommandFailure.noAccount(name)
         }
         return accounts
     }

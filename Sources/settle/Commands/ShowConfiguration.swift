@@ -17,14 +17,14 @@ struct ShowConfiguration: Command {
         ])
 
     @Flag("--changed", help: "Leave out what has its default.") var changed: Bool
-    @Option("--intake", "ENDPOINT", help: "As of 'settle worker'.") var intake: String?
+    @Option("--intake", "ENDPOINT", help: "As of 'settle worker'.") var intake: IntakeEndpoint?
     @Option("--when-full", help: "As of 'settle worker'.") var whenFull: SettlementService.WhenFull?
     @Option("--log-level", help: "As of 'settle worker'.") var logLevel: LogLevel?
     @OptionGroup("Limits") var limits: LimitOptions
 
     func run(_ context: Context) async throws {
         var flags = limits.flags.merging(context.globals.flags) { own, _ in own }
-        if let intake { flags["SETTLE_INTAKE"] = .init("--intake", intake) }
+        if let intake { flags["SETTLE_INTAKE"] = .init("--intake", intake.text) }
         if let whenFull { flags["SETTLE_WHEN_FULL"] = .init("--when-full", whenFull.rawValue) }
         if let logLevel { flags["SETTLE_LOG_LEVEL"] = .init("--log-level", logLevel.rawValue) }
         let environment = context.terminal.environment

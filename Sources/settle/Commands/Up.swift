@@ -20,7 +20,7 @@ struct Up: Command {
             Example("settle up", "Until Ctrl-C."), Example("settle up --for 10s --rate 2000/s", "For ten seconds."),
         ])
 
-    @Option("--for", "TIME", help: "Stop after so long.") var time: Duration?
+    @Option("--for", help: "Stop after so long.") var time: Duration?
     @Option("--trades", "N", help: "Stop after so many trades.") var trades: Count?
     @Option("--rate", help: "How many trades a second are made.", default: Rate(perSecond: 500)) var rate: Rate
     @Option("--seed", "N", help: "Repeat a run: the same seed makes the same trades.") var seed: UInt64?

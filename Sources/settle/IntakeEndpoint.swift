@@ -1,0 +1,27 @@
+import CommandKit
+
+/// Where a worker listens for trades: `tcp://127.0.0.1:5558`, `ipc:///run/settle/intake`.
+struct IntakeEndpoint: ArgumentValue, Equatable {
+    static let expectation = "an endpoint such as tcp://127.0.0.1:5558"
+
+    let text: String
+
+    init(argument: String) throws {
+        guard Self.isEndpoint(argument) else {
+            throw InvalidValue("expected \(Self.expectation) or ipc:///run/settle/intake")
+        }
+        text = argument
+    }
+
+    var argumentText: String { text }
+    static var valueName: String { "ENDPOINT" }
+
+    /// Whether the text has the form of one; whether the machine has that address is found out by listening there.
+    static func isEndpoint(_ text: String) -> Bool {
+        if text.hasPrefix("ipc://") { return text.count > "ipc://".count }
+        guard text.hasPrefix("tcp://"), let colon = text.lastIndex(of: ":") else { return false }
+        let host = text[..<colon].dropFirst("tcp://".count)
+        let port = text[text.index(after: colon)...]
+        return !host.isEmpty && (port == "*" || UInt16(port) != nil)
+    }
+}
