@@ -49,14 +49,15 @@ struct ShowStatement: Command {
         var sections: [StatementSection] = []
         if let owner = accounts.first {
             sections = try LedgerReader.read(connection) { reader throws(DatabaseError) in
-                try read(reader, owner, assets, connection)
+                try read(reader, owner, assets, catalog, connection)
             }
         }
         try show(sections, context)
     }
 
     private func read(
-        _ reader: LedgerReader, _ owner: NamedAccount, _ assets: [Asset], _ connection: PostgresConnection
+        _ reader: LedgerReader, _ owner: NamedAccount, _ assets: [Asset], _ catalog: Catalog,
+        _ connection: PostgresConnection
     ) throws(DatabaseError) -> [StatementSection] {
         let only = assets.count == 1 ? assets[0].number : nil
         let now = try BalanceStore.current(of: [owner.number], asset: only, connection)
@@ -73,7 +74,8 @@ struct ShowStatement: Command {
             let key = BalanceKey(account: owner.number, asset: asset.number)
             guard let newest = now[key]?.version, newest > 0 else { continue }
             var section = StatementSection(
-                asset: asset, opening: opening?[key] ?? BalanceMoment(), closing: closing?[key] ?? now[key]!)
+                asset: asset, markets: catalog.markets, opening: opening?[key] ?? BalanceMoment(),
+                closing: closing?[key] ?? now[key]!)
             guard section.opening.version > 0 || section.closing.version > 0 else { continue }
             var first = section.opening.version + 1
             var last = section.closing.version
