@@ -18,7 +18,7 @@ struct AddAsset: Command {
     }
 
     func run(_ context: Context) async throws {
-        let database = try Database(context)
+        let database = try Database(context, isMaker: !dryRun)
         defer { database.leave() }
         let connection = try database.connect()
         var isNew = false

@@ -25,7 +25,7 @@ struct MigrateUp: Command {
     @Flag("--dry-run", help: "Say what would be applied.") var dryRun: Bool
 
     func run(_ context: Context) async throws {
-        let database = try Database(context, migrated: false)
+        let database = try Database(context, migrated: false, isMaker: !dryRun)
         defer { database.leave() }
         let migrator = try migrator(context, database)
         let steps =
