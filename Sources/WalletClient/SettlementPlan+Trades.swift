@@ -4,10 +4,8 @@ import TradeModel
 extension SettlementPlan {
     /// Settles a trade on the running balances, or throws why not.
     mutating func settle(_ trade: Trade, _ books: Books) throws(Rejection) {
-        guard let market = books.catalog.markets[trade.market] else {
-            throw Rejection(.unknownMarket, "there is no market \(trade.market)")
-        }
-        let terms = try TradeTerms(trade, market: market)
+        let terms = try TradeTerms(trade, in: books.catalog)
+        let market = terms.market
         let buyer = try account(trade.buyer, "buyer", books)
         let seller = try account(trade.seller, "seller", books)
 

@@ -41,8 +41,6 @@ struct QueueReport {
 
     var state: State { !control.isPaused ? .running : isDrained ? .paused : .pausing }
 
-    var json: JSONValue { .object(pairs) }
-
     var pairs: [(key: String, value: JSONValue)] {
         [
             ("state", .string(state.rawValue)), ("since", control.actor == nil ? .null : .time(control.changedAt)),
@@ -75,11 +73,12 @@ struct QueueReport {
         try output.line()
         var table = Table(
             Table.Column("WORKER", .right), "STATE", Table.Column("QUEUED", .right), Table.Column("IN FLIGHT", .right),
-            "HOST", Table.Column("PID", .right), "VERSION", "SINCE", "LAST SIGN OF LIFE")
+            "HOST", Table.Column("PID", .right), "VERSION", Table.Column("SINCE", .whole),
+            Table.Column("LAST SIGN", .whole))
         for worker in workers {
             table.add(
                 "\(worker.number)", "\(stateText(worker))", "\(worker.queued)", "\(worker.inFlight)", "\(worker.host)",
-                "\(worker.processID)", "\(worker.version)", "\(worker.startedAt)",
+                "\(worker.processID)", "\(worker.version)", "\(worker.startedAt.inSeconds)",
                 "\(worker.silence.inLargestUnit) ago")
         }
         try output.print(table)
