@@ -73,14 +73,20 @@ struct QueueReport {
         try output.line()
         var table = Table(
             Table.Column("WORKER", .right), "STATE", Table.Column("QUEUED", .right), Table.Column("IN FLIGHT", .right),
-            "HOST", Table.Column("PID", .right), "VERSION", Table.Column("SINCE", .whole),
-            Table.Column("LAST SIGN", .whole))
+            "HOST", Table.Column("PID", .right), "VERSION", "UP", "LAST SIGN")
         for worker in workers {
             table.add(
                 "\(worker.number)", "\(stateText(worker))", "\(worker.queued)", "\(worker.inFlight)", "\(worker.host)",
-                "\(worker.processID)", "\(worker.version)", "\(worker.startedAt.inSeconds)",
+                "\(worker.processID)", "\(worker.version)", "\(worker.uptime.inLargestUnit)",
                 "\(worker.silence.inLargestUnit) ago")
         }
         try output.print(table)
+    }
+}
+
+extension RecordedWorker {
+    /// How long it has been running, by the clock of the database.
+    fileprivate var uptime: Duration {
+        .microseconds(max(0, heartbeatAt.microseconds - startedAt.microseconds)) + silence
     }
 }

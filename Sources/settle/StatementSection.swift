@@ -18,8 +18,10 @@ struct StatementSection {
         var table = Table(
             Table.Column("TIME", .whole), "ENTRY", Table.Column("CHANGE", .right), Table.Column("AVAILABLE", .right),
             Table.Column("FROZEN CHANGE", .right), Table.Column("FROZEN", .right))
+        if !hasFrozen { table.columns.removeLast(2) }
+        func add(_ cells: [Table.Cell]) { table.add(hasFrozen ? cells : cells.dropLast(2)) }
         func add(_ label: String, _ available: Amount, _ frozen: Amount) {
-            table.add("", "\(label)", "", "\(text(available))", "", "\(text(frozen))")
+            add(["", "\(label)", "", "\(text(available))", "", "\(text(frozen))"])
         }
         if let first = lines.first, first.version > opening.version + 1,
             let available = try? first.available.subtracting(first.availableChange),
@@ -30,9 +32,10 @@ struct StatementSection {
             add("opening balance", opening.available, opening.frozen)
         }
         for line in lines {
-            table.add(
+            add([
                 "\(line.at.inSeconds)", "\(words(line, account))", "\(signed(line.availableChange))",
-                "\(text(line.available))", "\(signed(line.frozenChange))", "\(text(line.frozen))")
+                "\(text(line.available))", "\(signed(line.frozenChange))", "\(text(line.frozen))",
+            ])
         }
         if let last = lines.last, last.version < closing.version {
             add("carried forward", last.available, last.frozen)
@@ -40,6 +43,12 @@ struct StatementSection {
             add("closing balance", closing.available, closing.frozen)
         }
         return table
+    }
+
+    /// Most accounts never have anything on hold; the columns of that would take the room of the words.
+    private var hasFrozen: Bool {
+        opening.frozen != .zero || closing.frozen != .zero
+            || lines.contains { $0.frozen != .zero || $0.frozenChange != .zero }
     }
 
     private func text(_ amount: Amount) -> String { amount.text(decimals: asset.decimals) }

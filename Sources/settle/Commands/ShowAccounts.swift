@@ -74,7 +74,7 @@ struct ShowAccount: Command {
             let style: Style = account.status == .active ? .green : .yellow
             try output.line(
                 "account  \(id.text.printable), \(output.styled(account.status.rawValue, style)) since "
-                    + "\(account.statusAt), opened \(account.openedAt)")
+                    + "\(account.statusAt.inSeconds), opened \(account.openedAt.inSeconds)")
             try backlog.print(to: output)
             try output.line()
             if balances.isEmpty {
