@@ -105,9 +105,7 @@ public final class Output: Sendable {
 
     /// Says on stderr that there is more, and how to get it.
     public func more(after cursor: String) {
-        let isPlain = cursor.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_.:/@".contains($0)) }
-        let parts = cursor.split(separator: "'", omittingEmptySubsequences: false)
-        note("more: --after \(isPlain ? cursor : "'\(parts.joined(separator: "'\\''"))'")")
+        note("more: --after \(cursor.shellQuoted)")
     }
 
     public func write(_ text: String) throws {

@@ -2,7 +2,11 @@
 public struct Table: Sendable {
     /// A column. What stands to the right (numbers) is never cut: half an amount is another amount.
     public struct Column: Sendable, ExpressibleByStringLiteral {
-        public enum Alignment: Sendable { case left, right }
+        public enum Alignment: Sendable {
+            case left, right
+            /// To the left and never cut, as times are.
+            case whole
+        }
 
         public var heading: String
         public var alignment: Alignment

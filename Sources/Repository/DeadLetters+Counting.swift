@@ -13,11 +13,6 @@ public struct LetterStatistics: Sendable {
 }
 
 extension DeadLetterStore {
-    /// So far letters of one class or market are counted, each along an index of its own.
-    public static let countedMax = BoundedCount.bound
-    /// So far those of a filter are counted, which may have to look at many more.
-    public static let matchesCountedMax = 1_000
-
     /// Lets a connection read along indexes alone. Where statistics promise that matches are soon met, PostgreSQL would
     /// rather walk through the table, and to its end where there are none.
     public static func keepToIndexes(_ connection: PostgresConnection) throws(DatabaseError) {
@@ -30,11 +25,11 @@ extension DeadLetterStore {
         let selection = filter.selection(order: "l.parked_at, l.letter_no", limit: "$7")
         return Request(
             Statement("dead_letters_count_bounded\(filter.shape)", "select count(*) from (\(selection)) l"),
-            filter.parameters + [.int8(Int64(matchesCountedMax) + 1)])
+            filter.parameters + [BoundedCount.limit()])
     }
 
     public static func decodeBounded(_ rows: Rows) -> BoundedCount {
-        BoundedCount(rows.int64(0, 0), bound: matchesCountedMax)
+        BoundedCount(rows.int64(0, 0))
     }
 
     /// How many match, however long that takes.
@@ -75,22 +70,22 @@ extension DeadLetterStore {
     static let nowhereStatistics = statistics("nowhere", "l.market is null")
 
     public static func statistics(ofClasses classes: [FailureClass]) -> Request {
-        Request(classStatistics, [.texts(classes) { $0.rawValue }, .int8(Int64(countedMax) + 1)])
+        Request(classStatistics, [.texts(classes) { $0.rawValue }, BoundedCount.limit()])
     }
 
     public static func statistics(ofMarkets markets: [String]) -> Request {
-        Request(marketStatistics, [.texts(markets) { $0 }, .int8(Int64(countedMax) + 1)])
+        Request(marketStatistics, [.texts(markets) { $0 }, BoundedCount.limit()])
     }
 
     /// Of the letters whose market could not be read.
     public static var statisticsOfNowhere: Request {
-        Request(nowhereStatistics, [.texts([String?.none]) { $0 }, .int8(Int64(countedMax) + 1)])
+        Request(nowhereStatistics, [.texts([String?.none]) { $0 }, BoundedCount.limit()])
     }
 
     public static func decodeStatistics(_ rows: Rows) -> [LetterStatistics] {
         rows.indices.map { row in
             let counts = zip([LetterStatus.open, .retried, .discarded], 1...3).map { status, column in
-                (status, BoundedCount(rows.int64(row, column), bound: countedMax))
+                (status, BoundedCount(rows.int64(row, column)))
             }
             return LetterStatistics(
                 group: rows.optional(row, 0, rows.string), counts: Dictionary(uniqueKeysWithValues: counts),

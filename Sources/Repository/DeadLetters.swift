@@ -57,7 +57,7 @@ public enum DeadLetterStore {
                (select row_number() over () as place, tries.*
                   from (select unnest($23) as at, 'tried' as action, unnest($24) as sqlstate, unnest($25) as message
                         union all
-                        select clock_timestamp(), 'parked', null, null) tries) e
+                        select now(), 'parked', null, null) tries) e
         """)
 
     /// Parks letters in the transaction that decides them.
@@ -88,16 +88,5 @@ public enum DeadLetterStore {
                 .int8(worker), .timestamps(tries) { $0.at }, .texts(tries) { $0.sqlState },
                 .texts(tries) { $0.message },
             ])
-    }
-
-    static let openCountsStatement = Statement(
-        "dead_letters_open_counts",
-        "select class, count(*) from dead_letters where status = 'open' group by class order by class")
-
-    /// How many letters are open, by class.
-    public static var openCounts: Request { Request(openCountsStatement) }
-
-    public static func decodeCounts(_ rows: Rows) -> [(failureClass: String, count: Int64)] {
-        rows.indices.map { (rows.string($0, 0), rows.int64($0, 1)) }
     }
 }

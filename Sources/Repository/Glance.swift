@@ -30,7 +30,7 @@ public enum Glance {
     public static var openLetters: Request { Request(openLettersStatement, [.int8(openLettersMax)]) }
 
     public static func decodeOpenLetters(_ rows: Rows) -> OpenLetters {
-        let counts = Dictionary(uniqueKeysWithValues: DeadLetterStore.decodeCounts(rows).map { ($0, $1) })
+        let counts = Dictionary(uniqueKeysWithValues: rows.indices.map { (rows.string($0, 0), rows.int64($0, 1)) })
         return OpenLetters(counts: counts, isCapped: counts.values.reduce(0, +) >= openLettersMax)
     }
 

@@ -23,6 +23,8 @@ public struct StatementLine: Sendable {
         public let quantity: DecimalNumber?
         public let buyer: String
         public let seller: String
+        public let buyerFee: DecimalNumber?
+        public let sellerFee: DecimalNumber?
     }
 }
 
@@ -31,7 +33,8 @@ extension LedgerReader {
         "ledger_lines",
         """
         select e.version, e.batch_no, c.committed_at, e.kind::text, m.symbol, e.cause_id, e.available_delta,
-               e.frozen_delta, e.available_after, e.frozen_after, t.price, t.quantity, t.buyer_id, t.seller_id, o.order_id
+               e.frozen_delta, e.available_after, e.frozen_after, t.price, t.quantity, t.buyer_id, t.seller_id, o.order_id,
+               t.buyer_fee, t.seller_fee
           from (select * from ledger_entries
                  where batch_no >= $1 and batch_no < $2 and account_no = $3 and asset_no = $4
                    and version >= $5 and version <= $6
@@ -83,7 +86,7 @@ extension LedgerReader {
             trade: rows.optional(row, 12, rows.string).map { buyer in
                 StatementLine.Trade(
                     price: rows.decimal(row, 10), quantity: rows.decimal(row, 11), buyer: buyer,
-                    seller: rows.string(row, 13))
+                    seller: rows.string(row, 13), buyerFee: rows.decimal(row, 15), sellerFee: rows.decimal(row, 16))
             },
             order: rows.optional(row, 14, rows.string))
     }

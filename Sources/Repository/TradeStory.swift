@@ -7,7 +7,9 @@ public struct TradeStory: Sendable {
     /// nil when only a dead letter knows of it.
     public var trade: RecordedTrade?
     public var market: Market?
-    public var isHalted = false
+    /// How the queue stands, and whether the market is halted; of a trade that waits.
+    public var queue: QueueControl?
+    public var halt: MarketHalt?
     public var batch: Batch?
     public var postings: [Posting] = []
     public var waiting: Waiting?
@@ -101,13 +103,11 @@ public enum TradeStoryStore {
             let catalog = try CatalogStore.read(connection)
             story.market = catalog.markets[key.market]
             let answers = try connection.pipeline([
-                TradeStore.read([key]), CatalogStore.terms(of: key.market),
-                Request(lettersStatement, [.text(key.id.text), .text(key.market.text)]),
+                TradeStore.read([key]), Request(lettersStatement, [.text(key.id.text), .text(key.market.text)]),
             ])
             story.trade = TradeStore.decode(answers[0]).first
-            story.isHalted = answers[1].count > 0 && answers[1].bool(0, 2)
-            for row in answers[2].indices {
-                let number = answers[2].int64(row, 0)
+            for row in answers[1].indices {
+                let number = answers[1].int64(row, 0)
                 let found = try connection.pipeline([DeadLetterStore.find(number), DeadLetterStore.events(of: number)])
                 story.letters += DeadLetterStore.decode(found[0]).map { ($0, DeadLetterStore.decodeEvents(found[1])) }
             }
@@ -118,7 +118,12 @@ public enum TradeStoryStore {
                     story.postings = try readPostings(batch, market, key.id, catalog, connection)
                 }
             }
-            if trade.status == .pending { story.waiting = try readWaiting(trade, limits, connection) }
+            if trade.status == .pending {
+                story.waiting = try readWaiting(trade, limits, connection)
+                let stops = try connection.pipeline([QueueControlStore.read, MarketStore.halts(of: key.market)])
+                story.queue = QueueControlStore.decode(stops[0])
+                story.halt = MarketStore.decodeHalts(stops[1]).first
+            }
             return story
         }
     }

@@ -41,7 +41,12 @@ extension WireObject {
 
     private func identifier(_ field: WireField) throws(Rejection) -> Identifier {
         let text = identifierText(self[field])
-        if let identifier = Identifier(text) { return identifier }
+        if let identifier = Identifier(text) {
+            guard !identifier.hasOuterBlanks else {
+                throw invalid(field, "an id must not begin or end with a blank")
+            }
+            return identifier
+        }
         switch text.utf8.count {
         case 0: throw invalid(field, "an id must not be empty")
         case 1...Identifier.byteCountMax: throw invalid(field, "an id must not hold control characters")

@@ -17,6 +17,12 @@ public struct Identifier: Sendable {
         self.text = text
     }
 
+    /// Whether it begins or ends with a blank, which nobody sees; such ids are refused where they would be new.
+    public var hasOuterBlanks: Bool {
+        func isBlank(_ scalar: Unicode.Scalar?) -> Bool { scalar?.properties.isWhitespace == true }
+        return isBlank(text.unicodeScalars.first) || isBlank(text.unicodeScalars.last)
+    }
+
     /// An id as a table has it, where somebody may have put what no message could say. It is only good for naming it.
     public init(stored text: String) {
         self.text = text

@@ -1,3 +1,4 @@
+import Repository
 import TradeModel
 
 /// A trade in the smallest units of its market's assets, checked against the market's rules.
@@ -7,6 +8,14 @@ public struct TradeTerms {
     let quote: Amount
     let buyerFee: Amount
     let sellerFee: Amount
+
+    /// The terms in the trade's own market; whoever stores trades asks whether there are any before.
+    public init(_ trade: Trade, in catalog: Catalog) throws(Rejection) {
+        guard let market = catalog.markets[trade.market] else {
+            throw Rejection(.unknownMarket, "there is no market \(trade.market)")
+        }
+        try self.init(trade, market: market)
+    }
 
     public init(_ trade: Trade, market: Market) throws(Rejection) {
         self.market = market

@@ -5,22 +5,22 @@ import TradeModel
 
 /// What waits: trades for a worker, and dead letters for an operator.
 struct Backlog {
-    let trades: BoundedCount
-    /// Since when the oldest of the trades waits.
-    let oldest: Timestamp?
+    let waiting: WaitingTrades
     let letters: BoundedCount
 
+    var trades: BoundedCount { waiting.count }
+
     init(trades: Rows, letters: Rows) {
-        (self.trades, oldest) = TradeStore.decodeWaiting(trades)
+        waiting = TradeStore.decodeWaiting(trades)
         self.letters = DeadLetterStore.decodeCountOpen(letters)
     }
 
     var pairs: [(key: String, value: JSONValue)] {
-        trades.pairs("pending") + [("oldest_pending_at", .time(oldest))] + letters.pairs("open_letters")
+        trades.pairs("pending") + [("oldest_pending_at", .time(waiting.oldest))] + letters.pairs("open_letters")
     }
 
     func print(to output: Output) throws {
-        let age = oldest.map { ", the oldest for \(Duration(since: $0).inLargestUnit)" } ?? ""
+        let age = waiting.age.map { ", the oldest for \($0.inLargestUnit)" } ?? ""
         try output.line("waiting  \(trades.text("trade"))\(age)")
         try output.line("letters  \(letters.text("open dead letter"))")
     }
@@ -41,11 +41,6 @@ extension BoundedCount {
 }
 
 extension Duration {
-    /// How long ago something was, by the clock of this machine.
-    init(since time: Timestamp) {
-        self = .microseconds(max(0, Timestamp.now.microseconds - time.microseconds))
-    }
-
     /// In whole days, hours, minutes or seconds, whichever is the largest: `3h`.
     var inLargestUnit: String {
         let seconds = components.seconds

@@ -29,8 +29,11 @@ struct Database {
 
     /// Opens the database that the flags and the environment name.
     ///
-    /// - Parameter migrated: whether the tables must be there. The private database is brought up to date by itself.
-    init(_ context: Context, migrated: Bool = true) throws {
+    /// - Parameters:
+    ///   - migrated: whether the tables must be there. The private database is brought up to date by itself.
+    ///   - isMaker: whether the command may make a private database where none is: only what puts something into an
+    ///     empty one may. Whoever reads, or moves money, has come to the wrong folder.
+    init(_ context: Context, migrated: Bool = true, isMaker: Bool = false) throws {
         limits = try Limits(environment: context.environment)
         if let url = context.globals.databaseURL {
             guard let readable = ConnectionString(url) else {
@@ -41,6 +44,12 @@ struct Database {
             connectionString = readable.text
             cluster = nil
         } else if EmbeddedCluster.isWanted(environment: context.environment) {
+            guard isMaker || EmbeddedCluster.exists() else {
+                throw CommandFailure(
+                    "no database is named, and there is none in .settle/ here. Name one with --database-url or "
+                        + "DATABASE_URL, or make one here: 'settle migrate up' makes an empty one, 'settle up' one with "
+                        + "a simulated market.", exit: .unavailable)
+            }
             let cluster = try EmbeddedCluster.acquire { context.output.note($0) }
             connectionString = cluster.connectionString
             self.cluster = cluster
@@ -65,9 +74,12 @@ extension Settle {
         switch error {
         case let error as DatabaseError where error.sqlState == nil || error.isServerUnready:
             CommandFailure(
-                "\(error.message). \(advice(error.message)) \(seeDoctor)", exit: .unavailable, detail: error.detail)
+                "\(sentence(error.message)) \(ConnectionAdvice.on(error.message).hint) \(seeDoctor)",
+                exit: .unavailable,
+                detail: error.detail)
         case let error as DatabaseError where error.isConnectionLoss:
-            CommandFailure("PostgreSQL ended the connection: \(error.message). \(seeDoctor)", exit: .unavailable)
+            CommandFailure(
+                "PostgreSQL ended the connection: \(sentence(error.message)) \(seeDoctor)", exit: .unavailable)
         case let error as DatabaseError where error.isOfSharedSession:
             CommandFailure(
                 "a connection pooler gives our session to others; settle needs one in session mode, or none. \(seeDoctor)",
@@ -83,7 +95,9 @@ extension Settle {
         case let error as WalletError:
             switch error {
             case .unavailable(let fault):
-                CommandFailure("\(fault.message). \(advice(fault.message)) \(seeDoctor)", exit: .unavailable)
+                CommandFailure(
+                    "\(sentence(fault.message)) \(ConnectionAdvice.on(fault.message).hint) \(seeDoctor)",
+                    exit: .unavailable)
             default:
                 CommandFailure(
                     error.fault?.message ?? "others kept moving the same money; try again", exit: .refused,
@@ -108,16 +122,6 @@ extension Settle {
 
     private static let seeDoctor = "Try 'settle doctor'."
 
-    /// What to look at when no connection came about. The server is there if it, rather than the network, refused.
-    private static func advice(_ message: String) -> String {
-        let advices = [
-            ("authentication", "Check user and password."),
-            ("no password", "Give the password, in PGPASSWORD or in the URL."),
-            ("pg_hba.conf", "The server lets nobody in from here under this name."),
-            ("does not exist", "Check the names in the database URL."),
-            ("translate host name", "Check the name of the host."), ("invalid", "Check the database URL."),
-            ("too many", "Try again, or allow more connections."),
-        ]
-        return advices.first { message.contains($0.0) }?.1 ?? "Is it running?"
-    }
+    /// With one full stop: libpq's own words have one sometimes.
+    private static func sentence(_ message: String) -> String { message.hasSuffix(".") ? message : message + "." }
 }

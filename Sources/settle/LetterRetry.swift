@@ -32,8 +32,8 @@ struct LetterRetry {
     private let reason: String
     private var patience = Self.patience
     private(set) var result = Result()
-    /// The queue was paused when it was last waited for.
-    private(set) var pause: QueuePaused?
+    /// What operators had stopped when it was last waited for.
+    private(set) var stops: [Standstill.Stop] = []
 
     /// - Parameter status: that of the letters that are brought back.
     init(_ database: Database, from status: LetterStatus, reason: String) throws {
@@ -57,7 +57,9 @@ struct LetterRetry {
             guard !letters.isEmpty else { return }
             let followed = try retry(letters)
             result.retried += followed.count
-            try await follow(followed, isStopped, progress)
+            let markets = letters.compactMap { letter in letter.tradeKey.map { (letter.number, $0.market) } }
+            try await follow(
+                followed, in: Dictionary(markets, uniquingKeysWith: { $1 }), isStopped, progress)
             guard let rate else { continue }
             let due = start + .seconds(1) * result.done / rate.perSecond
             while ContinuousClock.now < due, !isStopped() {
@@ -116,10 +118,7 @@ struct LetterRetry {
             ])[0]
             return rows.count == 1 ? .waits : .leftAlone
         }
-        guard let market = catalog.markets[trade.market] else {
-            return try refuse(letter, Rejection(.unknownMarket, "there is no market \(trade.market)"))
-        }
-        do { _ = try TradeTerms(trade, market: market) } catch { return try refuse(letter, error) }
+        do { _ = try TradeTerms(trade, in: catalog) } catch { return try refuse(letter, error) }
 
         switch try DeadLetterStore.retryUnstored(
             letter, as: trade, actor: operatorName, reason: reason, on: connection)
@@ -154,7 +153,7 @@ struct LetterRetry {
 
     /// Waits until the trades of a chunk are decided, so that money goes to the older ones and little waits at once.
     private mutating func follow(
-        _ letters: [Int64], _ isStopped: () -> Bool, _ progress: (Result) -> Void
+        _ letters: [Int64], in markets: [Int64: MarketSymbol], _ isStopped: () -> Bool, _ progress: (Result) -> Void
     ) async throws {
         var open = letters
         var deadline = ContinuousClock.now + patience
@@ -173,9 +172,15 @@ struct LetterRetry {
             guard !open.isEmpty else { return }
             if open.count < before { deadline = ContinuousClock.now + patience }
             if isStopped() { deadline = min(deadline, ContinuousClock.now + Self.patienceOnceStopped) }
-            let queue = try QueueControlStore.read(connection)
-            pause = queue.isPaused ? QueuePaused(queue) : nil
-            guard ContinuousClock.now < deadline, pause == nil else {
+            let standstill = try Standstill.read(connection)
+            let halted = standstill.halts.filter { halt in open.contains { markets[$0] == halt.market } }
+            stops = (standstill.pause.map { [$0] } ?? []) + halted.map(\.stop)
+            let isHeldUp =
+                stops.count > halted.count
+                || open.allSatisfy { number in
+                    halted.contains { $0.market == markets[number] }
+                }
+            guard ContinuousClock.now < deadline, !isHeldUp else {
                 result.waiting += open.count
                 patience = Self.patienceOnceLost
                 return

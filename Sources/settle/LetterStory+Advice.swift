@@ -1,81 +1,79 @@
 import CommandKit
 import Repository
 import TradeModel
-import WalletClient
 
 extension LetterStory {
-    /// What to do next, as lines with commands that can be typed.
-    var advice: [String] {
-        let number = letter.number
+    /// What to do about the letter.
+    var advice: Advice {
         switch letter.status {
         case .discarded:
-            return ["It was given up. To bring it back: settle dlq retry \(number) --discarded"]
+            return Advice(remarks: ["It was given up. This brings it back:"], steps: ["\(retry) --discarded"])
+        case .retried where letter.tradeStatus == .settled:
+            return Advice(remarks: ["Nothing is left to do: the trade is settled."])
         case .retried:
-            return switch letter.tradeStatus {
-            case .settled: ["Nothing is left to do: the trade is settled."]
-            case .pending: ["It waits for a worker; settle trade show \(name) says how it stands."]
-            case .failed, nil: ["settle trade show \(name) says how the trade stands."]
-            }
+            return Advice(steps: ["settle explain \(name)"])
+        case .open where isThereAlready:
+            return Advice(
+                remarks: ["The same trade was settled meanwhile. This closes the letter, without effect:"],
+                steps: [retry])
         case .open:
-            break
+            var advice = letter.wasSettledMeanwhile ? meanwhileAdvice : adviceByClass
+            advice.alternatives.append("settle dlq discard \(letter.number) --reason '…'")
+            return advice
         }
-        let giveUp = "To give it up: settle dlq discard \(number) --reason '…'"
-        let isMeanwhile = isThereAlready || letter.wasSettledMeanwhile
-        return (isMeanwhile ? meanwhileAdvice : adviceByClass) + (isThereAlready ? [] : [giveUp])
     }
 
-    private var name: String { letter.name.printable }
+    private var name: String { letter.name.shellQuoted }
     private var retry: String { "settle dlq retry \(letter.number)" }
 
-    private var meanwhileAdvice: [String] {
-        isThereAlready
-            ? ["The same trade was settled meanwhile. To close the letter, without effect: \(retry)"]
-            : [
-                "A trade of the same id was settled meanwhile, and says something else: compare settle trade show \(name)."
-            ]
+    private var meanwhileAdvice: Advice {
+        Advice(
+            remarks: ["A trade of the same id was settled meanwhile, and says something else."],
+            steps: ["settle trade show \(name)"])
     }
 
-    private var adviceByClass: [String] {
+    private var adviceByClass: Advice {
         switch FailureClass(rawValue: letter.failureClass) {
         case .insufficientFunds, .unknownAccount: moneyAdvice
         case .unknownMarket: marketAdvice
         case .conflict:
-            [
-                "To compare: settle trade show \(name)",
-                "To settle this one under an id of its own: \(edit("--set id=…")), then \(retry)",
-            ]
-        case .invalid: ["To settle what was meant: \(edit("--set \(wrongField)=…")), then \(retry)"]
-        case .undecodable: ["To settle what was meant: \(edit("--payload FILE")), then \(retry)"]
+            Advice(
+                remarks: ["If both trades are meant, this one needs an id of its own."],
+                steps: ["settle trade show \(name)", edit("--set id=…"), retry])
+        case .invalid: Advice(steps: [edit("--set \(wrongField)=…"), retry])
+        case .undecodable: Advice(steps: [edit("--payload FILE"), retry])
         case .queueFull, .retriesExhausted, nil:
-            ["Nothing is wrong with the trade itself. When what stood in its way is gone: \(retry)"]
+            Advice(
+                remarks: ["Nothing is wrong with the trade itself. When what stood in its way is gone:"],
+                steps: [retry])
         }
     }
 
     private func edit(_ change: String) -> String { "settle dlq edit \(letter.number) \(change) --reason '…'" }
 
-    private var moneyAdvice: [String] {
-        if let closed = sides.first(where: \.isClosed) {
-            return ["Account \(closed.account.text.printable) is closed, and nothing settles on it."]
+    private var moneyAdvice: Advice {
+        var advice = Advice()
+        for side in sides where side.isClosed {
+            advice.remarks.append("Account \(side.account) is closed, and nothing settles on it.")
+            advice.steps.append("settle account unfreeze \(side.account.text.shellQuoted) --reason '…'")
         }
-        let steps = sides.filter { $0.missing > .zero }.map { side in
-            "settle deposit \(side.account.text.printable) \(side.missing.text(decimals: side.asset.decimals)) "
-                + "\(side.asset.symbol) --id …"
+        let poor = sides.filter { $0.missing > .zero }
+        if advice.steps.isEmpty, poor.isEmpty { advice.remarks.append("Nothing is missing now.") }
+        if let funder = funders.first, !poor.isEmpty {
+            advice.remarks.append("Dead letter \(funder.number) would bring money to this one: look at that first.")
         }
-        guard !steps.isEmpty else { return ["Nothing is missing now. To settle it: \(retry)"] }
-        let earlier = funders.first.map {
-            ["Dead letter \($0.number) would bring money to this one: look at that first."]
-        }
-        return (earlier ?? []) + ["To settle it: \(steps.joined(separator: ", ")), then \(retry)"]
+        advice.steps += poor.map(\.deposit) + [retry]
+        return advice
     }
 
-    private var marketAdvice: [String] {
+    private var marketAdvice: Advice {
         guard let symbol = letter.market.flatMap({ MarketSymbol($0) }) else {
-            return ["To settle it in another market: \(edit("--set market=…")), then \(retry)"]
+            return Advice(steps: [edit("--set market=…"), retry])
         }
-        if market != nil { return ["The market is there now. To settle it: \(retry)"] }
-        let assets = symbol.text.split(separator: "/").filter { catalog.assets[AssetSymbol($0)!] == nil }
-        let steps = assets.map { "settle asset add \($0) --decimals …" } + ["settle market add \(symbol)"]
-        return ["To settle it: \(steps.joined(separator: ", ")), then \(retry)"]
+        if market != nil { return Advice(remarks: ["The market is there now."], steps: [retry]) }
+        let assets = [symbol.base, symbol.quote].filter { catalog.assets[$0] == nil }
+        return Advice(
+            steps: assets.map { "settle asset add \($0) --decimals …" } + ["settle market add \(symbol)", retry])
     }
 
     /// The field that the message complains of, where it begins with its name.

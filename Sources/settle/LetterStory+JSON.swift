@@ -20,7 +20,7 @@ extension LetterStory {
                 ]
             ),
             (key: "history", value: .array(events.map(\.json))),
-            (key: "advice", value: .array(advice.map { .string($0) })),
+            (key: "advice", value: advice.json),
         ]
         return .object(pairs)
     }

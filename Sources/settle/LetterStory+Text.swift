@@ -22,7 +22,7 @@ extension LetterStory {
         try output.line("history")
         for event in events { try output.line("  \(event.line.printable)") }
         try output.line()
-        for line in advice { try output.line(line) }
+        for line in advice.lines { try output.line(line.printable) }
     }
 
     private var title: String { letter.name.printable }

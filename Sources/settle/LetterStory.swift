@@ -21,6 +21,8 @@ struct LetterStory {
     let funders: [DeadLetter]
     /// The trade of the same name as it stands in the books.
     let recorded: RecordedTrade?
+    /// Whether the trade is there with the same content, so that a retry would only close the letter.
+    let isThereAlready: Bool
     let catalog: Catalog
 
     init(_ number: Int64, on connection: PostgresConnection) throws {
@@ -34,14 +36,24 @@ struct LetterStory {
         let trade = try LetterContents(connection: connection).trade(letter)
         let catalog = try CatalogStore.read(connection)
         let market = trade.flatMap { catalog.markets[$0.market] }
-        self.trade = trade
-        self.catalog = catalog
-        self.market = market
-        if let trade, let market {
+        let recorded = try letter.tradeKey.flatMap { key in
+            TradeStore.decode(try connection.pipeline([TradeStore.read([key])])[0]).first
+        }
+        let isThereAlready =
+            !letter.isStored && recorded?.status == .settled
+            && trade.map { recorded?.trade?.hasSameContent(as: $0) == true } == true
+        // What was settled has been paid: what is there now says nothing of it.
+        let isPaid = isThereAlready || letter.status == .retried && letter.tradeStatus == .settled
+        if let trade, let market, !isPaid {
             sides = try TradeNeed.both(of: trade, market, connection)
         } else {
             sides = []
         }
+        self.trade = trade
+        self.catalog = catalog
+        self.market = market
+        self.recorded = recorded
+        self.isThereAlready = isThereAlready
         func letters(_ request: Request?) throws -> [DeadLetter] {
             try request.map { DeadLetterStore.decode(try connection.pipeline([$0])[0]) } ?? []
         }
@@ -49,15 +61,6 @@ struct LetterStory {
             trade.map { DeadLetterStore.funded(by: $0, of: letter, limit: Self.relatedCountMax + 1) })
         funders = try letters(
             letter.shortfall.map { DeadLetterStore.funders(of: letter, $0, limit: Self.relatedMax) })
-        recorded = try letter.tradeKey.flatMap { key in
-            TradeStore.decode(try connection.pipeline([TradeStore.read([key])])[0]).first
-        }
-    }
-
-    /// Whether the trade is there with the same content, so that a retry would only close the letter.
-    var isThereAlready: Bool {
-        guard let trade, let recorded, !letter.isStored, recorded.status == .settled else { return false }
-        return recorded.trade?.hasSameContent(as: trade) == true
     }
 
     /// What was there when the letter was parked; known of the side that lacked something.

@@ -54,8 +54,6 @@ struct QueueReport {
 
     var state: State { !control.isPaused ? .running : isDrained ? .paused : .pausing }
 
-    var json: JSONValue { .object(pairs) }
-
     var pairs: [(key: String, value: JSONValue)] {
         [
             ("state", .string(state.rawValue)), ("since", control.actor == nil ? .null : .time(control.changedAt)),
@@ -104,13 +102,20 @@ struct QueueReport {
         try output.line()
         var table = Table(
             Table.Column("WORKER", .right), "STATE", Table.Column("QUEUED", .right), Table.Column("IN FLIGHT", .right),
-            "HOST", Table.Column("PID", .right), "VERSION", "SINCE", "LAST SIGN OF LIFE")
+            "HOST", Table.Column("PID", .right), "VERSION", "UP", "LAST SIGN")
         for worker in workers {
             table.add(
                 "\(worker.number)", "\(stateText(worker))", "\(worker.queued)", "\(worker.inFlight)", "\(worker.host)",
-                "\(worker.processID)", "\(worker.version)", "\(worker.startedAt)",
+                "\(worker.processID)", "\(worker.version)", "\(worker.uptime.inLargestUnit)",
                 "\(worker.silence.inLargestUnit) ago")
         }
         try output.print(table)
+    }
+}
+
+extension RecordedWorker {
+    /// How long it has been running, by the clock of the database.
+    fileprivate var uptime: Duration {
+        .microseconds(max(0, heartbeatAt.microseconds - startedAt.microseconds)) + silence
     }
 }

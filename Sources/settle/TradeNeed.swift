@@ -25,6 +25,11 @@ struct TradeNeed {
         return missing
     }
 
+    /// The command that brings what is missing.
+    var deposit: String {
+        "settle deposit \(account.text.shellQuoted) \(missing.text(decimals: asset.decimals)) \(asset.symbol) --id KEY"
+    }
+
     var pairs: [(key: String, value: JSONValue)] {
         func text(_ amount: Amount) -> JSONValue { .string(amount.text(decimals: asset.decimals)) }
         return [

@@ -3,13 +3,14 @@ import Repository
 import TradeModel
 
 extension TradeStory {
-    func json(needs: [TradeNeed]) -> JSONValue {
+    func json(needs: [TradeNeed], advice: Advice) -> JSONValue {
         let content: JSONValue = trade?.json ?? .null
         return [
             "id": .id(key.id), "market": .string(key.market.text), "status": .string(trade?.status.rawValue),
             "trade": content, "quote": .string(quote), "fee_rule": .string(market?.feeRule.rawValue),
-            "batch": batch?.json ?? .null, "postings": .array(postings.map(\.json)),
-            "waiting": waiting.map { $0.json(isHalted: isHalted) } ?? .null,
+            "batch": trade?.batch.map { .count($0) } ?? .null, "commit": batch?.json ?? .null,
+            "postings": .array(postings.map(\.json)),
+            "waiting": waiting.map { $0.json(standstill) } ?? .null,
             "needs": .array(needs.map { .object($0.pairs) }),
             "dead_letters": .array(
                 letters.map { letter, events in
@@ -17,8 +18,12 @@ extension TradeStory {
                     pairs.append(("history", .array(events.map(\.json))))
                     return .object(pairs)
                 }),
+            "advice": advice.json,
         ]
     }
+
+    /// What operators have stopped, of what the trade needs.
+    var standstill: Standstill { Standstill(queue, halt.map { [$0] } ?? []) }
 
     private var quote: String? {
         guard let content = trade?.trade, let market else { return nil }
@@ -30,8 +35,8 @@ extension TradeStory {
 extension TradeStory.Batch {
     fileprivate var json: JSONValue {
         [
-            "number": .count(number), "worker": worker.map { .count($0) } ?? .null, "host": .string(host),
-            "process_id": processID.map { .integer(Int($0)) } ?? .null, "committed_at": .time(committedAt),
+            "worker": worker.map { .count($0) } ?? .null, "host": .string(host),
+            "pid": processID.map { .integer(Int($0)) } ?? .null, "committed_at": .time(committedAt),
             "trades": .integer(trades),
         ]
     }
@@ -51,12 +56,14 @@ extension TradeStory.Posting {
 }
 
 extension TradeStory.Waiting {
-    fileprivate func json(isHalted: Bool) -> JSONValue {
+    fileprivate func json(_ standstill: Standstill) -> JSONValue {
         [
             "ahead": .count(ahead.value), "ahead_has_more": .bool(ahead.hasMore),
             "older_trade": .string(older?.description),
             "claimed_by": claimedBy.map { .count($0) } ?? .null, "claim_is_alive": .bool(claimIsAlive),
-            "not_before": .time(notBefore), "workers_alive": .count(workersAlive), "market_halted": .bool(isHalted),
+            "not_before": .time(notBefore), "workers_alive": .count(workersAlive),
+            "queue_paused": standstill.pause?.json ?? .null,
+            "market_halted": standstill.halts.first?.stop.json ?? .null,
         ]
     }
 }

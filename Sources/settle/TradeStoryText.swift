@@ -7,6 +7,7 @@ struct TradeStoryText {
     let story: TradeStory
     /// What each side gives, and has for it now; of a trade that is not settled.
     let needs: [TradeNeed]
+    let advice: Advice
 
     var title: String {
         guard let trade = story.trade else { return "\(story.key) was not stored: it could not be settled as it is." }
@@ -18,7 +19,7 @@ struct TradeStoryText {
     }
 
     var paragraphs: [[String]] {
-        [what, times, waiting, failure, money, history, next].filter { !$0.isEmpty }
+        [what, times, waiting, failure, money, history, advice.lines].filter { !$0.isEmpty }
     }
 
     // MARK: What it says
@@ -58,7 +59,8 @@ struct TradeStoryText {
     }
 
     private func fee(_ fee: DecimalNumber, _ asset: Asset) -> String {
-        fee.isNegative ? "is paid \(fee.description.dropFirst()) \(asset.symbol)" : "\(fee) \(asset.symbol)"
+        guard let amount = fee.amount(decimals: asset.decimals) else { return "\(fee) \(asset.symbol)" }
+        return amount.isNegative ? "is paid \(asset.text(amount.negated))" : asset.text(amount)
     }
 
     private var letterContent: [String] {
@@ -74,9 +76,9 @@ struct TradeStoryText {
         guard let recorded = story.trade else { return [] }
         var lines: [String] = []
         if let executed = recorded.trade?.executedAt { lines.append("traded    \(executed), as its sender says") }
-        var received = "received  \(recorded.receivedAt), number \(recorded.receivedSequence) in line"
+        var received = "received  \(recorded.receivedAt), as number \(recorded.receivedSequence)"
         if let trade = recorded.trade, let stream = trade.stream {
-            received += ", from stream \(stream)" + (trade.sequence.map { " number \($0)" } ?? "")
+            received += ", from stream \(stream)" + (trade.sequence.map { " as its number \($0)" } ?? "")
         }
         lines.append(received)
         if let batch = story.batch {
@@ -85,8 +87,10 @@ struct TradeStoryText {
             let company =
                 recorded.status != .settled || others == 0
                 ? "" : " together with \(others.counted("other trade"))"
-            lines.append(
-                "\(verb)  \(batch.committedAt), \(waited(until: batch.committedAt, since: recorded.receivedAt))")
+            // Of what was parked its letter has the time, which all views tell.
+            let parkedAt = story.letters.last?.events.last { $0.action == "parked" }?.at
+            let time = recorded.status == .settled ? batch.committedAt : parkedAt ?? batch.committedAt
+            lines.append("\(verb)  \(time), \(waited(until: time, since: recorded.receivedAt))")
             lines.append("          by \(worker(batch)), in batch \(batch.number)\(company)")
         }
         if recorded.attempts > 1 { lines.append("tried     \(recorded.attempts.grouped) times") }
@@ -113,7 +117,7 @@ struct TradeStoryText {
             waiting.ahead.value == 0
                 ? "It is the first in line."
                 : waiting.ahead.text("trade waits", plural: "trades wait") + " before it.")
-        if story.isHalted { lines.append("Its market \(story.key.market) is halted.") }
+        lines += story.standstill.stops.map { $0.words.prefix(1).uppercased() + $0.words.dropFirst() + "." }
         if let worker = waiting.claimedBy, waiting.claimIsAlive {
             lines.append("Worker \(worker) has taken it up.")
         } else if let worker = waiting.claimedBy {
@@ -155,17 +159,5 @@ struct TradeStoryText {
             ["Dead letter \(letter.number), \(letter.status.rawValue), received from \(letter.source):"]
                 + events.map { "  \($0.at)  \($0.action) by \($0.actor): \($0.message)" }
         }
-    }
-
-    private var next: [String] {
-        let open = story.letters.filter { $0.letter.status == .open }.map(\.letter.number)
-        if let waiting = story.waiting, waiting.workersAlive == 0 { return ["Next: settle worker"] }
-        guard story.trade?.status != .settled, let number = open.last else { return [] }
-        var lines = needs.filter { !$0.isKnown || $0.missing > .zero }.map { need in
-            "Next: settle deposit \(need.account) \(need.missing.text(decimals: need.asset.decimals)) "
-                + "\(need.asset.symbol) --id KEY"
-        }
-        lines.append(lines.isEmpty ? "Next: settle dlq retry \(number)" : "Then: settle dlq retry \(number)")
-        return lines
     }
 }

@@ -12,27 +12,27 @@ struct UpSummary {
 
     func show(_ connection: PostgresConnection, _ context: Context) async throws {
         let report = try Verification.run(on: connection)
-        let open = DeadLetterStore.decodeCounts(try connection.pipeline([DeadLetterStore.openCounts])[0])
-            .reduce(0) { $0 + $1.count }
-        let proposals = try await proposals(open: open, connection)
-        try context.output.show([
-            "settled": .integer(totals.settled), "parked": .integer(totals.parked), "left": .integer(left),
-            "open_dead_letters": .count(open), "verify": report.json,
-        ]) {
+        let open = DeadLetterStore.decodeCountOpen(try connection.pipeline([DeadLetterStore.countOpen])[0])
+        let proposals = try await proposals(connection)
+        try context.output.show(
+            .object(
+                [
+                    ("settled", .integer(totals.settled)), ("parked", .integer(totals.parked)),
+                    ("left", .integer(left)),
+                ] + open.pairs("open_dead_letters") + [("verify", report.json)])
+        ) {
             try context.output.line(
                 "settled \(totals.settled.counted("trade")), parked \(totals.parked.grouped), left \(left.grouped)")
             try context.output.line(report.summary)
             guard !proposals.isEmpty else { return }
             try context.output.line("")
-            let letters = open == 0 ? "" : "\(open.counted("dead letter is", plural: "dead letters are")) open. "
-            try context.output.line("\(letters)Try next:")
-            // As it was called: `make run` puts nothing on the path.
-            let program = CommandLine.arguments[0]
-            let width = proposals.map { $0.command.printable.columns }.max() ?? 0
+            let letters = open.text("dead letter is", plural: "dead letters are")
+            try context.output.line((open.value == 0 ? "" : "\(letters) open. ") + "Try next:")
+            // As it was called: `make run` puts nothing on the path. A line for each, since both may be long.
+            let program = CommandLine.arguments[0].shellQuoted
             for (command, meaning) in proposals {
-                try context.output.line(
-                    "  \(program) \(command.printable.padded(toColumns: width + 3))"
-                        + context.output.styled(meaning.printable, .dim))
+                try context.output.line("  \(program.printable) \(command.printable)")
+                try context.output.line("      " + context.output.styled(meaning.printable, .dim))
             }
         }
         try context.output.flush()
@@ -43,9 +43,7 @@ struct UpSummary {
         }
     }
 
-    private func proposals(
-        open: Int64, _ connection: PostgresConnection
-    ) async throws -> [(command: String, meaning: String)] {
+    private func proposals(_ connection: PostgresConnection) async throws -> [(command: String, meaning: String)] {
         var proposals: [(String, String)] = []
         if try QueueControlStore.read(connection).isPaused {
             proposals.append(("queue resume", "the queue is paused, and would be the next time too"))
@@ -57,12 +55,15 @@ struct UpSummary {
             proposals.append(("dlq show \(letter.number)", "why \(letter.name) was parked"))
             if let lack = try await shortfall(of: letter, connection) {
                 let money = lack.asset.text(lack.missing)
-                proposals.append(("deposit \(lack.account) \(money) --id rescue-\(letter.number)", "what it lacks"))
+                let account = lack.account.text.shellQuoted
+                proposals.append(("deposit \(account) \(money) --id rescue-\(letter.number)", "what it lacks"))
                 proposals.append(("dlq retry \(letter.number)", "settles it then"))
             }
             proposals.append(("dlq list", "all that are open"))
         }
-        if let lastSettled { proposals.append(("explain \(lastSettled)", "a settled trade's whole life")) }
+        if let lastSettled {
+            proposals.append(("explain \(lastSettled.description.shellQuoted)", "a settled trade's whole life"))
+        }
         return proposals
     }
 

@@ -27,7 +27,7 @@ import Testing
         #expect(first.errors == "more: --after bob\n")
         let rest = try await database.typing("account list --limit 2 --after bob")
         #expect(
-            rest.output.withoutTimes == "ACCOUNT  STATUS  SINCE                        OPENED\n"
+            rest.output.withoutTimes == "ACCOUNT  STATUS  SINCE                 OPENED\n"
                 + "carol    active  TIME  TIME\n")
         #expect(rest.errors == "")
         #expect(try await database.expecting("account list --status frozen").contains("bob"))
@@ -58,8 +58,9 @@ import Testing
                 ASSET    AVAILABLE    FROZEN  CREDIT LINE
                 USDT   1000.000000  0.000000    50.500000
 
-                TIME  freeze from active by \(user): review
-                TIME  credit amount 50.500000 USDT, asset USDT, from 0.000000 USDT by \(user): maker
+                history
+                  TIME  credit line set to 50.500000 USDT, before 0.000000 USDT, by \(user): maker
+                  TIME  frozen by \(user): review
 
                 """)
         #expect(
@@ -67,11 +68,15 @@ import Testing
                 {"account":"alice","status":"frozen","status_at":"TIME","opened_at":"TIME","pending":1,\
                 "pending_has_more":false,"oldest_pending_at":"TIME","open_letters":0,"open_letters_has_more":false,\
                 "balances":[{"asset":"USDT","available":"1000.000000","frozen":"0.000000","credit_line":"50.500000"}],\
-                "actions":[{"at":"TIME","actor":"\(user)","action":"freeze","reason":"review","detail":{"from":"active"}},\
-                {"at":"TIME","actor":"\(user)","action":"credit","reason":"maker",\
-                "detail":{"amount":"50.500000 USDT","asset":"USDT","from":"0.000000 USDT"}}]}
+                "history":[{"at":"TIME","actor":"\(user)","action":"credit","reason":"maker",\
+                "detail":{"amount":"50.500000 USDT","asset":"USDT","from":"0.000000 USDT"}},\
+                {"at":"TIME","actor":"\(user)","action":"freeze","reason":"review","detail":{"from":"active"}}]}
 
                 """)
+        try await database.expecting("account unfreeze alice --reason reviewed")
+        #expect(
+            try await database.expecting("account show alice").withoutTimes.hasSuffix(
+                "frozen by \(user): review\n  TIME  unfrozen by \(user): reviewed\n"))
         #expect(try await database.expecting("account show bob").contains("BTC"))
         let unknown = try await database.typing("account show nobody")
         #expect(unknown.exitCode == 5 && unknown.errors == Self.nobody)

@@ -2,6 +2,8 @@ import Foundation
 import SettleTesting
 import Testing
 
+@testable import CommandKit
+
 /// What commands do at a terminal, and how soon they answer there.
 @Suite struct CommandTerminalTests {
     private static let readers = CommandLeaf.all.filter(\.isQuickReader)
@@ -42,6 +44,21 @@ import Testing
         #expect(!plain.contains(colour))
         #expect(try !screen(words + ["--color", "never"], environment).contains(colour))
         #expect(coloured.replacing(colour, with: "") == plain)
+    }
+
+    @Test(arguments: ["dlq list", "dlq stats", "trade list", "account list", "statement 1001 USDT"])
+    func `on 80 columns a table shows every time whole, in seconds`(line: String) async throws {
+        let database = try await ExampleDatabase.copy()
+        let terminal = try PseudoTerminal(
+            line.split(separator: " ").map(String.init), columns: 80, rows: 60,
+            environment: ["DATABASE_URL": database.connectionString, "NO_COLOR": "1"])
+        #expect(try await terminal.wait() == 0)
+        let lines = terminal.screen.transcript.filter { $0.contains(#/20\d\d-/#) }
+        #expect(!lines.isEmpty)
+        for line in lines {
+            #expect(line.columns <= 80)
+            #expect(line.contains(#/20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ/#), "\(line)")
+        }
     }
 
     @Test(arguments: readers)

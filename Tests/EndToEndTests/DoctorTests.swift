@@ -342,6 +342,42 @@ import TradeModel
         #expect(try database.violations() == [])
     }
 
+    @Test func `trades that operators have stopped wait rightly, and are no problem`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        try database.addMarket("ETH/USDT")
+        _ = try await database.typing("trade submit", input: tradeLine("1"))
+        try database.execute("update trades set received_at = now() - interval '3 minutes'")
+        #expect(try finding("queue", database) == .ok("queue", "it runs, and no market is halted"))
+        #expect(try finding("waiting trades", database).status == .problem)
+
+        try await database.expecting("market halt BTC/USDT --reason prices")
+        let halted = try finding("queue", database)
+        #expect(halted.status == .remark)
+        #expect(halted.message.contains(#/^market BTC/USDT is halted since \S+Z by \S+: prices$/#), "\(halted.message)")
+        #expect(halted.remedy == "settle market resume BTC/USDT --reason '…'")
+        #expect(
+            try finding("waiting trades", database)
+                == .ok("waiting trades", "1 trade waits for a halted market to go on"))
+        // One that nobody stopped is as wrong as ever.
+        _ = try await database.typing("trade submit", input: tradeLine("2", market: "ETH/USDT"))
+        try database.execute("update trades set received_at = now() - interval '3 minutes'")
+        #expect(
+            try finding("waiting trades", database)
+                == .problem(
+                    "waiting trades",
+                    "1 trade waits, for 3 minutes, and no worker runs; 2 trades wait with those of halted markets",
+                    remedy: "settle worker"))
+
+        try await database.expecting("queue pause --reason maintenance")
+        let paused = try finding("queue", database)
+        #expect(paused.status == .remark && paused.message.hasPrefix("the queue is paused since "))
+        #expect(paused.remedy == "settle queue resume")
+        #expect(
+            try finding("waiting trades", database) == .ok("waiting trades", "2 trades wait for the queue to go on"))
+        #expect(try database.violations() == [])
+    }
+
     @Test func `open dead letters are a remark`() async throws {
         let database = try TestDatabase()
         try await database.fund()

@@ -30,11 +30,11 @@ import TradeModel
 
                 alice bought 2 BTC from bob at 100.5 USDT.
                 100.5 × 2 = 201.000000 USDT.
-                Fees: the buyer 0.01 BTC, the seller 0.5 USDT; each side pays from what it receives.
+                Fees: the buyer 0.01000000 BTC, the seller 0.500000 USDT; each side pays from what it receives.
                 The buyer's order is 71.
 
                 traded    TIME, as its sender says
-                received  TIME, number 1 in line
+                received  TIME, as number 1
                 settled   TIME, after LONG
                           by worker W, in batch B together with 1 other trade
 
@@ -54,7 +54,8 @@ import TradeModel
             #"{"account":"alice","account_kind":"customer","asset":"USDT","kind":"trade","version":2,"#
                 + #""available_before":"1000.000000","available_change":"-201.000000","available_after":"799.000000","#
                 + #""frozen_before":"0.000000","frozen_change":"0.000000","frozen_after":"0.000000"}"#,
-            #""waiting":null,"needs":[],"dead_letters":[]}"#,
+            #""waiting":null,"needs":[],"dead_letters":[],"advice":[]}"#,
+            #""commit":{"worker":"#, #""pid":"#,
         ] { #expect(json.contains(part), "\(json)") }
         #expect(try database.violations() == [])
     }
@@ -63,10 +64,10 @@ import TradeModel
         _ = try await database.typing(
             "trade submit", input: tradeLine("1") + tradeLine("2", quantity: "20") + tradeLine("3", buyer: "zoe"))
         try database.execute(
-            """
-            update markets set halted = true;
-            update trades set claimed_by = 77, not_before = '2100-01-01' where trade_id = '2'
-            """)
+            "update trades set claimed_by = 77, not_before = '2100-01-01' where trade_id = '2'")
+        try await database.expecting("queue pause --reason maintenance")
+        try await database.expecting("market halt BTC/USDT --reason prices")
+        let user = try database.value("select actor from queue_control")
         #expect(
             normal(try await database.expecting("explain 2")) == """
                 BTC/USDT:2 waits to be settled.
@@ -75,10 +76,11 @@ import TradeModel
                 100 × 20 = 2000.000000 USDT.
                 No fees.
 
-                received  TIME, number 2 in line
+                received  TIME, as number 2
 
                 1 trade waits before it.
-                Its market BTC/USDT is halted.
+                The queue is paused since TIME by \(user): maintenance.
+                Market BTC/USDT is halted since TIME by \(user): prices.
                 Worker 77, which had taken it up, is silent; any other may take it now.
                 It was put back until TIME, since an older trade may bring what it lacks.
                 An older trade of its accounts waits too: BTC/USDT:1.
@@ -87,14 +89,25 @@ import TradeModel
                 Now: buyer alice needs 2000.000000 USDT, has 1000.000000 USDT available: 1000.000000 USDT missing.
                 Now: seller bob needs 20.00000000 BTC, has 10.00000000 BTC available: 10.00000000 BTC missing.
 
-                Next: settle worker
+                Next: settle queue resume
+                Then: settle market resume BTC/USDT --reason '…'
+                Then: settle worker
 
                 """)
         let json = try await database.expecting("explain 2 -o jsonl").withoutTimes
         #expect(
             json.contains(
                 #""waiting":{"ahead":1,"ahead_has_more":false,"older_trade":"BTC/USDT:1","claimed_by":77,"claim_is_alive":false,"#
-                    + #""not_before":"TIME","workers_alive":0,"market_halted":true}"#), "\(json)")
+                    + #""not_before":"TIME","workers_alive":0,"queue_paused":{"since":"TIME","actor":"\#(user)","reason":"maintenance"},"#
+                    + #""market_halted":{"since":"TIME","actor":"\#(user)","reason":"prices"}}"#), "\(json)")
+        #expect(
+            json.hasSuffix(
+                #""advice":["Next: settle queue resume","Then: settle market resume BTC/USDT --reason '…'","#
+                    + #""Then: settle worker"]}"# + "\n"), "\(json)")
+        // A market that was halted by hand has no record of it.
+        try await database.expecting("market resume BTC/USDT --reason mended")
+        try database.execute("update markets set halted = true")
+        #expect(try await database.expecting("explain 2").contains("\nMarket BTC/USDT is halted.\n"))
         #expect(try await database.expecting("explain 1").contains("It is the first in line."))
         #expect(try await database.expecting("explain 3").contains("there is no account zoe (the buyer)"))
         #expect(try database.violations() == [])
@@ -115,11 +128,18 @@ import TradeModel
         #expect(
             told.contains("Dead letter 1, open, received from trades:\n  TIME  parked by worker W: buyer alice has"))
         #expect(told.contains("Next: settle deposit alice 100.000000 USDT --id KEY\n"))
-        #expect(told.contains("Next: settle deposit bob 1.00000000 BTC --id KEY\nThen: settle dlq retry 1\n"))
+        let steps = "Then: settle deposit bob 1.00000000 BTC --id KEY\nThen: settle dlq retry 1\n"
+        #expect(told.hasSuffix(steps + "Or: settle dlq discard 1 --reason '…'\n"))
+        // One parking has one time, whoever tells of it.
+        let parkedAt = try database.value(
+            "select to_char(parked_at at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') from dead_letters")
+        let raw = try await database.expecting("explain 5")
+        #expect(raw.contains("failed    \(parkedAt), ") && raw.contains("\n  \(parkedAt)  parked by"), "\(raw)")
+        #expect(try await database.expecting("dlq show 1").contains("\n  \(parkedAt)  parked as"))
 
         try await database.expecting("deposit alice 100.000000 USDT --id a")
         try await database.expecting("deposit bob 1.00000000 BTC --id b")
-        #expect(try await database.expecting("explain 5").hasSuffix("\nNext: settle dlq retry 1\n"))
+        #expect(try await database.expecting("explain 5").contains("\nNext: settle dlq retry 1\n"))
         try await database.expecting("dlq retry 1")
         try await database.expecting("worker --once --log-level error")
         let settled = normal(try await database.expecting("explain 5"))

@@ -60,7 +60,7 @@ import Testing
                 ID  TRADE       CLASS            PARKED  REASON
                  6  BTC/USDT:6  unknown_account  TIME  there is no account carol (the buyer); a first deposit opens it
 
-                """.replacing("PARKED  REASON", with: "PARKED                       REASON"))
+                """.replacing("PARKED  REASON", with: "PARKED                REASON"))
         for bad in [
             "--class gone", "--status shut", "--limit 0", "--after x", "--market BTC", "--until x", "--account=",
         ] {
@@ -117,8 +117,10 @@ import Testing
                 history
                   TIME  parked as unknown_market by \(user): there is no market BTC/EUR
 
-                To settle it: settle asset add EUR --decimals …, settle market add BTC/EUR, then settle dlq retry 1
-                To give it up: settle dlq discard 1 --reason '…'
+                Next: settle asset add EUR --decimals …
+                Then: settle market add BTC/EUR
+                Then: settle dlq retry 1
+                Or: settle dlq discard 1 --reason '…'
 
                 """)
         let bytes = try await database.expecting("dlq show 2 --json")

@@ -73,6 +73,10 @@ import Testing
         let failed = try await database.typing("dlq retry 1")
         #expect(failed.output == "1 retried: 0 settled, 1 parked again, 0 still waiting\n")
         #expect(
+            failed.errors
+                == "settle: dead letter 1 could not be settled: buyer alice has 1000.000000 USDT available, needs "
+                + "5000.000000 USDT: 4000.000000 USDT missing. 'settle dlq show 1' says what to do.\n")
+        #expect(
             try database.value(
                 "select count(*) || ' ' || max(status::text) || ' ' || max(short_missing) from dead_letters")
                 == "1 open 4000000000")

@@ -90,6 +90,22 @@ extension Processes {
             #expect(try database.violations() == [])
         }
 
+        @Test func `a retry does not wait for a halted market, and says what does`() async throws {
+            let database = try await databaseWithLetters()
+            try await deposit([("poor", "500", "USDT")], in: database)
+            try await database.expecting("market halt BTC/USDT --reason prices")
+            let start = ContinuousClock.now
+            let retry = try await database.typing("dlq retry --class insufficient_funds --yes")
+            #expect(retry.exitCode == 0, "\(retry.errors)")
+            #expect(retry.output == "5 retried: 0 settled, 0 parked again, 5 still waiting\n")
+            #expect(retry.errors.contains(": prices. Next: settle market resume BTC/USDT --reason '…'\n"))
+            #expect(ContinuousClock.now - start < .seconds(20))
+            try await database.expecting("market resume BTC/USDT --reason mended")
+            try await database.expecting("worker --once --log-level error")
+            #expect(try database.count("dead_letters where status <> 'retried'") == 2)
+            #expect(try database.violations() == [])
+        }
+
         @Test func `a retry is settled here when the worker that seemed to live is dead`() async throws {
             let database = try await databaseWithLetters()
             let environment = ["SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "1000"]

@@ -43,9 +43,10 @@ import Testing
                   TIME  parked as insufficient_funds by worker N: buyer bob has 0.000000 USDT available, needs \
                 3000.000000 USDT: 3000.000000 USDT missing
 
-                To settle it: settle deposit bob 2000.000000 USDT --id …, settle deposit alice 30.00000000 BTC --id …, \
-                then settle dlq retry 1
-                To give it up: settle dlq discard 1 --reason '…'
+                Next: settle deposit bob 2000.000000 USDT --id KEY
+                Then: settle deposit alice 30.00000000 BTC --id KEY
+                Then: settle dlq retry 1
+                Or: settle dlq discard 1 --reason '…'
 
                 """)
         let second = try await database.expecting("dlq show 2")
@@ -76,13 +77,27 @@ import Testing
         try await database.expecting("deposit alice 1000 USDT --id d1")
         #expect(
             try await database.expecting("dlq show 2").contains(
-                "\nNothing is missing now. To settle it: settle dlq retry 2\n"))
+                "\nNothing is missing now.\nNext: settle dlq retry 2\n"))
         try database.execute("update accounts set status = 'closed' where id = 'bob'")
         #expect(
             try await database.expecting("dlq show 2").contains("\nAccount bob is closed, and nothing settles on it.\n")
         )
+        #expect(
+            try await database.expecting("dlq show 2").contains(
+                "\nNext: settle account unfreeze bob --reason '…'\nThen: settle dlq retry 2\n"))
         try database.execute("update accounts set status = 'active' where id = 'bob'")
         try await database.expecting("dlq retry 2")
+        // What is settled has been paid, and what is there now says nothing of it.
+        let settled = try await database.expecting("dlq show 2")
+        #expect(!settled.contains("MISSING NOW"))
+        #expect(settled.hasSuffix("\nNothing is left to do: the trade is settled.\n"))
+        #expect(
+            try await database.expecting("dlq show 2 --json").contains(
+                """
+                  "advice": [
+                    "Nothing is left to do: the trade is settled."
+                  ]
+                """))
         #expect(try database.violations() == [])
     }
 
@@ -96,18 +111,22 @@ import Testing
             #expect(try await database.typing("trade submit", input: line).exitCode == 1)
         }
         for (letter, advice) in [
-            (1, "To settle what was meant: settle dlq edit 1 --set price=… --reason '…', then settle dlq retry 1\n"),
-            (2, "To settle this one under an id of its own: settle dlq edit 2 --set id=… --reason '…', then"),
-            (3, "To settle what was meant: settle dlq edit 3 --payload FILE --reason '…', then settle dlq retry 3\n"),
+            (1, "Next: settle dlq edit 1 --set price=… --reason '…'\nThen: settle dlq retry 1\n"),
+            (
+                2,
+                "If both trades are meant, this one needs an id of its own.\nNext: settle trade show BTC/USDT:b\n"
+                    + "Then: settle dlq edit 2 --set id=… --reason '…'\nThen: settle dlq retry 2\n"
+            ),
+            (3, "Next: settle dlq edit 3 --payload FILE --reason '…'\nThen: settle dlq retry 3\n"),
             (
                 4,
-                "To settle it: settle asset add ETH --decimals …, settle market add ETH/USDT, then settle dlq retry 4\n"
+                "Next: settle asset add ETH --decimals …\nThen: settle market add ETH/USDT\nThen: settle dlq retry 4\n"
             ),
-            (5, "To settle what was meant: settle dlq edit 5 --set market=… --reason '…', then settle dlq retry 5\n"),
+            (5, "Next: settle dlq edit 5 --set market=… --reason '…'\nThen: settle dlq retry 5\n"),
         ] {
             let text = try await database.expecting("dlq show \(letter)")
             #expect(text.contains("\n\(advice)"), "\(text)")
-            #expect(text.contains("\nTo give it up: settle dlq discard \(letter) --reason '…'\n"))
+            #expect(text.contains("\nOr: settle dlq discard \(letter) --reason '…'\n"))
         }
         // What could be read of an unreadable trade is there to be looked for.
         #expect(try await database.expecting("dlq list --account alice -o jsonl").contains(#""id":1,"#))
@@ -133,7 +152,8 @@ import Testing
             try await database.expecting("dlq list").contains("(settled meanwhile) there is no market BTC/EUR"))
         #expect(
             try await database.expecting("dlq show 1").hasSuffix(
-                "\nThe same trade was settled meanwhile. To close the letter, without effect: settle dlq retry 1\n"))
+                "\nThe same trade was settled meanwhile. This closes the letter, without effect:\n"
+                    + "Next: settle dlq retry 1\n"))
         let balances = try database.value("select string_agg(b::text, ' ' order by b::text) from balances b")
         #expect(
             try await database.expecting("dlq retry 1") == "1 retried: 1 settled, 0 parked again, 0 still waiting\n")
@@ -151,9 +171,9 @@ import Testing
         try await database.running(["dlq", "discard", "3", "--reason", "noise"])
         #expect(
             try await database.expecting("dlq stats").withoutTimes == """
-                CLASS               OPEN  RETRIED  DISCARDED  OLDEST OPEN                  NEWEST OPEN
+                CLASS               OPEN  RETRIED  DISCARDED  OLDEST OPEN           NEWEST OPEN
                 insufficient_funds     2        0          0  TIME  TIME
-                undecodable            0        0          1  -                            -
+                undecodable            0        0          1  -                     -
                 unknown_market         1        0          0  TIME  TIME
 
                 """)

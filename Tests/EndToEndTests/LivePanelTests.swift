@@ -99,10 +99,10 @@ extension Processes {
                 environment: ["DATABASE_URL": database.connectionString])
             #expect(try await terminal.wait() == 0)
             let text = terminal.screen.transcript.joined(separator: "\n")
-            let letter = try #require(text.firstMatch(of: #/dlq show (\d+) /#)?.1, "\(text)")
-            let deposit = try #require(text.firstMatch(of: #/(deposit sim-poor \S+ USDT --id rescue-\d+) /#)?.1)
-            #expect(text.contains("dlq retry \(letter) "))
-            #expect(text.contains(#/explain (BTC|ETH)/USDT:\w+-\d+ /#))
+            let letter = try #require(text.firstMatch(of: #/dlq show (\d+)\n/#)?.1, "\(text)")
+            let deposit = try #require(text.firstMatch(of: #/(deposit sim-poor \S+ USDT --id rescue-\d+)\n/#)?.1)
+            #expect(text.contains("dlq retry \(letter)\n"))
+            #expect(text.contains(#/explain (BTC|ETH)/USDT:\w+-\d+\n/#))
             #expect(try await database.expecting("dlq show \(letter)").contains("insufficient_funds"))
             try await database.expecting(String(deposit))
             try await database.expecting("dlq retry \(letter)")
@@ -145,6 +145,57 @@ extension Processes {
             #expect(terminal.screen.transcript.joined(separator: "\n").contains("stopped at once; "))
             try lock.script("rollback")
             #expect(try database.violations() == [])
+        }
+
+        @Test func `a third Ctrl-C ends at once what a dead server keeps from ending, and gives the terminal back`()
+            async throws
+        {
+            let crashing = try CrashingDatabase()
+            let terminal = try panel(on: crashing.database, "--rate", "300/s")
+            let modes = terminal.modes
+            try await terminal.waitUntil("trades are settled") { $0.settled > 100 }
+            // Whoever holds the lock lets nothing commit, and a server that does not answer lets nothing be cancelled.
+            let lock = try crashing.database.connect()
+            try lock.script("begin; select from balances for update")
+            let file = try String(contentsOfFile: crashing.cluster.dataDirectory + "/postmaster.pid", encoding: .utf8)
+            let server = try #require(file.split(separator: "\n").first.flatMap { pid_t($0) })
+            kill(server, SIGSTOP)
+            defer { kill(server, SIGCONT) }
+            terminal.type("\u{3}")
+            try await terminal.waitUntil("it says that it stops") { $0.lines[0].contains("stopping") }
+            terminal.type("\u{3}")
+            try await Task.sleep(for: .milliseconds(500))
+            #expect(terminal.isRunning)
+            terminal.type("\u{3}")
+            #expect(try await terminal.wait() == 130)
+            expectTerminalIsBack(terminal, modes)
+            #expect(!terminal.screen.transcript.joined().contains("stopped at once"))
+            kill(server, SIGCONT)
+            try lock.script("rollback")
+            #expect(try crashing.database.violations() == [])
+        }
+
+        @Test func `a database that goes away is told, counted against nobody, and found again`() async throws {
+            let crashing = try CrashingDatabase()
+            let terminal = try panel(on: crashing.database, "--rate", "200/s")
+            try await terminal.waitUntil("trades are settled") { $0.settled > 100 }
+            try crashing.cluster.stopImmediately()
+            try await terminal.waitUntil("it says that the database is away") {
+                $0.lines[0].contains("database away")
+                    && $0.holds("the database is away; nothing is counted against any trade")
+            }
+            let before = terminal.screen.settled
+            try crashing.cluster.start()
+            try await terminal.waitUntil("it goes on") {
+                $0.holds("the database is back") && $0.lines[0].contains("running") && $0.settled > before
+            }
+            terminal.type("q")
+            #expect(try await terminal.wait() == 0)
+            #expect(terminal.screen.transcript.joined(separator: "\n").contains(", left 0\n"))
+            #expect(
+                try crashing.database.value("select count(*) from dead_letters where class = 'retries_exhausted'")
+                    == "0")
+            #expect(try crashing.database.violations() == [])
         }
 
         @Test(arguments: [SIGQUIT, SIGABRT]) func `a signal that ends the program leaves no terminal in disorder`(

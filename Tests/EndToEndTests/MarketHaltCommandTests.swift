@@ -28,7 +28,7 @@ extension Processes {
             let again = try await database.expecting("market halt BTC/USDT --reason again -o jsonl").withoutTimes
             #expect(
                 again == """
-                    {"symbol":"BTC/USDT","halted":false,"pending":30,"pending_has_more":false,"oldest_pending_at":"TIME"}
+                    {"symbol":"BTC/USDT","halted":true,"changed":false,"pending":30,"pending_has_more":false,"oldest_pending_at":"TIME"}
 
                     """)
 
@@ -85,7 +85,8 @@ extension Processes {
                 try await database.expecting("market resume BTC/USDT --reason x --dry-run")
                     == "market BTC/USDT is not halted; 0 trades of it PENDING\n")
             #expect(
-                try await database.expecting("market halt BTC/USDT --reason x --dry-run --json").contains("would_halt"))
+                try await database.expecting("market halt BTC/USDT --reason x --dry-run --json").contains(
+                    "would_change"))
             let unknown = try await database.typing("market halt ETH/USDT --reason x")
             #expect(unknown.exitCode == 5)
             #expect(

@@ -9,18 +9,18 @@ import Testing
         try database.addMarket()
         #expect(
             try await database.expecting("deposit alice 250.50 USDT --id d1")
-                == "deposit d1: 250.5 USDT, account alice\n")
+                == "deposit d1: 250.500000 USDT, account alice\n")
         #expect(
             try await database.expecting("deposit alice 250.5 USDT --id d1")
-                == "deposit d1: 250.5 USDT, account alice (was there already; nothing moved)\n")
+                == "deposit d1: 250.500000 USDT, account alice (was there already; nothing moved)\n")
         #expect(
             try await database.expecting("withdraw alice 50 USDT --id w1 --json") == """
                 {
                   "id": "w1",
                   "kind": "withdrawal",
-                  "account_id": "alice",
+                  "account": "alice",
                   "asset": "USDT",
-                  "amount": "50",
+                  "amount": "50.000000",
                   "outcome": "applied"
                 }
 
@@ -151,7 +151,7 @@ import Testing
         let before = try database.contents()
         #expect(
             try await database.expecting("deposit carol 5 USDT --id k --dry-run")
-                == "deposit k: 5 USDT, account carol (would be carried out)\n")
+                == "deposit k: 5.000000 USDT, account carol (would be carried out)\n")
         #expect(
             try await database.expecting("withdraw alice 5 USDT --id k --dry-run --json").contains("\"would_apply\""))
         #expect(try await database.typing("withdraw alice 5000 USDT --id k --dry-run").exitCode == 1)

@@ -26,7 +26,7 @@ extension Processes {
             let drained = try await database.typing("queue drain --timeout 30s --reason upgrade")
             #expect(drained.exitCode == 0, "\(drained.errors)")
             #expect(
-                drained.output.hasPrefix("the queue is paused: 2 workers, 0 trades in memory, "), "\(drained.output)")
+                drained.output.hasPrefix("the queue is drained: 2 workers, 0 trades in memory, "), "\(drained.output)")
             let settled = try database.trades(.settled)
             let batches = try database.count("batches")
             try load.store(load.trades[2_000...], in: database)

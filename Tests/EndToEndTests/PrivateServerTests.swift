@@ -22,6 +22,45 @@ extension Processes {
             #expect(try await Program.run("verify", directory: directory.path).exitCode == 0)
         }
 
+        @Test func `what reads or moves money makes no database where none is`() async throws {
+            let directory = try FreshDirectory()
+            for line in [
+                "balance alice", "trade list", "verify", "queue status", "market list", "deposit alice 1 BTC --id d",
+                "trade submit", "dlq list", "migrate status", "asset add BTC --decimals 8 --dry-run",
+                "migrate up --dry-run",
+            ] {
+                let result = try await Program(
+                    line.split(separator: " ").map(String.init), directory: directory.path
+                ).wait()
+                #expect(result.exitCode == 69, "\(line)")
+                #expect(
+                    result.errors
+                        == "settle: no database is named, and there is none in .settle/ here. Name one with "
+                        + "--database-url or DATABASE_URL, or make one here: 'settle migrate up' makes an empty one, "
+                        + "'settle up' one with a simulated market.\n")
+                #expect(result.output == "")
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory.path) == [])
+            #expect(try await Program.run("migrate", "up", directory: directory.path).exitCode == 0)
+            #expect(try await Program.run("market", "list", directory: directory.path).exitCode == 0)
+        }
+
+        @Test func `up adds nothing to books with accounts of others unless that is meant`() async throws {
+            let directory = try FreshDirectory()
+            for line in ["asset add EUR --decimals 2", "deposit alice 100.00 EUR --id d1"] {
+                let words = line.split(separator: " ").map(String.init)
+                #expect(try await Program(words, directory: directory.path).wait().exitCode == 0)
+            }
+            let refused = try await Program.run("up", "--trades", "50", directory: directory.path)
+            #expect(refused.exitCode == 64)
+            #expect(refused.errors.hasPrefix("settle: this database holds accounts that are not simulated. "))
+            #expect(try await Program.run("market", "list", "--json", directory: directory.path).output == "[]\n")
+            let meant = try await Program.run("up", "--trades", "50", "--yes", directory: directory.path)
+            #expect(meant.exitCode == 0, "\(meant.errors)")
+            let balance = try await Program.run("balance", "alice", "-o", "jsonl", directory: directory.path)
+            #expect(balance.output.contains(#""available":"100.00""#))
+        }
+
         @Test func `a command does not wait for others who use the private server`() async throws {
             let directory = try FreshDirectory()
             let worker = try Program(["worker"], directory: directory.path)
@@ -44,7 +83,9 @@ extension Processes {
             #expect(directory.serverProcess() == nil)
 
             // What it proposes is then done, with no worker running.
-            let proposals = result.lines.compactMap { $0.firstMatch(of: #/settle ((?:dlq|deposit) .+?)   /#)?.output.1 }
+            let proposals = result.lines.compactMap {
+                $0.firstMatch(of: #/^  \S*settle ((?:dlq|deposit) .+)$/#)?.output.1
+            }
             #expect(
                 proposals.map { $0.split(separator: " ")[0] } == ["dlq", "deposit", "dlq", "dlq"], "\(result.output)")
             for proposal in proposals {
@@ -104,7 +145,7 @@ extension Processes {
             try "#!/bin/sh\necho \(directory.path)/nothing\n".write(toFile: config, atomically: true, encoding: .utf8)
             chmod(config, 0o755)
             let result = try await hidingServerPrograms(
-                "cd '\(directory.path)' && PATH='\(directory.path)' exec '\(Program.path)' verify")
+                "cd '\(directory.path)' && PATH='\(directory.path)' exec '\(Program.path)' migrate up")
             #expect(result.exitCode == 69)
             #expect(
                 result.output

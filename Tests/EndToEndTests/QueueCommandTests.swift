@@ -13,7 +13,7 @@ import Testing
         #expect(
             try await database.expecting("queue status -o jsonl") == """
                 {"state":"running","since":null,"actor":null,"reason":null,"sealed":false,"pending":0,"pending_has_more":false,\
-                "oldest_pending_at":null,"open_letters":0,"open_letters_has_more":false,"workers":[]}
+                "oldest_pending_at":null,"open_letters":0,"open_letters_has_more":false,"workers":[],"halted_markets":[]}
 
                 """)
     }
@@ -26,25 +26,62 @@ import Testing
         let again = try await database.expecting("queue pause --reason again").withoutTimes
         let user = try database.value("select actor from queue_control")
         #expect(
-            again == "the queue is paused already since TIME by \(user): maintenance: 0 workers, "
+            again == "the queue is paused already (since TIME by \(user): maintenance): 0 workers, "
                 + "0 trades in memory, 0 trades PENDING\n")
         #expect(
             try await database.expecting("queue status").withoutTimes
                 == "queue    paused since TIME by \(user): maintenance\nwaiting  0 trades\nletters  0 open dead letters\n"
         )
-        #expect(try await database.expecting("queue drain --timeout 1s -o jsonl").hasSuffix(",\"paused\":false}\n"))
+        #expect(try await database.expecting("queue drain --timeout 1s -o jsonl").hasSuffix(",\"changed\":false}\n"))
+        #expect(
+            try await database.expecting("queue drain").withoutTimes
+                == "the queue is drained (paused already since TIME by \(user): maintenance): 0 workers, "
+                + "0 trades in memory, 0 trades PENDING\n")
         #expect(
             try await database.expecting("queue resume --reason done")
                 == "the queue goes on: 0 workers, 0 trades PENDING\n")
         #expect(
             try await database.expecting("queue resume") == "the queue is not paused: 0 workers, 0 trades PENDING\n")
-        #expect(try await database.expecting("queue drain --reason upgrade --json").contains("\"paused\": true"))
-        #expect(try await database.expecting("queue resume --json").contains("\"resumed\": true"))
+        #expect(
+            try await database.expecting("queue drain --reason upgrade").hasPrefix("the queue is drained: 0 workers"))
+        #expect(try await database.expecting("queue resume --json").contains("\"changed\": true"))
         #expect(
             try database.value(
                 "select string_agg(action || ' ' || subject || ' ' || reason, ', ' order by action_no) from operator_actions"
             ) == "pause queue maintenance, resume queue done, drain queue upgrade, resume queue ")
         #expect(try database.count("operator_actions where actor = '\(user)' and actor <> ''") == 4)
+    }
+
+    @Test func `what operators have stopped is told with the command that lets it go on`() async throws {
+        let database = try TestDatabase()
+        try database.addMarket()
+        try await database.expecting("queue pause --reason maintenance")
+        try await database.expecting("market halt BTC/USDT --reason prices")
+        let user = try database.value("select actor from queue_control")
+        let status = try await database.typing("queue status")
+        #expect(
+            status.errors.withoutTimes == """
+                No worker is running. Start one with 'settle worker'.
+                Next: settle queue resume
+                market BTC/USDT is halted since TIME by \(user): prices. Next: settle market resume BTC/USDT --reason '…'
+
+                """)
+        #expect(
+            try await database.expecting("queue status -o jsonl").withoutTimes.hasSuffix(
+                #""halted_markets":[{"market":"BTC/USDT","since":"TIME","actor":"\#(user)","reason":"prices"}]}"# + "\n"
+            ))
+        let list = try await database.typing("market list")
+        #expect(
+            list.errors.withoutTimes
+                == "market BTC/USDT is halted since TIME by \(user): prices. Next: settle market resume BTC/USDT "
+                + "--reason '…'\n")
+        #expect(
+            try await database.expecting("market list -o jsonl").withoutTimes.contains(
+                #""halted":true,"halted_since":"TIME","halted_by":"\#(user)","halted_reason":"prices"}"#))
+        try await database.expecting("market resume BTC/USDT --reason mended")
+        #expect(
+            try await database.expecting("market list -o jsonl").contains(
+                #""halted":false,"halted_since":null,"halted_by":null,"halted_reason":null}"#))
     }
 
     @Test func `a dry run changes nothing`() async throws {
@@ -55,7 +92,7 @@ import Testing
                     == "would pause the queue: 0 workers, 0 trades in memory, 0 trades PENDING\n")
         }
         #expect(try await database.expecting("queue resume --dry-run").hasPrefix("the queue is not paused"))
-        #expect(try await database.expecting("queue pause --dry-run --json").contains("\"would_pause\": true"))
+        #expect(try await database.expecting("queue pause --dry-run --json").contains("\"would_change\": true"))
         try await database.expecting("queue pause")
         #expect(try await database.expecting("queue resume --dry-run").hasPrefix("would resume the queue"))
         #expect(try database.value("select paused from queue_control") == "true")

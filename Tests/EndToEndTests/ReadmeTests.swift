@@ -59,16 +59,20 @@ private enum Tour {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    /// `…` in what is expected stands for anything on its line.
+    /// `…` in what is expected stands for anything on its line; alone on one, for any lines.
     static func matches(_ output: String, _ expected: String) -> Bool {
         // A CSV file's line ends with two characters.
-        let lines = output.split(whereSeparator: \.isNewline)
-        let patterns = expected.split(separator: "\n")
-        return lines.count == patterns.count
-            && zip(lines, patterns).allSatisfy { line, pattern in
-                let parts = pattern.split(separator: "…", omittingEmptySubsequences: false)
-                return parts.count == 1
-                    ? line == pattern : line.hasPrefix(parts.first!) && line.hasSuffix(parts.last!)
-            }
+        matches(output.split(whereSeparator: \.isNewline)[...], expected.split(separator: "\n")[...])
+    }
+
+    private static func matches(_ lines: ArraySlice<Substring>, _ patterns: ArraySlice<Substring>) -> Bool {
+        guard let pattern = patterns.first else { return lines.isEmpty }
+        let rest = patterns.dropFirst()
+        if pattern == "…" { return (0...lines.count).contains { matches(lines.dropFirst($0), rest) } }
+        guard let line = lines.first else { return false }
+        // Where a text itself has one, it stands for itself.
+        let parts = pattern.split(separator: "…", omittingEmptySubsequences: false)
+        let isMatch = parts.count == 1 ? line == pattern : line.hasPrefix(parts.first!) && line.hasSuffix(parts.last!)
+        return isMatch && matches(lines.dropFirst(), rest)
     }
 }

@@ -25,17 +25,17 @@ import Testing
         #expect(
             try await database.expecting("statement alice").withoutTimes == """
                 alice in BTC
-                TIME                         ENTRY                                                        CHANGE   AVAILABLE  FROZEN CHANGE      FROZEN
-                                             opening balance                                                      0.00000000                 0.00000000
-                TIME  bought 1 BTC from bob at 100 USDT, trade BTC/USDT:9001  +1.00000000  1.00000000                 0.00000000
-                                             closing balance                                                      1.00000000                 0.00000000
+                TIME                  ENTRY                                                        CHANGE   AVAILABLE
+                                      opening balance                                                      0.00000000
+                TIME  bought 1 BTC from bob at 100 USDT, trade BTC/USDT:9001  +1.00000000  1.00000000
+                                      closing balance                                                      1.00000000
 
                 alice in USDT
-                TIME                         ENTRY                                                         CHANGE    AVAILABLE  FROZEN CHANGE    FROZEN
-                                             opening balance                                                          0.000000                 0.000000
-                TIME  deposit fund-alice                                      +1000.000000  1000.000000                 0.000000
-                TIME  bought 1 BTC from bob at 100 USDT, trade BTC/USDT:9001   -100.000000   900.000000                 0.000000
-                                             closing balance                                                        900.000000                 0.000000
+                TIME                  ENTRY                                                         CHANGE    AVAILABLE
+                                      opening balance                                                          0.000000
+                TIME  deposit fund-alice                                      +1000.000000  1000.000000
+                TIME  bought 1 BTC from bob at 100 USDT, trade BTC/USDT:9001   -100.000000   900.000000
+                                      closing balance                                                        900.000000
 
                 """)
         let batch = try database.value("select max(batch_no) from batches")
@@ -43,11 +43,40 @@ import Testing
             try await database.expecting("statement bob BTC -o jsonl --last 1").withoutTimes == """
                 {"account":"bob","asset":"BTC","version":2,"at":"TIME","kind":"trade","market":"BTC/USDT",\
                 "trade_id":"9001","key":null,"order_id":null,"counterparty":"alice","price":"100","quantity":"1",\
-                "available_change":"-1.00000000","frozen_change":"0.00000000","available":"9.00000000",\
+                "fee":null,"fee_asset":null,"available_change":"-1.00000000","frozen_change":"0.00000000","available":"9.00000000",\
                 "frozen":"0.00000000","batch":\(batch)}
 
                 """)
         #expect(try await database.expecting("statement world/0 USDT").contains("deposit fund-alice"))
+        #expect(try database.violations() == [])
+    }
+
+    @Test(arguments: ["received", "quote"])
+    func `an entry names the fee that was taken off it, and a rebate`(rule: String) async throws {
+        try await database.expecting("asset add GEM --decimals 4")
+        try await database.expecting("market add GEM/USDT --fees \(rule)")
+        try await database.expecting("deposit bob 9 GEM --id gems")
+        let trade =
+            #""market":"GEM/USDT","price":"10","quantity":"1","buyer_id":"alice","seller_id":"bob","buyer_fee":"0.1","#
+        let lines =
+            #"{"id":"g1",\#(trade)"seller_fee":"0.25"}"# + "\n"
+            + #"{"id":"g2",\#(trade.replacing("0.1", with: "-0.1"))"seller_fee":"-0.25"}"#
+        if rule == "quote" { try await database.expecting("deposit house-money 1 USDT --id h") }
+        _ = try await database.typing("trade submit", input: lines)
+        try await database.expecting("worker --once --log-level error")
+        let sold = try await database.expecting("statement bob USDT")
+        #expect(sold.contains("sold 1 GEM to alice at 10 USDT, trade GEM/USDT:g1, fee 0.250000 USDT "), "\(sold)")
+        #expect(sold.contains("trade GEM/USDT:g2, rebate 0.250000 USDT "), "\(sold)")
+        #expect(
+            try await database.expecting("statement bob USDT -o jsonl").contains(
+                #""fee":"0.250000","fee_asset":"USDT","available_change":"9.750000""#))
+        let (asset, fee) = rule == "received" ? ("GEM", "0.1000 GEM") : ("USDT", "0.100000 USDT")
+        let bought = try await database.expecting("statement alice \(asset)")
+        #expect(bought.contains("bought 1 GEM from bob at 10 USDT, trade GEM/USDT:g1, fee \(fee) "), "\(bought)")
+        #expect(
+            bought.contains(rule == "received" ? "g2, rebate \(fee) " : "rebate of trade GEM/USDT:g2 "), "\(bought)")
+        let other = try await database.expecting("statement alice \(rule == "received" ? "USDT" : "GEM")")
+        #expect(!other.contains("fee") && !other.contains("rebate"), "\(other)")
         #expect(try database.violations() == [])
     }
 
@@ -82,7 +111,9 @@ import Testing
         let before = try await database.expecting("statement alice USDT --until \(settled)")
         #expect(before.contains("deposit fund-alice"))
         #expect(!before.contains("9001"))
-        #expect(before.split(separator: "\n").last?.hasSuffix("1000.000000                 0.000000") == true)
+        #expect(
+            before.split(separator: "\n").last?.hasSuffix(" 1000.000000") == true,
+            "\(before)")
         let after = try await database.expecting("statement alice USDT --since \(settled)")
         #expect(after.contains("opening balance") && after.contains("1000.000000"))
         #expect(!after.contains("deposit"))

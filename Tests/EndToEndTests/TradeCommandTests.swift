@@ -71,9 +71,45 @@ import Testing
         let parked = try await database.typing("trade submit --wait -o jsonl", input: tradeLine("3", quantity: "50"))
         #expect(parked.exitCode == 1)
         #expect(parked.output == #"{"accepted":1,"duplicates":0,"refused":0,"settled":0,"parked":1}"# + "\n")
-        #expect(parked.errors == "settle: 1 trade was parked; 'settle dlq list' shows it\n")
+        #expect(parked.errors == "settle: trade BTC/USDT:3 is parked. Next: settle explain BTC/USDT:3\n")
+        // What was there before is followed too, each trade once.
+        let again = try await database.typing(
+            "trade submit --wait", input: tradeLine("3", quantity: "50") + tradeLine("1") + tradeLine("1"))
+        #expect(again.exitCode == 1)
+        #expect(again.output == "0 accepted, 3 duplicates, 0 refused\n1 settled, 1 parked\n")
+        #expect(again.errors == parked.errors)
+        let several = try await database.typing(
+            "trade submit --wait", input: tradeLine("3", quantity: "50") + tradeLine("it's 4", quantity: "50"))
+        #expect(several.errors == "settle: 2 trades are parked; 'settle dlq list' shows them\n")
+        let quoted = try await database.typing("trade submit --wait", input: tradeLine("it's 4", quantity: "50"))
+        #expect(quoted.errors.contains(#"Next: settle explain 'BTC/USDT:it'\''s 4'"#), "\(quoted.errors)")
         worker.signal(SIGTERM)
         #expect(await worker.wait().exitCode == 0)
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `who waits for trades is told what operators have stopped, and what ends that`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        try await database.expecting("queue pause --reason maintenance")
+        try await database.expecting("market halt BTC/USDT --reason prices")
+        let submission = try Program(
+            ["trade", "submit", "--wait"], environment: ["DATABASE_URL": database.connectionString],
+            input: tradeLine("1"))
+        #expect(await submission.waitFor(". Next: settle queue resume\n"))
+        #expect(await submission.waitFor("no worker is running; 'settle worker' settles what waits\n"))
+        #expect(
+            submission.errorsSoFar.contains(
+                #/the queue is paused since \S+Z by \S+: maintenance. Next: settle queue resume/#))
+        #expect(
+            submission.errorsSoFar.contains(
+                #/market BTC/USDT is halted since \S+Z by \S+: prices. Next: settle market resume BTC/USDT --reason '…'/#
+            ), "\(submission.errorsSoFar)")
+        try await database.expecting("queue resume")
+        try await database.expecting("market resume BTC/USDT --reason mended")
+        try await database.expecting("worker --once --log-level error")
+        let result = await submission.wait()
+        #expect(result.exitCode == 0 && result.output == "1 accepted, 0 duplicates, 0 refused\n1 settled, 0 parked\n")
         #expect(try database.violations() == [])
     }
 
@@ -135,7 +171,7 @@ import Testing
                 {"id":"9","market":"BTC/USDT","status":"SETTLED","price":"100","quantity":"1","buyer_id":"alice",\
                 "seller_id":"bob","buy_order_id":null,"sell_order_id":null,"taker":null,"buyer_fee":"0","seller_fee":"0",\
                 "executed_at":null,"stream":null,"seq":null,"received_seq":1,"received_at":"TIME","settled_at":"TIME",\
-                "attempts":1,"batch":\(batch)}
+                "attempts":1,"batch":\(batch),"class":null,"reason":null,"dead_letter":null}
 
                 """)
         _ = try await database.typing(
@@ -151,6 +187,46 @@ import Testing
             #expect(missing.errors == "settle: there is no trade \(name); 'settle trade list' shows those there are\n")
         }
         try await database.expecting("worker --once --log-level error")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a trade that failed is shown with its reason and its letter`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        _ = try await database.typing("trade submit", input: tradeLine("5", quantity: "11"))
+        try await database.expecting("worker --once --log-level error")
+        let shown = try await database.expecting("trade show 5").withoutTimes
+        #expect(
+            shown.hasSuffix(
+                """
+                class         insufficient_funds
+                reason        buyer alice has 1000.000000 USDT available, needs 1100.000000 USDT: 100.000000 USDT missing
+                dead_letter   1
+
+                Next: settle dlq show 1
+
+                """), "\(shown)")
+        let json = try await database.expecting("trade show 5 -o jsonl")
+        #expect(json.contains(#""class":"insufficient_funds","reason":"buyer alice has"#), "\(json)")
+        #expect(json.hasSuffix(#","dead_letter":1}"# + "\n"))
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `an id that begins or ends with a blank is refused where it would be new`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        for line in [tradeLine(" 1"), tradeLine("2", buyer: "alice "), tradeLine("3", seller: "\u{A0}bob")] {
+            let result = try await database.typing("trade submit", input: line)
+            #expect(result.exitCode == 1)
+            #expect(result.errors.contains("an id must not begin or end with a blank"), "\(result.errors)")
+        }
+        for words in [["alice ", "1", "USDT", "--id", "k"], ["alice", "1", "USDT", "--id", " k"]] {
+            let result = try await database.running(["deposit"] + words)
+            #expect(result.exitCode == 64)
+            #expect(result.errors.contains("must not begin or end with a blank: '"), "\(result.errors)")
+        }
+        #expect(try database.count("trades") == 0)
+        #expect(try database.count("operations") == 2)
         #expect(try database.violations() == [])
     }
 

@@ -95,11 +95,11 @@ import TradeModel
 
     @Test func `how many match is counted up to a bound`() throws {
         for filter in Self.filters {
-            try expectBounded(DeadLetterStore.countBounded(filter), rows: 30 * DeadLetterStore.matchesCountedMax)
+            try expectBounded(DeadLetterStore.countBounded(filter), rows: 30 * BoundedCount.bound)
         }
         let counted = DeadLetterStore.decodeBounded(
             try Self.database.get().connect().pipeline([DeadLetterStore.countBounded(LetterFilter(status: .open))])[0])
-        #expect(counted.value == 1_000 && counted.hasMore)
+        #expect(counted.value == 10_000 && counted.hasMore)
         let few = LetterFilter(account: Identifier("acc-1")!, status: .discarded)
         let exact = DeadLetterStore.decodeBounded(
             try Self.database.get().connect().pipeline([DeadLetterStore.countBounded(few)])[0])
@@ -110,7 +110,7 @@ import TradeModel
     }
 
     @Test func `statistics are bounded counts along an index`() throws {
-        let bound = DeadLetterStore.countedMax + 1
+        let bound = BoundedCount.bound + 1
         try expectBounded(
             DeadLetterStore.statistics(ofClasses: FailureClass.allCases), rows: bound * FailureClass.allCases.count)
         try expectBounded(DeadLetterStore.statistics(ofMarkets: ["BTC/USDT", "ETH/USDT"]), rows: 2 * bound)

@@ -120,7 +120,8 @@ extension Identifier {
         case 1: return Identifier(String(repeating: "x", count: .random(in: 1...64, using: &generator)))!
         default:
             let length = Int.random(in: 1...16, using: &generator)
-            return Identifier(String((0..<length).map { _ in letters.randomElement(using: &generator)! }))!
+            let id = Identifier(String((0..<length).map { _ in letters.randomElement(using: &generator)! }))!
+            return id.hasOuterBlanks ? Identifier("(\(id))")! : id
         }
     }
 }

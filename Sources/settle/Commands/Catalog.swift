@@ -18,7 +18,7 @@ struct AddAsset: Command {
     }
 
     func run(_ context: Context) async throws {
-        let database = try Database(context)
+        let database = try Database(context, isMaker: !dryRun)
         defer { database.leave() }
         let connection = try database.connect()
         var isNew = false
@@ -148,7 +148,9 @@ struct ListMarkets: Command {
         defer { database.leave() }
         let connection = try database.connect()
         let markets = try CatalogStore.read(connection).markets.values.sorted { $0.symbol < $1.symbol }
-        let steps = MarketStore.decodeSteps(try connection.pipeline([MarketStore.steps])[0])
+        let answers = try connection.pipeline([MarketStore.steps, MarketStore.halts()])
+        let steps = MarketStore.decodeSteps(answers[0])
+        let halts = Dictionary(uniqueKeysWithValues: MarketStore.decodeHalts(answers[1]).map { ($0.market, $0) })
         try context.output.list(
             markets.map {
                 [
@@ -156,6 +158,8 @@ struct ListMarkets: Command {
                     "quote": .string($0.quote.symbol.text), "price_decimals": .integer($0.priceDecimals),
                     "fees": .string($0.feeRule.rawValue), "tick": .string(steps[$0.symbol]?.tick?.description),
                     "lot": .string(steps[$0.symbol]?.lot?.description), "halted": .bool($0.isHalted),
+                    "halted_since": .time(halts[$0.symbol]?.since), "halted_by": .string(halts[$0.symbol]?.actor),
+                    "halted_reason": .string(halts[$0.symbol]?.reason),
                 ]
             },
             empty: "No markets yet. Add one with 'settle market add BTC/USDT'."
@@ -170,6 +174,11 @@ struct ListMarkets: Command {
                     market.isHalted ? Table.Cell("halted", .yellow) : "open")
             }
             return table
+        }
+        if context.output.format == .text {
+            for stop in Standstill(nil, Array(halts.values.sorted { $0.market < $1.market })).stops {
+                context.output.note(stop.line)
+            }
         }
     }
 }

@@ -32,12 +32,13 @@ struct CountLetters: Command {
         try context.output.list(groups.map(json), empty: "There are no dead letters.") {
             var table = Table(
                 Table.Column(grouping.rawValue.uppercased()), Table.Column("OPEN", .right),
-                Table.Column("RETRIED", .right), Table.Column("DISCARDED", .right), "OLDEST OPEN", "NEWEST OPEN")
+                Table.Column("RETRIED", .right), Table.Column("DISCARDED", .right), Table.Column("OLDEST OPEN", .whole),
+                Table.Column("NEWEST OPEN", .whole))
             for group in groups {
                 table.add(
                     "\(group.group ?? "-")", "\(group.counts[.open]!.text)", "\(group.counts[.retried]!.text)",
-                    "\(group.counts[.discarded]!.text)", "\(group.oldestOpen?.description ?? "-")",
-                    "\(group.newestOpen?.description ?? "-")")
+                    "\(group.counts[.discarded]!.text)", "\(group.oldestOpen?.inSeconds ?? "-")",
+                    "\(group.newestOpen?.inSeconds ?? "-")")
             }
             return table
         }

@@ -77,6 +77,9 @@ private struct OperationRun {
             try await carryOut(file: file)
         case (let account?, let amount?, let asset?, let key?, nil):
             guard amount.isPositive else { throw UsageError("AMOUNT must be positive, not \(amount)") }
+            for (name, id) in [("ACCOUNT", account), ("'--id'", key)] where id.hasOuterBlanks {
+                throw UsageError("\(name) must not begin or end with a blank: '\(id)'")
+            }
             try await carryOut(
                 Operation(key: key, kind: kind, account: account, asset: asset, amount: amount))
         case (_?, _?, _?, nil, nil):
@@ -93,7 +96,7 @@ private struct OperationRun {
         defer { database.leave() }
         let connection = try database.connect()
         let asset = try CatalogStore.read(connection).known(operation.asset)
-        guard operation.amount.amount(decimals: asset.decimals) != nil else {
+        guard let amount = operation.amount.amount(decimals: asset.decimals)?.text(decimals: asset.decimals) else {
             throw UsageError(
                 "AMOUNT \(operation.amount) does not fit \(asset.symbol), which has \(asset.decimals.counted("decimal"))"
             )
@@ -103,12 +106,12 @@ private struct OperationRun {
         let outcome = try await arguments.dryRun ? wallet.preview([item])[0] : wallet.settle([item])[0]
         if case .rejected(let rejection) = outcome { throw try failure(rejection, of: operation, on: connection) }
         try context.output.show([
-            "id": .id(operation.key), "kind": .string(kind.rawValue), "account_id": .id(operation.account),
-            "asset": .string(asset.symbol.text), "amount": .string(operation.amount.description),
+            "id": .id(operation.key), "kind": .string(kind.rawValue), "account": .id(operation.account),
+            "asset": .string(asset.symbol.text), "amount": .string(amount),
             "outcome": .string(outcome == .duplicate ? "duplicate" : arguments.dryRun ? "would_apply" : "applied"),
         ]) {
             let what =
-                "\(kind.rawValue) \(operation.key.text.printable): \(operation.amount) \(asset.symbol), "
+                "\(kind.rawValue) \(operation.key.text.printable): \(amount) \(asset.symbol), "
                 + "account \(operation.account.text.printable)"
             try context.output.line(
                 outcome == .duplicate

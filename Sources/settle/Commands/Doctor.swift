@@ -20,7 +20,7 @@ struct Doctor: Command {
         do {
             try look(context, &findings)
         } catch let error as DatabaseError {
-            findings.append(.problem("connection", error.message, remedy: Self.remedy(error.message)))
+            findings.append(.problem("connection", error.message, remedy: ConnectionAdvice.on(error.message).remedy))
             try report(findings, context)
             throw Self.failure(findings, exit: .unavailable, detail: error.detail)
         } catch let error as EmbeddedPostgresError {
@@ -46,7 +46,9 @@ struct Doctor: Command {
             findings.append(
                 .remark(
                     "private server", "no database is named, and there is no private one in .settle/ yet",
-                    remedy: "settle up    (makes one), or export DATABASE_URL=postgresql://…"))
+                    remedy:
+                        "settle up    (makes one with a simulated market), settle migrate up    (makes an empty one), or "
+                        + "export DATABASE_URL=postgresql://…"))
             return
         }
         let database = try Database(context, migrated: false)
@@ -71,23 +73,6 @@ struct Doctor: Command {
         if database.dataDirectory == nil {
             findings.append(.remark("disk space", "cannot be seen from here; watch it on the server"))
         }
-    }
-
-    /// What opens the way to a server that let us not in.
-    private static func remedy(_ message: String) -> String {
-        let remedies = [
-            ("refused", "systemctl start postgresql    (on that machine; or mend host and port in the database URL)"),
-            ("No such file", "systemctl start postgresql    (or mend the host in the database URL)"),
-            ("no password", "export PGPASSWORD=…, or put the password into the database URL"),
-            ("authentication", "mend user and password in the database URL"),
-            ("pg_hba.conf", "add a line for this user and machine to the server's pg_hba.conf, and reload it"),
-            ("database \"", "createdb, or mend the database's name in the URL"),
-            ("role \"", "createuser, or mend the user's name in the URL"),
-            ("translate host name", "mend the host in the database URL"),
-            ("encoding UTF8", "createdb --encoding UTF8 --template template0 NAME, and name that one"),
-            ("too many", "close connections that nobody needs, or raise max_connections and restart the server"),
-        ]
-        return remedies.first { message.contains($0.0) }?.1 ?? "check the server and the database URL"
     }
 
     /// Who named the database.

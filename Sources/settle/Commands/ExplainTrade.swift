@@ -29,9 +29,10 @@ struct ExplainTrade: Command {
         if story.trade?.status != .settled, let content = story.trade?.trade, let market = story.market {
             needs = try TradeNeed.both(of: content, market, connection)
         }
+        let advice = try advice(on: story, connection)
         let output = context.output
-        try output.show(story.json(needs: needs)) {
-            let text = TradeStoryText(story: story, needs: needs)
+        try output.show(story.json(needs: needs, advice: advice)) {
+            let text = TradeStoryText(story: story, needs: needs, advice: advice)
             try output.line(output.styled(text.title.printable, .bold))
             for paragraph in text.paragraphs {
                 try output.line()
@@ -41,5 +42,18 @@ struct ExplainTrade: Command {
             try output.line()
             try output.print(text.postings)
         }
+    }
+
+    /// What lets a trade that waits go on, or what its open letter says.
+    private func advice(on story: TradeStory, _ connection: PostgresConnection) throws -> Advice {
+        if let waiting = story.waiting {
+            let steps = story.standstill.stops.map(\.remedy)
+            return Advice(steps: steps + (waiting.workersAlive == 0 ? ["settle worker"] : []))
+        }
+        guard story.trade?.status != .settled,
+            let letter = story.letters.last(where: { $0.letter.status == .open })?.letter
+        else { return Advice() }
+        try DeadLetterStore.keepToIndexes(connection)
+        return try LetterStory(letter.number, on: connection).advice
     }
 }

@@ -56,12 +56,13 @@ private struct MarketSwitch {
                         + "and the command can be repeated")
             }
         }
-        let (waiting, oldest) = TradeStore.decodeWaiting(
-            try connection.pipeline([TradeStore.waiting(in: symbol)])[0])
-        let change = halts ? dryRun ? "would_halt" : "halted" : dryRun ? "would_resume" : "resumed"
-        let pairs: [(key: String, value: JSONValue)] = [("symbol", .string(symbol.text)), (change, .bool(isNew))]
+        let waiting = TradeStore.decodeWaiting(try connection.pipeline([TradeStore.waiting(in: symbol)])[0])
+        let pairs: [(key: String, value: JSONValue)] = [
+            ("symbol", .string(symbol.text)), ("halted", .bool(dryRun ? market.isHalted : halts)),
+            (dryRun ? "would_change" : "changed", .bool(isNew)),
+        ]
         try context.output.show(
-            .object(pairs + waiting.pairs("pending") + [("oldest_pending_at", .time(oldest))])
+            .object(pairs + waiting.count.pairs("pending") + [("oldest_pending_at", .time(waiting.oldest))])
         ) {
             let what =
                 switch (isNew, halts, dryRun) {
@@ -72,7 +73,7 @@ private struct MarketSwitch {
                 case (false, true, _): "market \(symbol) is halted already"
                 case (false, false, _): "market \(symbol) is not halted"
                 }
-            try context.output.line("\(what); \(waiting.text("trade")) of it PENDING")
+            try context.output.line("\(what); \(waiting.count.text("trade")) of it PENDING")
         }
     }
 }

@@ -32,10 +32,12 @@ struct ListLetters: Command {
         if found.isEmpty { try filter.requireKnown(connection) }
         let page = found.prefix(limit)
         try context.output.list(page.map(\.json), empty: "No such dead letters.") {
-            var table = Table(Table.Column("ID", .right), "TRADE", "CLASS", "PARKED", "REASON")
+            var table = Table(
+                Table.Column("ID", .right), "TRADE", Table.Column("CLASS", .whole), Table.Column("PARKED", .whole),
+                "REASON")
             for letter in page {
                 table.add(
-                    "\(letter.number)", "\(letter.name)", "\(letter.failureClass)", "\(letter.parkedAt)",
+                    "\(letter.number)", "\(letter.name)", "\(letter.failureClass)", "\(letter.parkedAt.inSeconds)",
                     "\(letter.wasSettledMeanwhile ? "(settled meanwhile) " : "")\(letter.message)")
             }
             return table

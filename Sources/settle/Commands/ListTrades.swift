@@ -45,12 +45,12 @@ struct ListTrades: Command {
         ) {
             var table = Table(
                 "TRADE", "STATUS", Table.Column("PRICE", .right), Table.Column("QUANTITY", .right), "BUYER", "SELLER",
-                "RECEIVED")
+                Table.Column("RECEIVED", .whole))
             for row in rows {
                 table.add(
                     "\(row.key)", "\(row.status.rawValue)", "\(row.trade?.price.description ?? "?")",
                     "\(row.trade?.quantity.description ?? "?")", "\(row.trade?.buyer.text ?? "?")",
-                    "\(row.trade?.seller.text ?? "?")", "\(row.receivedAt)")
+                    "\(row.trade?.seller.text ?? "?")", "\(row.receivedAt.inSeconds)")
             }
             return table
         }

@@ -33,7 +33,7 @@ struct MigrateUp: Command {
 
     func run(_ context: Context) async throws {
         try check(target, atLeast: 0, context)
-        let database = try Database(context, migrated: false)
+        let database = try Database(context, migrated: false, isMaker: !dryRun)
         defer { database.leave() }
         let migrator = try migrator(context, database)
         let steps =

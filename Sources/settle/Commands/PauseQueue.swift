@@ -94,12 +94,17 @@ private struct QueueStop {
     }
 
     private func show(_ report: QueueReport, isNew: Bool, _ context: Context) throws {
-        let pairs = report.pairs + [(dryRun ? "would_pause" : "paused", .bool(isNew))]
+        let pairs = report.pairs + [(dryRun ? "would_change" : "changed", .bool(isNew))]
         try context.output.show(.object(pairs)) {
+            let circumstances = report.control.circumstances.printable
+            let isDrained = kind == .drain && !dryRun && report.isDrained
             let what =
-                isNew
-                ? dryRun ? "would pause the queue" : "the queue is paused"
-                : "the queue is paused already \(report.control.circumstances.printable)"
+                switch (isNew, isDrained) {
+                case (true, true): "the queue is drained"
+                case (true, false): dryRun ? "would pause the queue" : "the queue is paused"
+                case (false, true): "the queue is drained (paused already \(circumstances))"
+                case (false, false): "the queue is paused already (\(circumstances))"
+                }
             try context.output.line(
                 "\(what): \(report.workersText), "
                     + "\(report.held.counted("trade")) in memory, \(report.backlog.trades.text("trade")) PENDING")

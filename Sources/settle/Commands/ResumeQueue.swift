@@ -19,7 +19,7 @@ struct ResumeQueue: Command {
             : QueueControlStore.set(paused: false, actor: operatorName, reason: reason?.text ?? "", on: connection)
                 .isNew
         let report = try QueueReport.read(connection, database.limits)
-        try context.output.show(.object(report.pairs + [(dryRun ? "would_resume" : "resumed", .bool(isNew))])) {
+        try context.output.show(.object(report.pairs + [(dryRun ? "would_change" : "changed", .bool(isNew))])) {
             let what = !isNew ? "the queue is not paused" : dryRun ? "would resume the queue" : "the queue goes on"
             try context.output.line(
                 "\(what): \(report.workersText), \(report.backlog.trades.text("trade")) PENDING")

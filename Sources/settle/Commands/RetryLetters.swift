@@ -1,6 +1,5 @@
 import CommandKit
 import Repository
-import SettlementWorkers
 import TradeModel
 
 struct RetryLetters: Command {
@@ -52,7 +51,7 @@ struct RetryLetters: Command {
         }
         progress.finish()
         interruption.letGo()
-        try report(retry.result, of: queue.count, isStopped: interruption.isAsked, retry.pause, context)
+        try report(retry, of: queue.count, isStopped: interruption.isAsked, context)
     }
 
     /// What was given up comes back only to whoever says that this is meant.
@@ -64,10 +63,8 @@ struct RetryLetters: Command {
             "dead letter \(first.number) is discarded. 'settle dlq retry \(first.number) --discarded' brings it back.")
     }
 
-    private func report(
-        _ result: LetterRetry.Result, of count: Int, isStopped: Bool, _ pause: QueuePaused?, _ context: Context
-    ) throws {
-        let output = context.output
+    private func report(_ retry: LetterRetry, of count: Int, isStopped: Bool, _ context: Context) throws {
+        let (output, result) = (context.output, retry.result)
         let isCut = isStopped && result.done < count
         try output.show([
             "retried": .integer(result.retried), "settled": .integer(result.settled),
@@ -82,7 +79,9 @@ struct RetryLetters: Command {
                         : "; \(result.leftAlone.counted("was", plural: "were")) not \(status.rawValue)"))
         }
         try output.flush()
-        if let pause, result.waiting > 0 { output.note("\(pause); they wait until 'settle queue resume'") }
+        for stop in retry.stops where result.waiting > 0 {
+            output.note(stop.line)
+        }
         if result.waiting > 0 {
             output.note(
                 "\(result.waiting.counted("trade is", plural: "trades are")) still PENDING; "
@@ -91,6 +90,12 @@ struct RetryLetters: Command {
         if isCut {
             output.note(
                 "stopped before \((count - result.done).counted("dead letter")); the same command goes on from there")
+        }
+        if result.parkedAgain == 1, let number = numbers.first, Set(numbers).count == 1 {
+            let letter = try LetterQueue.letter(number, on: retry.connection)
+            throw CommandFailure(
+                "dead letter \(number) could not be settled: \(letter.message.printable). 'settle dlq show \(number)' "
+                    + "says what to do.")
         }
         if result.parkedAgain > 0 {
             throw CommandFailure("\(result.parkedAgain.grouped) could not be settled; 'settle dlq list' says why")

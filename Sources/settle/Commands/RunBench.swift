@@ -76,7 +76,7 @@ struct RunBench: Command {
             for number in [SIGINT, SIGTERM] { signal(number, SIG_IGN) }
             return try await LoadService.run(limits: Limits(environment: context.environment))
         }
-        let database = try Database(context, migrated: false)
+        let database = try Database(context, migrated: false, isMaker: true)
         defer { database.leave() }
         let address = try database.connect().address.printable
         try context.confirm(

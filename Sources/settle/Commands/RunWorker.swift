@@ -53,7 +53,7 @@ struct RunWorker: Command {
     func run(_ context: Context) async throws {
         let log = Log(level: logLevel.level)
         let reload = try ConfigurationReload(context, flags: flags, log: log)
-        let database = try Database(context)
+        let database = try Database(context, isMaker: true)
         defer { database.leave() }
         let limits = limits.applied(to: database.limits)
         var configuration = SettlementService.Configuration(

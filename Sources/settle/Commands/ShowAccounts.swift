@@ -30,11 +30,11 @@ struct ListAccounts: Command {
             empty: status == nil && after == nil
                 ? "No accounts yet. A first deposit opens one." : "No such accounts."
         ) {
-            var table = Table("ACCOUNT", "STATUS", "SINCE", "OPENED")
+            var table = Table("ACCOUNT", "STATUS", Table.Column("SINCE", .whole), Table.Column("OPENED", .whole))
             for account in page {
                 table.add(
                     "\(account.id)", Table.Cell(account.status.rawValue, account.status == .active ? nil : .yellow),
-                    "\(account.statusAt)", "\(account.openedAt)")
+                    "\(account.statusAt.inSeconds)", "\(account.openedAt.inSeconds)")
             }
             return table
         }
@@ -63,18 +63,18 @@ struct ShowAccount: Command {
         ])
         let balances = BalanceStore.decodeRecords(answers[0])
         let backlog = Backlog(trades: answers[1], letters: answers[2])
-        let actions = OperatorActionStore.decode(answers[3])
+        let actions = OperatorActionStore.decode(answers[3]).reversed()
         let output = context.output
         try output.show(
             .object(
                 account.pairs + backlog.pairs + [
-                    ("balances", .array(balances.map(\.json))), ("actions", .array(actions.map(\.json))),
+                    ("balances", .array(balances.map(\.json))), ("history", .array(actions.map(\.json))),
                 ])
         ) {
             let style: Style = account.status == .active ? .green : .yellow
             try output.line(
                 "account  \(id.text.printable), \(output.styled(account.status.rawValue, style)) since "
-                    + "\(account.statusAt), opened \(account.openedAt)")
+                    + "\(account.statusAt.inSeconds), opened \(account.openedAt.inSeconds)")
             try backlog.print(to: output)
             try output.line()
             if balances.isEmpty {
@@ -91,11 +91,8 @@ struct ShowAccount: Command {
             }
             guard !actions.isEmpty else { return }
             try output.line()
-            for action in actions {
-                let detail = action.detail.map { " \($0.name) \($0.value)" }.joined(separator: ",")
-                let why = "\(action.action)\(detail) by \(action.actor): \(action.reason)"
-                try output.line("\(action.at)  \(why.printable)")
-            }
+            try output.line("history")
+            for action in actions { try output.line("  \(action.at.inSeconds)  \(action.words.printable)") }
         }
     }
 }

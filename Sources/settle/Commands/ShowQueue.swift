@@ -13,7 +13,13 @@ struct ShowQueue: Command {
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
-        let report = try QueueReport.read(database.connect(), database.limits)
-        try context.output.show(report.json) { try report.print(to: context.output) }
+        let connection = try database.connect()
+        let report = try QueueReport.read(connection, database.limits)
+        let standstill = try Standstill.read(connection)
+        try context.output.show(.object(report.pairs + [("halted_markets", standstill.haltedMarkets)])) {
+            try report.print(to: context.output)
+        }
+        if let pause = standstill.pause { context.output.note("Next: \(pause.remedy)") }
+        for halt in standstill.halts { context.output.note(halt.stop.line) }
     }
 }

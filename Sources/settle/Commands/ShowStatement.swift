@@ -50,14 +50,15 @@ struct ShowStatement: Command {
         if let owner = accounts.first {
             sections = try LedgerReader.read(connection, upTo: [since, until].compactMap { $0 }) {
                 reader throws(DatabaseError) in
-                try read(reader, owner, assets, connection)
+                try read(reader, owner, assets, catalog, connection)
             }
         }
         try show(sections, context)
     }
 
     private func read(
-        _ reader: LedgerReader, _ owner: NamedAccount, _ assets: [Asset], _ connection: PostgresConnection
+        _ reader: LedgerReader, _ owner: NamedAccount, _ assets: [Asset], _ catalog: Catalog,
+        _ connection: PostgresConnection
     ) throws(DatabaseError) -> [StatementSection] {
         let only = assets.count == 1 ? assets[0].number : nil
         let now = try BalanceStore.current(of: [owner.number], asset: only, connection)
@@ -74,7 +75,8 @@ struct ShowStatement: Command {
             let key = BalanceKey(account: owner.number, asset: asset.number)
             guard let newest = now[key]?.version, newest > 0 else { continue }
             var section = StatementSection(
-                asset: asset, opening: opening?[key] ?? BalanceMoment(), closing: closing?[key] ?? now[key]!)
+                asset: asset, markets: catalog.markets, opening: opening?[key] ?? BalanceMoment(),
+                closing: closing?[key] ?? now[key]!)
             guard section.opening.version > 0 || section.closing.version > 0 else { continue }
             var first = section.opening.version + 1
             var last = section.closing.version

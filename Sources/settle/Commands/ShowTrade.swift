@@ -15,12 +15,20 @@ struct ShowTrade: Command {
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
-        let found = TradeStore.decode(
-            try database.connect().pipeline([TradeStore.find(name.id, in: name.market)])[0])
+        let connection = try database.connect()
+        let found = TradeStore.decode(try connection.pipeline([TradeStore.find(name.id, in: name.market)])[0])
         let key = try name.only(found.map(\.key))
         guard let trade = found.first(where: { $0.key == key }) else { throw name.notFound }
-        try context.output.show(trade.json) {
-            guard case .object(let pairs) = trade.json else { return }
+        let failure =
+            trade.status == .failed
+            ? DeadLetterStore.decodeFailure(try connection.pipeline([DeadLetterStore.failure(of: key)])[0]) : nil
+        guard case .object(var pairs) = trade.json else { return }
+        pairs += [
+            ("class", .string(failure?.failureClass)), ("reason", .string(failure?.message)),
+            ("dead_letter", failure.map { .count($0.letter) } ?? .null),
+        ]
+        let output = context.output
+        try output.show(.object(pairs)) {
             var table = Table("FIELD", "VALUE")
             for (key, value) in pairs where value != .null {
                 if case .string(let text) = value {
@@ -29,7 +37,10 @@ struct ShowTrade: Command {
                     table.add("\(key)", "\(value.line)")
                 }
             }
-            try context.output.print(table)
+            try output.print(table)
+            guard let failure else { return }
+            try output.line()
+            for line in Advice(steps: ["settle dlq show \(failure.letter)"]).lines { try output.line(line) }
         }
     }
 }

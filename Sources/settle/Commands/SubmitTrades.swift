@@ -1,6 +1,5 @@
 import CommandKit
 import Repository
-import SettlementWorkers
 import TradeFeed
 import TradeModel
 import WalletClient
@@ -21,7 +20,7 @@ struct SubmitTrades: Command {
         ])
 
     @Argument("FILE", help: "Where the trades are.", default: "-") var file: String
-    @Flag("--wait", help: "Follow them to their outcome; exits 1 if any is parked.") var wait: Bool
+    @Flag("--wait", help: "Follow them, duplicates too, to their outcome; exits 1 if any is parked.") var wait: Bool
     @Flag("--dry-run", help: "Check the lines, and store nothing.") var dryRun: Bool
 
     func run(_ context: Context) async throws {
@@ -33,7 +32,7 @@ struct SubmitTrades: Command {
         try await submission.run(reader)
         let outcome = wait && !dryRun ? try await submission.follow() : nil
         try submission.report(outcome)
-        try submission.adviseWorker()
+        if outcome == nil { try submission.tellWhatHolds() }
     }
 }
 
@@ -50,7 +49,8 @@ private struct Submission {
     private let context: Context
     private let source: String
     private let dryRun: Bool
-    private var acceptedKeys: [TradeKey] = []
+    /// The trades that were accepted, and those that were there before: what `--wait` follows.
+    private var keys: Set<TradeKey> = []
     /// What a dry run would have stored by now.
     private var foreseen: [TradeKey: Trade] = [:]
     private var accepted = 0
@@ -59,7 +59,9 @@ private struct Submission {
 
     struct Outcome {
         var settled = 0
+        /// Those that failed; the first of them is named.
         var parked = 0
+        var firstParked: TradeKey?
     }
 
     init(_ database: Database, _ context: Context, file: String, dryRun: Bool) throws {
@@ -111,7 +113,7 @@ private struct Submission {
         for (line, item) in chunk {
             if case .trade(let trade) = item.subject, isStorable(trade), new.remove(trade.key) != nil {
                 accepted += 1
-                if dryRun { foreseen[trade.key] = trade } else { acceptedKeys.append(trade.key) }
+                if dryRun { foreseen[trade.key] = trade } else { keys.insert(trade.key) }
             } else {
                 rest.append((line, item))
             }
@@ -124,6 +126,7 @@ private struct Submission {
                 context.output.note("line \(line): \(rejection.failureClass.rawValue): \(rejection.message)")
             } else {
                 duplicates += 1
+                if case .trade(let trade) = item.subject { keys.insert(trade.key) }
             }
         }
     }
@@ -138,37 +141,31 @@ private struct Submission {
     private func repetition(_ item: SettlementItem) -> WalletClient.Outcome? {
         guard case .trade(let trade) = item.subject, let earlier = foreseen[trade.key] else { return nil }
         return earlier.hasSameContent(as: trade)
-            ? .duplicate : .rejected(Rejection(.conflict, "trade \(trade.key) exists with other content"))
+            ? .duplicate : .rejected(trade.conflict(with: earlier))
     }
 
-    private func isStorable(_ trade: Trade) -> Bool {
-        guard let market = catalog.markets[trade.market] else { return false }
-        return (try? TradeTerms(trade, market: market)) != nil
-    }
+    private func isStorable(_ trade: Trade) -> Bool { (try? TradeTerms(trade, in: catalog)) != nil }
 
-    /// Waits until nothing of what was accepted is PENDING any more.
+    /// Waits until none of the trades is PENDING any more.
     func follow() async throws -> Outcome {
         var outcome = Outcome()
-        var open = acceptedKeys[...]
-        let progress = ProgressLine(context.output, total: acceptedKeys.count)
-        var hasWarned = false
+        var open = keys.sorted()[...]
+        let progress = ProgressLine(context.output, total: open.count)
+        var told: Set<String> = []
         while !open.isEmpty {
             let part = open.prefix(Self.chunkSize)
-            let rows = TradeStore.decode(try connection.pipeline([TradeStore.read(Array(part))])[0])
-            if rows.contains(where: { $0.status == .pending }) {
-                if try !hasWarned && !WorkerStore.isAnyLiving(database.limits, connection) {
-                    context.output.note("no worker is running; start one with 'settle worker'")
-                    hasWarned = true
-                }
-                let queue = try QueueControlStore.read(connection)
-                if queue.isPaused, !hasWarned {
-                    context.output.note("\(QueuePaused(queue)); they wait until 'settle queue resume'")
-                    hasWarned = true
+            let rows = TradeStore.decode(try connection.pipeline([TradeStore.read(part)])[0])
+            let waiting = Set(rows.lazy.filter { $0.status == .pending }.map(\.key.market))
+            if !waiting.isEmpty {
+                for obstacle in try obstacles(waiting) where told.insert(obstacle).inserted {
+                    context.output.note(obstacle)
                 }
                 try await Task.sleep(for: .milliseconds(50))
             } else {
-                outcome.settled += rows.count { $0.status == .settled }
-                outcome.parked += rows.count { $0.status == .failed }
+                let parked = rows.filter { $0.status == .failed }
+                outcome.settled += rows.count - parked.count
+                outcome.parked += parked.count
+                outcome.firstParked = outcome.firstParked ?? parked.first?.key
                 open = open.dropFirst(part.count)
             }
             progress.update(outcome.settled + outcome.parked)
@@ -177,12 +174,21 @@ private struct Submission {
         return outcome
     }
 
+    /// Why trades of some markets wait, and what ends that, in a line for each reason.
+    private func obstacles(_ markets: Set<MarketSymbol>) throws -> [String] {
+        let standstill = try Standstill.read(connection)
+        let halts = standstill.halts.filter { markets.contains($0.market) }.map(\.stop)
+        var lines = ((standstill.pause.map { [$0] } ?? []) + halts).map(\.line)
+        if try !WorkerStore.isAnyLiving(database.limits, connection) {
+            lines.append("no worker is running; 'settle worker' settles what waits")
+        }
+        return lines
+    }
+
     /// Tells a person what is still missing for the trades to be settled.
-    func adviseWorker() throws {
-        guard context.terminal.errorIsTerminal, !acceptedKeys.isEmpty,
-            try !WorkerStore.isAnyLiving(database.limits, connection)
-        else { return }
-        context.output.note("no worker is running; 'settle worker' settles what waits")
+    func tellWhatHolds() throws {
+        guard context.terminal.errorIsTerminal, !keys.isEmpty, !dryRun else { return }
+        for obstacle in try obstacles(Set(keys.map(\.market))) { context.output.note(obstacle) }
     }
 
     func report(_ outcome: Outcome?) throws {
@@ -209,9 +215,11 @@ private struct Submission {
                         + " refused; 'settle dlq list' shows \(refused == 1 ? "it" : "them")")
         }
         if let outcome, outcome.parked > 0 {
+            guard outcome.parked == 1, let key = outcome.firstParked else {
+                throw CommandFailure("\(outcome.parked.grouped) trades are parked; 'settle dlq list' shows them")
+            }
             throw CommandFailure(
-                outcome.parked.counted("trade was", plural: "trades were")
-                    + " parked; 'settle dlq list' shows \(outcome.parked == 1 ? "it" : "them")")
+                "trade \(key) is parked. Next: settle explain \(key.description.shellQuoted)".printable)
         }
     }
 }

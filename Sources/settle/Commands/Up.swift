@@ -13,8 +13,8 @@ struct Up: Command {
             It keeps a private PostgreSQL in .settle/, makes trades (some of them cannot be paid, so that the dead \
             letters have something to show) and settles them. On a terminal it shows a panel, whose keys pause it, send \
             it bad trades and kill its workers' connections; elsewhere it prints a line a second. On Ctrl-C it drains, \
-            verifies the books and says so. With a database of yours, --yes is needed once it holds accounts that are \
-            not simulated.
+            verifies the books and says so. Its trades move money of accounts sim-… alone; where there are others, --yes \
+            says that simulated trades may stand beside theirs.
             """,
         examples: [
             Example("settle up", "Until Ctrl-C."), Example("settle up --for 10s --rate 2000/s", "For ten seconds."),
@@ -30,13 +30,14 @@ struct Up: Command {
     @Flag("--yes", "-y", help: "Add simulated trades to a database that is in use.") var yes: Bool
 
     func run(_ context: Context) async throws {
-        let database = try Database(context)
+        let database = try Database(context, isMaker: true)
         defer { database.leave() }
         let connection = try database.connect()
-        if try !yes && !database.isEmbedded && AccountStore.hasCustomers(notLike: "sim-%", connection) {
+        if try !yes && AccountStore.hasCustomers(notLike: "sim-%", connection) {
             throw CommandFailure(
-                "this database is in use, and 'settle up' makes simulated trades in it. Add --yes if that is meant.",
-                exit: .usage)
+                "this database holds accounts that are not simulated. 'settle up' moves no money of theirs by itself, but "
+                    + "adds simulated accounts and trades to the same books, and settles what waits there. Add --yes if "
+                    + "that is meant, or run it in an empty folder without a database named.", exit: .usage)
         }
         let seed = seed ?? UInt64.random(in: 1...999_999)
         try await SimulatedMarket.prepare(connection, DirectWallet(database))
@@ -100,7 +101,7 @@ struct Up: Command {
         context.output.note("verifying the books")
         try await UpSummary(
             totals: meter.totals, left: leftovers.count, lastSettled: meter.lastSettled?.key, database: database
-        ).show(connection, context)
+        ).show(database.connect(), context)
     }
 
     private func stopWhenDone(_ service: SettlementService, _ source: SimulatedSource) async {

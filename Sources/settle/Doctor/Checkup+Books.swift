@@ -108,23 +108,40 @@ extension Checkup {
         WorkerStore.decode(try connection.pipeline([WorkerStore.list])[0])
     }
 
+    /// What operators have stopped is meant to be so, and only worth knowing.
+    func queue() throws -> [Finding] {
+        let name = "queue"
+        let stops = try Standstill.read(connection).stops
+        return stops.isEmpty
+            ? [.ok(name, "it runs, and no market is halted")]
+            : stops.map { .remark(name, $0.words, remedy: $0.remedy) }
+    }
+
     func waitingTrades() throws -> [Finding] {
         let name = "waiting trades"
-        let (count, first) = TradeStore.decodeWaiting(try connection.pipeline([TradeStore.waiting])[0])
-        guard let first else { return [.ok(name, "no trade waits")] }
-        let oldest = (try ServerHealth.session(connection).serverTime.microseconds - first.microseconds) / 1_000
+        let answers = try connection.pipeline([TradeStore.waiting, TradeStore.waitingWhereOpen])
+        let all = TradeStore.decodeWaiting(answers[0])
+        guard all.count.value > 0 else { return [.ok(name, "no trade waits")] }
+        let standstill = try Standstill.read(connection)
+        let trades = all.count.text("trade waits", plural: "trades wait")
+        if standstill.pause != nil { return [.ok(name, "\(trades) for the queue to go on")] }
+        let open = TradeStore.decodeWaiting(answers[1])
+        guard let age = open.age else { return [.ok(name, "\(trades) for a halted market to go on")] }
+        let milliseconds = Int64(age / .milliseconds(1))
         let isNobodyThere = try !WorkerStore.isAnyLiving(limits, connection)
-        let trades = count.text("trade waits", plural: "trades wait")
-        guard oldest > thresholds.waitingMillisecondsMax else {
+        let halted = all.count == open.count ? "" : "; \(trades) with those of halted markets"
+        let free = open.count.text("trade waits", plural: "trades wait")
+        guard milliseconds > thresholds.waitingMillisecondsMax else {
             return isNobodyThere
-                ? [.remark(name, "\(trades), and no worker runs", remedy: "settle worker")] : [.ok(name, trades)]
+                ? [.remark(name, "\(free), and no worker runs\(halted)", remedy: "settle worker")]
+                : [.ok(name, free + halted)]
         }
-        let since = count.value == 1 ? "for \(Self.duration(oldest))" : "the oldest for \(Self.duration(oldest))"
+        let since = (open.count.value == 1 ? "for " : "the oldest for ") + Self.duration(milliseconds)
         return [
             isNobodyThere
-                ? .problem(name, "\(trades), \(since), and no worker runs", remedy: "settle worker")
+                ? .problem(name, "\(free), \(since), and no worker runs\(halted)", remedy: "settle worker")
                 : .problem(
-                    name, "\(trades), \(since), though workers run; their log says what holds them up",
+                    name, "\(free), \(since), though workers run; their log says what holds them up\(halted)",
                     remedy: "settle trade list --status pending")
         ]
     }

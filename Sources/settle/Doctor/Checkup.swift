@@ -65,7 +65,7 @@ struct Checkup {
     private var tableChecks: [Check] {
         [
             ("autovacuum", autovacuum), ("indexes", indexes), ("ledger", ledger), ("workers", workers),
-            ("waiting trades", waitingTrades), ("dead letters", deadLetters),
+            ("queue", queue), ("waiting trades", waitingTrades), ("dead letters", deadLetters),
         ]
     }
 
