@@ -19,19 +19,75 @@ public struct RecordedTrade: Sendable {
     public let settledAt: Timestamp?
 }
 
-/// A trade that had no row yet, and what became of it.
-public struct DecidedTrade: Sendable {
-    public let trade: Trade
-    public let status: TradeStatus
-    public let attempts: Int
-    /// How long it is left alone, where it waits.
-    public let delayMilliseconds: Int?
+/// Trades that had no row yet, and what became of them: collected column by column, since copying each trade for each
+/// column would cost more than all else.
+public struct DecidedTrades {
+    fileprivate var content: TradeContent
+    fileprivate var status: ArrayColumn
+    fileprivate var attempts: ArrayColumn
+    fileprivate var delay: ArrayColumn
+    public private(set) var count = 0
+    public private(set) var settledCount = 0
 
-    public init(_ trade: Trade, _ status: TradeStatus, attempts: Int, delayMilliseconds: Int? = nil) {
-        self.trade = trade
-        self.status = status
-        self.attempts = attempts
-        self.delayMilliseconds = delayMilliseconds
+    public init(countMax: Int) {
+        content = TradeContent(countMax: countMax)
+        status = ArrayColumn(.text, countMax: countMax)
+        attempts = ArrayColumn(.int4, countMax: countMax)
+        delay = ArrayColumn(.int8, countMax: countMax)
+    }
+
+    public var isEmpty: Bool { count == 0 }
+
+    /// - Parameter delayMilliseconds: how long it is left alone, where it waits.
+    public mutating func append(
+        _ trade: Trade, _ status: TradeStatus, attempts: Int, delayMilliseconds: Int? = nil
+    ) {
+        content.append(trade)
+        self.status.append(status.rawValue)
+        self.attempts.append(Int32(attempts))
+        delay.append(delayMilliseconds.map(Int64.init))
+        count += 1
+        if status == .settled { settledCount += 1 }
+    }
+}
+
+/// What trades say, in the order of ``TradeStore/contentColumns``.
+struct TradeContent {
+    private var market, id, price, quantity, buyer, seller, buyerFee, sellerFee: ArrayColumn
+    private var buyOrder, sellOrder, taker, executedAt, stream, sequence: ArrayColumn
+
+    init(countMax: Int) {
+        let text = { ArrayColumn(.text, countMax: countMax) }
+        let numeric = { ArrayColumn(.numeric, countMax: countMax) }
+        (market, id, price, quantity) = (text(), text(), numeric(), numeric())
+        (buyer, seller, buyerFee, sellerFee) = (text(), text(), numeric(), numeric())
+        (buyOrder, sellOrder, taker) = (text(), text(), text())
+        executedAt = ArrayColumn(.timestamptz, countMax: countMax)
+        (stream, sequence) = (text(), ArrayColumn(.int8, countMax: countMax))
+    }
+
+    mutating func append(_ trade: Trade) {
+        market.append(trade.market.text)
+        id.append(trade.id.text)
+        price.append(trade.price)
+        quantity.append(trade.quantity)
+        buyer.append(trade.buyer.text)
+        seller.append(trade.seller.text)
+        buyerFee.append(trade.buyerFee)
+        sellerFee.append(trade.sellerFee)
+        buyOrder.append(trade.buyOrder?.text)
+        sellOrder.append(trade.sellOrder?.text)
+        taker.append(trade.taker?.rawValue)
+        executedAt.append(trade.executedAt)
+        stream.append(trade.stream?.text)
+        sequence.append(trade.sequence)
+    }
+
+    var parameters: [Parameter] {
+        [
+            market, id, price, quantity, buyer, seller, buyerFee, sellerFee, buyOrder, sellOrder, taker, executedAt,
+            stream, sequence,
+        ].map(\.parameter)
     }
 }
 
@@ -109,15 +165,9 @@ public enum TradeStore {
         """
 
     static func content(_ trades: [Trade]) -> [Parameter] {
-        [
-            .texts(trades) { $0.market.text }, .texts(trades) { $0.id.text },
-            .decimals(trades) { $0.price }, .decimals(trades) { $0.quantity },
-            .texts(trades) { $0.buyer.text }, .texts(trades) { $0.seller.text },
-            .decimals(trades) { $0.buyerFee }, .decimals(trades) { $0.sellerFee },
-            .texts(trades) { $0.buyOrder?.text }, .texts(trades) { $0.sellOrder?.text },
-            .texts(trades) { $0.taker?.rawValue }, .timestamps(trades) { $0.executedAt },
-            .texts(trades) { $0.stream?.text }, .int8s(trades) { $0.sequence },
-        ]
+        var content = TradeContent(countMax: trades.count)
+        for trade in trades { content.append(trade) }
+        return content.parameters
     }
 
     static let insertStatement = Statement(
@@ -137,12 +187,11 @@ public enum TradeStore {
     ///
     /// Places in line are given in the order of arrival. Ids are claimed in the order of their keys, whatever was
     /// decided: two batches that decide the same trades differently must not wait for each other.
-    public static func insert(_ decided: [DecidedTrade], batch: BatchNumber) -> Request {
+    public static func insert(_ decided: DecidedTrades, batch: BatchNumber) -> Request {
         Request(
             insertStatement,
-            content(decided.map(\.trade)) + [
-                .texts(decided) { $0.status.rawValue }, .int4s(decided) { Int32($0.attempts) }, .int8(batch),
-                .int8s(decided) { $0.delayMilliseconds.map(Int64.init) },
+            decided.content.parameters + [
+                decided.status.parameter, decided.attempts.parameter, .int8(batch), decided.delay.parameter,
             ])
     }
 
