@@ -5,6 +5,7 @@ struct ArrayColumn {
     private let element: ParameterType
     private let buffer: BinaryBuffer
     private var count: Int32 = 0
+    private var isAllNull = true
 
     private static let hasNullOffset = 4
     private static let countOffset = 12
@@ -21,9 +22,20 @@ struct ArrayColumn {
     }
 
     /// What was appended so far.
+    ///
+    /// Where all is NULL the array is empty: `unnest` beside longer arrays makes NULLs of that, and costs nothing.
     var parameter: Parameter {
+        guard !isAllNull else { return Parameter(element.array, Self.empty(element)) }
         buffer.patch(count, at: Self.countOffset)
         return Parameter(element.array, buffer)
+    }
+
+    private static func empty(_ element: ParameterType) -> BinaryBuffer {
+        let buffer = BinaryBuffer()
+        buffer.append(Int32(0))
+        buffer.append(Int32(0))
+        buffer.append(Int32(element.rawValue))
+        return buffer
     }
 
     /// - Parameter write: writes one element.
@@ -34,6 +46,7 @@ struct ArrayColumn {
         write(buffer)
         buffer.patch(Int32(buffer.count - lengthOffset - 4), at: lengthOffset)
         count += 1
+        isAllNull = false
     }
 
     mutating func appendNull() {

@@ -31,7 +31,7 @@ public struct DecidedTrades {
 
     public init(countMax: Int) {
         content = TradeContent(countMax: countMax)
-        status = ArrayColumn(.text, countMax: countMax)
+        status = ArrayColumn(.int4, countMax: countMax)
         attempts = ArrayColumn(.int4, countMax: countMax)
         delay = ArrayColumn(.int8, countMax: countMax)
     }
@@ -43,7 +43,7 @@ public struct DecidedTrades {
         _ trade: Trade, _ status: TradeStatus, attempts: Int, delayMilliseconds: Int? = nil
     ) {
         content.append(trade)
-        self.status.append(status.rawValue)
+        self.status.append(TradeStore.statuses.number(of: status))
         self.attempts.append(Int32(attempts))
         delay.append(delayMilliseconds.map(Int64.init))
         count += 1
@@ -61,7 +61,7 @@ struct TradeContent {
         let numeric = { ArrayColumn(.numeric, countMax: countMax) }
         (market, id, price, quantity) = (text(), text(), numeric(), numeric())
         (buyer, seller, buyerFee, sellerFee) = (text(), text(), numeric(), numeric())
-        (buyOrder, sellOrder, taker) = (text(), text(), text())
+        (buyOrder, sellOrder, taker) = (text(), text(), ArrayColumn(.int4, countMax: countMax))
         executedAt = ArrayColumn(.timestamptz, countMax: countMax)
         (stream, sequence) = (text(), ArrayColumn(.int8, countMax: countMax))
     }
@@ -77,7 +77,7 @@ struct TradeContent {
         sellerFee.append(trade.sellerFee)
         buyOrder.append(trade.buyOrder?.text)
         sellOrder.append(trade.sellOrder?.text)
-        taker.append(trade.taker?.rawValue)
+        taker.append(trade.taker.map { TradeStore.sides.number(of: $0) })
         executedAt.append(trade.executedAt)
         stream.append(trade.stream?.text)
         sequence.append(trade.sequence)
@@ -155,13 +155,16 @@ public enum TradeStore {
 
     // MARK: Storing
 
+    fileprivate static let sides = EnumColumn<Side>(type: "trade_side")
+    fileprivate static let statuses = EnumColumn<TradeStatus>(type: "trade_status")
+
     static let contentColumns = """
         market, trade_id, price, quantity, buyer_id, seller_id, buyer_fee, seller_fee,
         buy_order_id, sell_order_id, taker, executed_at, stream, stream_seq
         """
     static let contentValues = """
         unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), unnest($8),
-        unnest($9), unnest($10), unnest($11)::trade_side, unnest($12), unnest($13), unnest($14)
+        unnest($9), unnest($10), \(sides.sql("unnest($11)")), unnest($12), unnest($13), unnest($14)
         """
 
     static func content(_ trades: [Trade]) -> [Parameter] {
@@ -178,7 +181,7 @@ public enum TradeStore {
                case status when 'SETTLED' then now() end,
                clock_timestamp() + delay * interval '1 millisecond'
           from (select arrived.*, nextval('received_numbers') as received_seq
-                  from (select \(contentValues), unnest($15)::trade_status, unnest($16), unnest($18))
+                  from (select \(contentValues), \(statuses.sql("unnest($15)")), unnest($16), unnest($18))
                     as arrived (\(contentColumns), status, attempts, delay)) numbered
          order by market collate "C", trade_id collate "C"
         """)

@@ -16,6 +16,7 @@ extension WalletSession {
     }
 
     func readAnew(_ plan: SettlementPlan, _ batch: [SettlementItem]) throws(DatabaseError) {
+        books.placeBalances(batch)
         var accounts: Set<AccountMemory.Place> = []
         var balances = Set(plan.balances.slots.map(\.place))
         for places in books.places {

@@ -209,7 +209,10 @@ final class WalletSession {
             let answers = try connection.pipeline([Request(.begin)] + write.requests)
             guard let balances = write.balances(from: answers), let entries = write.entries(balances, books) else {
                 connection.rollBack()
-                if write.hasOutdatedMarkets(answers) { books.catalog = try CatalogStore.read(connection) }
+                if write.hasOutdatedMarkets(answers) {
+                    books.catalog = try CatalogStore.read(connection)
+                    books.place(batch)
+                }
                 try readAnew(plan, batch)
                 return nil
             }
