@@ -69,22 +69,25 @@ public enum BalanceStore {
     static let readStatement = Statement(
         "balances_read",
         """
-        select b.account_no, b.asset_no, b.available, b.frozen, b.version, b.lowest
-          from (select unnest($1) as account_no, unnest($2) as asset_no) wanted
+        select wanted.place, b.available, b.frozen, b.version, b.lowest
+          from (select unnest($1) as account_no, unnest($2) as asset_no, unnest($3) as place) wanted
           join balances b on b.account_no = wanted.account_no and b.asset_no = wanted.asset_no
         """)
 
-    public static func read(_ keys: some Collection<BalanceKey>) -> Request {
-        Request(readStatement, [.int8s(keys) { $0.account }, .int4s(keys) { $0.asset }])
+    public static func read(_ keys: [BalanceKey]) -> Request {
+        Request(
+            readStatement,
+            [.int8s(keys) { $0.account }, .int4s(keys) { $0.asset }, .int4s(keys.indices) { Int32($0) }])
     }
 
-    public static func decode(_ rows: Rows) -> [(key: BalanceKey, balance: Balance)] {
+    /// The balances that there are, each with the place of its key among those asked for.
+    public static func decode(_ rows: Rows) -> [(place: Int, balance: Balance)] {
         rows.indices.map { row in
             (
-                BalanceKey(account: rows.int64(row, 0), asset: rows.int32(row, 1)),
+                Int(rows.int32(row, 0)),
                 Balance(
-                    available: rows.amount(row, 2), frozen: rows.amount(row, 3), version: rows.int64(row, 4),
-                    lowest: rows.optional(row, 5, rows.amount), isStored: true)
+                    available: rows.amount(row, 1), frozen: rows.amount(row, 2), version: rows.int64(row, 3),
+                    lowest: rows.optional(row, 4, rows.amount), isStored: true)
             )
         }
     }
@@ -111,26 +114,47 @@ public enum BalanceStore {
            set available = b.available + c.available_delta,
                frozen = b.frozen + c.frozen_delta,
                version = b.version + c.entries
-          from (select unnest($1) as account_no, unnest($2) as asset_no,
-                       unnest($3) as available_delta, unnest($4) as frozen_delta, unnest($5) as entries,
-                       unnest($6) as available_lowest, unnest($7) as frozen_lowest, unnest($8) as ceiling,
-                       unnest($9) as line) c
-         where b.account_no = c.account_no and b.asset_no = c.asset_no
-           and (b.lowest is null or c.available_lowest >= 0 or b.available + c.available_lowest >= b.lowest)
+          from (select unnest($1) as account_no, unnest($2) as asset_no, unnest($3) as place, unnest($4) as entries,
+                       unnest($5) as available_delta, unnest($6) as available_lowest, unnest($7) as ceiling,
+                       unnest($8) as line, unnest($9) as frozen_delta, unnest($10) as frozen_lowest) c
+         where \(isTheOne) and \(isCovered)
            and b.frozen + c.frozen_lowest >= 0
-           and (c.ceiling is null or (b.available <= c.ceiling and b.lowest >= c.line))
-        returning b.account_no, b.asset_no, b.available, b.frozen, b.version, b.lowest
+        returning \(written)
         """)
+    /// The same where nothing is held or released: half the work.
+    static let applyAvailableStatement = Statement(
+        "balances_apply_available",
+        """
+        update balances b set available = b.available + c.available_delta, version = b.version + c.entries
+          from (select unnest($1) as account_no, unnest($2) as asset_no, unnest($3) as place, unnest($4) as entries,
+                       unnest($5) as available_delta, unnest($6) as available_lowest, unnest($7) as ceiling,
+                       unnest($8) as line) c
+         where \(isTheOne) and \(isCovered)
+        returning \(written)
+        """)
+    private static let isTheOne = "b.account_no = c.account_no and b.asset_no = c.asset_no"
+    private static let isCovered = """
+        (c.available_lowest is null or b.lowest is null or b.available + c.available_lowest >= b.lowest)
+           and (c.ceiling is null or (b.available <= c.ceiling and b.lowest >= c.line))
+        """
+    private static let written = "c.place, b.available, b.frozen, b.version, b.lowest"
 
+    /// Each row that is written comes back with the place of its change, for ``decode(_:)``.
+    ///
     /// The changes must be in the order of their keys, so that two batches never wait for each other in a ring.
     public static func apply(_ changes: [BalanceChange]) -> Request {
-        Request(
+        let common: [Parameter] = [
+            .int8s(changes) { $0.key.account }, .int4s(changes) { $0.key.asset },
+            .int4s(changes.indices) { Int32($0) }, .int8s(changes) { $0.entryCount },
+            .amounts(changes) { $0.availableDelta },
+            .amounts(changes) { $0.availableLowest.isNegative ? $0.availableLowest : nil },
+            .amounts(changes) { $0.ceiling }, .amounts(changes) { $0.line },
+        ]
+        guard changes.contains(where: { $0.frozenDelta != .zero || $0.frozenLowest != .zero }) else {
+            return Request(applyAvailableStatement, common)
+        }
+        return Request(
             applyStatement,
-            [
-                .int8s(changes) { $0.key.account }, .int4s(changes) { $0.key.asset },
-                .amounts(changes) { $0.availableDelta }, .amounts(changes) { $0.frozenDelta },
-                .int8s(changes) { $0.entryCount }, .amounts(changes) { $0.availableLowest },
-                .amounts(changes) { $0.frozenLowest }, .amounts(changes) { $0.ceiling }, .amounts(changes) { $0.line },
-            ])
+            common + [.amounts(changes) { $0.frozenDelta }, .amounts(changes) { $0.frozenLowest }])
     }
 }

@@ -4,14 +4,24 @@ import TradeModel
 public struct Catalog: Sendable {
     public private(set) var assets: [AssetSymbol: Asset] = [:]
     public private(set) var markets: [MarketSymbol: Market] = [:]
+    /// The markets in the order of their numbers, so that places last when others are added.
+    public let marketList: [Market]
+    private var placeOfMarket: [MarketSymbol: Int32] = [:]
     /// Markets of whose trades some were parked before there was a row for them to take; only where it was read to settle.
     public private(set) var marketsWithOldLetters: Set<MarketSymbol>
 
     public init(assets: [Asset] = [], markets: [Market] = [], marketsWithOldLetters: Set<MarketSymbol> = []) {
+        marketList = markets.sorted { $0.number < $1.number }
         self.marketsWithOldLetters = marketsWithOldLetters
         for asset in assets { self.assets[asset.symbol] = asset }
-        for market in markets { self.markets[market.symbol] = market }
+        for (place, market) in marketList.enumerated() {
+            self.markets[market.symbol] = market
+            placeOfMarket[market.symbol] = Int32(place)
+        }
     }
+
+    /// The place of a market in ``marketList``; nil when there is none.
+    public func place(of market: MarketSymbol) -> Int32? { placeOfMarket[market] }
 }
 
 /// Tables `assets` and `markets`.

@@ -1,6 +1,6 @@
 import TradeModel
 
-public enum EntryKind: String, Sendable {
+public enum EntryKind: String, Sendable, CaseIterable {
     case trade, fee, deposit, withdrawal, reserve, release
 }
 
@@ -34,13 +34,15 @@ public struct LedgerEntry: Sendable {
 
 /// Table `ledger_entries`.
 public enum LedgerStore {
+    private static let kinds = EnumColumn<EntryKind>(type: "entry_kind")
+
     static let appendStatement = Statement(
         "ledger_append",
         """
         insert into ledger_entries (batch_no, place, account_no, asset_no, version, kind, market_no, cause_id,
                                     available_delta, frozen_delta, available_after, frozen_after)
-        select $1, unnest($2), unnest($3), unnest($4), unnest($5), unnest($6)::entry_kind, unnest($7), unnest($8),
-               unnest($9), unnest($10), unnest($11), unnest($12)
+        select $1, unnest($2), unnest($3), unnest($4), unnest($5), \(kinds.sql("unnest($6)")), unnest($7),
+               unnest($8), unnest($9), unnest($10), unnest($11), unnest($12)
         """)
 
     public static func append(_ entries: [LedgerEntry], to batch: BatchNumber) -> Request {
@@ -49,7 +51,8 @@ public enum LedgerStore {
             [
                 .int8(batch), .int4s(entries.indices) { Int32($0) },
                 .int8s(entries) { $0.key.account }, .int4s(entries) { $0.key.asset }, .int8s(entries) { $0.version },
-                .texts(entries) { $0.kind.rawValue }, .int4s(entries) { $0.market }, .texts(entries) { $0.cause.text },
+                .int4s(entries) { kinds.number(of: $0.kind) }, .int4s(entries) { $0.market },
+                .texts(entries) { $0.cause.text },
                 .amounts(entries) { $0.availableDelta }, .amounts(entries) { $0.frozenDelta },
                 .amounts(entries) { $0.availableAfter }, .amounts(entries) { $0.frozenAfter },
             ])

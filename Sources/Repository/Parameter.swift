@@ -5,7 +5,7 @@ public struct Parameter {
     let type: ParameterType
     let buffer: BinaryBuffer?
 
-    private init(_ type: ParameterType, _ buffer: BinaryBuffer?) {
+    init(_ type: ParameterType, _ buffer: BinaryBuffer?) {
         self.type = type
         self.buffer = buffer
     }
@@ -47,91 +47,47 @@ public struct Parameter {
     // MARK: Arrays, one element for each element of a collection
 
     static func int8s<Source: Collection>(_ source: Source, _ value: (Source.Element) -> Int64?) -> Parameter {
-        array(.int8, of: source, width: 12) { element, buffer in
-            guard let value = value(element) else { return false }
-            buffer.append(value)
-            return true
-        }
+        array(.int8, of: source) { element, column in column.append(value(element)) }
     }
 
     static func int4s<Source: Collection>(_ source: Source, _ value: (Source.Element) -> Int32?) -> Parameter {
-        array(.int4, of: source, width: 8) { element, buffer in
-            guard let value = value(element) else { return false }
-            buffer.append(value)
-            return true
-        }
+        array(.int4, of: source) { element, column in column.append(value(element)) }
     }
 
     static func bools<Source: Collection>(_ source: Source, _ value: (Source.Element) -> Bool) -> Parameter {
-        array(.bool, of: source, width: 5) { element, buffer in
-            buffer.append(UInt8(value(element) ? 1 : 0))
-            return true
-        }
+        array(.bool, of: source) { element, column in column.append(UInt8(value(element) ? 1 : 0)) }
     }
 
     static func texts<Source: Collection>(_ source: Source, _ value: (Source.Element) -> String?) -> Parameter {
-        array(.text, of: source, width: 16) { element, buffer in
-            guard let value = value(element) else { return false }
-            buffer.append(text: value)
-            return true
-        }
+        array(.text, of: source) { element, column in column.append(value(element)) }
     }
 
     static func byteArrays<Source: Collection>(_ source: Source, _ value: (Source.Element) -> [UInt8]) -> Parameter {
-        array(.bytea, of: source, width: 64) { element, buffer in
-            value(element).withUnsafeBytes { buffer.append($0) }
-            return true
-        }
+        array(.bytea, of: source) { element, column in column.append(value(element)) }
     }
 
     static func amounts<Source: Collection>(_ source: Source, _ value: (Source.Element) -> Amount?) -> Parameter {
-        array(.numeric, of: source, width: 20) { element, buffer in
-            guard let value = value(element) else { return false }
-            NumericCodec.encode(value, into: buffer)
-            return true
-        }
+        array(.numeric, of: source) { element, column in column.append(value(element)) }
     }
 
     static func decimals<Source: Collection>(_ source: Source, _ value: (Source.Element) -> DecimalNumber)
         -> Parameter
     {
-        array(.numeric, of: source, width: 20) { element, buffer in
-            NumericCodec.encode(value(element), into: buffer)
-            return true
-        }
+        array(.numeric, of: source) { element, column in column.append(value(element)) }
     }
 
     static func timestamps<Source: Collection>(_ source: Source, _ value: (Source.Element) -> Timestamp?)
         -> Parameter
     {
-        int8s(source) { value($0)?.sincePostgresEpoch }.retyped(as: .timestamptz)
+        array(.timestamptz, of: source) { element, column in column.append(value(element)) }
     }
 
-    private func retyped(as element: ParameterType) -> Parameter {
-        buffer?.patch(Int32(element.rawValue), at: 8)
-        return Parameter(element.array, buffer)
-    }
-
-    /// - Parameter append: writes one element, or returns false for NULL.
     private static func array<Source: Collection>(
-        _ element: ParameterType, of source: Source, width: Int, append: (Source.Element, BinaryBuffer) -> Bool
+        _ type: ParameterType, of source: Source, append: (Source.Element, inout ArrayColumn) -> Void
     ) -> Parameter {
-        let buffer = BinaryBuffer(capacity: 20 + source.count * width)
-        buffer.append(Int32(1))  // dimensions
-        buffer.append(Int32(0))  // whether it holds NULL: readers go by the elements
-        buffer.append(Int32(element.rawValue))
-        buffer.append(Int32(source.count))
-        buffer.append(Int32(1))  // first index
-        for value in source {
-            let lengthOffset = buffer.count
-            buffer.append(Int32(-1))
-            if append(value, buffer) {
-                buffer.patch(Int32(buffer.count - lengthOffset - 4), at: lengthOffset)
-            } else {
-                buffer.patch(1, at: 4)
-            }
-        }
-        return Parameter(element.array, buffer)
+        var column = ArrayColumn(type, countMax: source.count)
+        for element in source { append(element, &column) }
+        return column.parameter
     }
 }
 
@@ -167,7 +123,7 @@ enum ParameterType: UInt32 {
 }
 
 extension BinaryBuffer {
-    fileprivate func append(text: String) {
+    func append(text: String) {
         var text = text
         text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
     }

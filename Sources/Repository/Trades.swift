@@ -19,19 +19,75 @@ public struct RecordedTrade: Sendable {
     public let settledAt: Timestamp?
 }
 
-/// A trade that had no row yet, and what became of it.
-public struct DecidedTrade: Sendable {
-    public let trade: Trade
-    public let status: TradeStatus
-    public let attempts: Int
-    /// How long it is left alone, where it waits.
-    public let delayMilliseconds: Int?
+/// Trades that had no row yet, and what became of them: collected column by column, since copying each trade for each
+/// column would cost more than all else.
+public struct DecidedTrades {
+    fileprivate var content: TradeContent
+    fileprivate var status: ArrayColumn
+    fileprivate var attempts: ArrayColumn
+    fileprivate var delay: ArrayColumn
+    public private(set) var count = 0
+    public private(set) var settledCount = 0
 
-    public init(_ trade: Trade, _ status: TradeStatus, attempts: Int, delayMilliseconds: Int? = nil) {
-        self.trade = trade
-        self.status = status
-        self.attempts = attempts
-        self.delayMilliseconds = delayMilliseconds
+    public init(countMax: Int) {
+        content = TradeContent(countMax: countMax)
+        status = ArrayColumn(.int4, countMax: countMax)
+        attempts = ArrayColumn(.int4, countMax: countMax)
+        delay = ArrayColumn(.int8, countMax: countMax)
+    }
+
+    public var isEmpty: Bool { count == 0 }
+
+    /// - Parameter delayMilliseconds: how long it is left alone, where it waits.
+    public mutating func append(
+        _ trade: Trade, _ status: TradeStatus, attempts: Int, delayMilliseconds: Int? = nil
+    ) {
+        content.append(trade)
+        self.status.append(TradeStore.statuses.number(of: status))
+        self.attempts.append(Int32(attempts))
+        delay.append(delayMilliseconds.map(Int64.init))
+        count += 1
+        if status == .settled { settledCount += 1 }
+    }
+}
+
+/// What trades say, in the order of ``TradeStore/contentColumns``.
+struct TradeContent {
+    private var market, id, price, quantity, buyer, seller, buyerFee, sellerFee: ArrayColumn
+    private var buyOrder, sellOrder, taker, executedAt, stream, sequence: ArrayColumn
+
+    init(countMax: Int) {
+        let text = { ArrayColumn(.text, countMax: countMax) }
+        let numeric = { ArrayColumn(.numeric, countMax: countMax) }
+        (market, id, price, quantity) = (text(), text(), numeric(), numeric())
+        (buyer, seller, buyerFee, sellerFee) = (text(), text(), numeric(), numeric())
+        (buyOrder, sellOrder, taker) = (text(), text(), ArrayColumn(.int4, countMax: countMax))
+        executedAt = ArrayColumn(.timestamptz, countMax: countMax)
+        (stream, sequence) = (text(), ArrayColumn(.int8, countMax: countMax))
+    }
+
+    mutating func append(_ trade: Trade) {
+        market.append(trade.market.text)
+        id.append(trade.id.text)
+        price.append(trade.price)
+        quantity.append(trade.quantity)
+        buyer.append(trade.buyer.text)
+        seller.append(trade.seller.text)
+        buyerFee.append(trade.buyerFee)
+        sellerFee.append(trade.sellerFee)
+        buyOrder.append(trade.buyOrder?.text)
+        sellOrder.append(trade.sellOrder?.text)
+        taker.append(trade.taker.map { TradeStore.sides.number(of: $0) })
+        executedAt.append(trade.executedAt)
+        stream.append(trade.stream?.text)
+        sequence.append(trade.sequence)
+    }
+
+    var parameters: [Parameter] {
+        [
+            market, id, price, quantity, buyer, seller, buyerFee, sellerFee, buyOrder, sellOrder, taker, executedAt,
+            stream, sequence,
+        ].map(\.parameter)
     }
 }
 
@@ -99,25 +155,22 @@ public enum TradeStore {
 
     // MARK: Storing
 
+    fileprivate static let sides = EnumColumn<Side>(type: "trade_side")
+    fileprivate static let statuses = EnumColumn<TradeStatus>(type: "trade_status")
+
     static let contentColumns = """
         market, trade_id, price, quantity, buyer_id, seller_id, buyer_fee, seller_fee,
         buy_order_id, sell_order_id, taker, executed_at, stream, stream_seq
         """
     static let contentValues = """
         unnest($1), unnest($2), unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), unnest($8),
-        unnest($9), unnest($10), unnest($11)::trade_side, unnest($12), unnest($13), unnest($14)
+        unnest($9), unnest($10), \(sides.sql("unnest($11)")), unnest($12), unnest($13), unnest($14)
         """
 
     static func content(_ trades: [Trade]) -> [Parameter] {
-        [
-            .texts(trades) { $0.market.text }, .texts(trades) { $0.id.text },
-            .decimals(trades) { $0.price }, .decimals(trades) { $0.quantity },
-            .texts(trades) { $0.buyer.text }, .texts(trades) { $0.seller.text },
-            .decimals(trades) { $0.buyerFee }, .decimals(trades) { $0.sellerFee },
-            .texts(trades) { $0.buyOrder?.text }, .texts(trades) { $0.sellOrder?.text },
-            .texts(trades) { $0.taker?.rawValue }, .timestamps(trades) { $0.executedAt },
-            .texts(trades) { $0.stream?.text }, .int8s(trades) { $0.sequence },
-        ]
+        var content = TradeContent(countMax: trades.count)
+        for trade in trades { content.append(trade) }
+        return content.parameters
     }
 
     static let insertStatement = Statement(
@@ -128,7 +181,7 @@ public enum TradeStore {
                case status when 'SETTLED' then now() end,
                clock_timestamp() + delay * interval '1 millisecond'
           from (select arrived.*, nextval('received_numbers') as received_seq
-                  from (select \(contentValues), unnest($15)::trade_status, unnest($16), unnest($18))
+                  from (select \(contentValues), \(statuses.sql("unnest($15)")), unnest($16), unnest($18))
                     as arrived (\(contentColumns), status, attempts, delay)) numbered
          order by market collate "C", trade_id collate "C"
         """)
@@ -137,12 +190,11 @@ public enum TradeStore {
     ///
     /// Places in line are given in the order of arrival. Ids are claimed in the order of their keys, whatever was
     /// decided: two batches that decide the same trades differently must not wait for each other.
-    public static func insert(_ decided: [DecidedTrade], batch: BatchNumber) -> Request {
+    public static func insert(_ decided: DecidedTrades, batch: BatchNumber) -> Request {
         Request(
             insertStatement,
-            content(decided.map(\.trade)) + [
-                .texts(decided) { $0.status.rawValue }, .int4s(decided) { Int32($0.attempts) }, .int8(batch),
-                .int8s(decided) { $0.delayMilliseconds.map(Int64.init) },
+            decided.content.parameters + [
+                decided.status.parameter, decided.attempts.parameter, .int8(batch), decided.delay.parameter,
             ])
     }
 

@@ -8,6 +8,8 @@ struct BatchWrite {
     let letters: [NewLetter]
     let settledCount: Int
     private let plan: SettlementPlan
+    /// The slots of the balances that are written, in the order in which they are.
+    private let changedSlots: [Int]
     /// How many rows a statement must write; its place is that in `requests`.
     private let expectedRows: [(request: Int, count: Int)]
     private let applyRequest: Int?
@@ -23,13 +25,13 @@ struct BatchWrite {
 
     init(
         _ batch: [SettlementItem], _ plan: SettlementPlan, _ books: Books, number: BatchNumber, parking: Parking?,
-        configuration: WalletConfiguration, changes: [BalanceChange]
+        configuration: WalletConfiguration
     ) {
         self.plan = plan
+        changedSlots = plan.balances.changedSlots(books)
         let sorted = SortedItems(batch, plan.outcomes, books, parking, configuration)
         letters = sorted.letters
-        settledCount =
-            sorted.decided.count { $0.status == .settled } + sorted.finished.count { $0.status == .settled }
+        settledCount = sorted.decided.settledCount + sorted.finished.count { $0.status == .settled }
 
         var requests: [Request] = []
         var expectedRows: [(request: Int, count: Int)] = []
@@ -72,39 +74,56 @@ struct BatchWrite {
             requests.append(HoldStore.update(changedHolds))
             expect(changedHolds.count)
         }
-        let toOpen = plan.balances.toOpen
-        if !toOpen.isEmpty { requests.append(BalanceStore.open(toOpen)) }
-        applyRequest = changes.isEmpty ? nil : requests.count
-        if !changes.isEmpty {
-            requests.append(BalanceStore.apply(changes))
-            expect(changes.count)
+        let toOpen = changedSlots.lazy.map { books.memory[balance: plan.balances.slots[$0].place] }
+            .filter { !$0.balance.isStored }
+            .map { (key: $0.key, lowest: $0.balance.lowest) }
+        if !toOpen.isEmpty { requests.append(BalanceStore.open(Array(toOpen))) }
+        applyRequest = changedSlots.isEmpty ? nil : requests.count
+        if !changedSlots.isEmpty {
+            requests.append(BalanceStore.apply(changedSlots.map { plan.balances.change(of: $0, books) }))
+            expect(changedSlots.count)
         }
         absenceRequest = plan.unknownAccounts.isEmpty || requests.isEmpty ? nil : requests.count
         if absenceRequest != nil { requests.append(AccountStore.find(plan.unknownAccounts)) }
         marketsAbsenceRequest = plan.unknownMarkets.isEmpty ? nil : requests.count
         if marketsAbsenceRequest != nil { requests.append(CatalogStore.find(plan.unknownMarkets)) }
-        let accounts = Set(batch.flatMap(\.accounts).compactMap { books.accounts[$0] })
-        planned.accounts = Set(accounts.lazy.filter { $0.status != .active }.map(\.number))
+        var accounts: [AccountNumber] = []
+        accounts.reserveCapacity(batch.count * 2)
+        for places in books.places {
+            for place in [places.first, places.second] {
+                guard let account = books.memory[account: place] else { continue }
+                accounts.append(account.number)
+                if account.status != .active { planned.accounts.insert(account.number) }
+            }
+        }
+        accounts.sort()
+        accounts.removeRepeats()
         planned.markets = plan.haltedMarkets
         markets = plan.settledMarkets.union(plan.haltedMarkets)
         obstaclesRequest = accounts.isEmpty && markets.isEmpty || requests.isEmpty ? nil : requests.count
-        if obstaclesRequest != nil { requests.append(ObstacleStore.find(among: accounts.map(\.number))) }
+        if obstaclesRequest != nil { requests.append(ObstacleStore.find(among: accounts)) }
         self.requests = requests
         self.expectedRows = expectedRows
     }
 
-    /// The balances after the write, or nil when something was not as planned and all must be undone.
+    /// The balances after the write, in the order of the changed slots, or nil when something was not as planned and all must be undone.
     ///
     /// - Parameter answers: those to BEGIN and then to `requests`.
-    func balances(from answers: [Rows]) -> [BalanceKey: Balance]? {
+    func balances(from answers: [Rows]) -> [Balance]? {
         for (request, count) in expectedRows where answers[request + 1].affected != count { return nil }
         if let absenceRequest, answers[absenceRequest + 1].count > 0 { return nil }
         guard !hasOutdatedMarkets(answers), obstacles(from: answers) == planned else { return nil }
-        guard let applyRequest else { return [:] }
-        var balances: [BalanceKey: Balance] = [:]
-        balances.reserveCapacity(answers[applyRequest + 1].count)
-        for (key, balance) in BalanceStore.decode(answers[applyRequest + 1]) { balances[key] = balance }
+        guard let applyRequest else { return [] }
+        var balances = Array(repeating: Balance(), count: changedSlots.count)
+        for (place, balance) in BalanceStore.decode(answers[applyRequest + 1]) { balances[place] = balance }
         return balances
+    }
+
+    /// Takes over the balances after the write.
+    func remember(_ balances: [Balance], in memory: inout AccountMemory) {
+        for (slot, balance) in zip(changedSlots, balances) {
+            memory.update(balance, at: plan.balances.slots[slot].place)
+        }
     }
 
     /// What operators had put in the batch's way at the end of the write.
@@ -126,22 +145,29 @@ struct BatchWrite {
     /// The ledger's rows: each entry's version and balance follow from what the update returned and what came after
     /// the entry in the batch. Returns nil when a balance had more than 38 digits in between, which a plan on the
     /// balances as they are would have seen.
-    func entries(_ balances: [BalanceKey: Balance]) -> [LedgerEntry]? {
-        let after = plan.balances.slots.map { balances[$0.key] }
+    func entries(_ balances: [Balance], _ books: Books) -> [LedgerEntry]? {
+        // Where each slot begins: what came out, without what the batch did to it.
+        var before = ContiguousArray(repeating: Balance(), count: plan.balances.slots.count)
+        for (slot, after) in zip(changedSlots, balances) {
+            let sums = plan.balances.slots[slot].sums
+            guard let available = try? after.available.subtracting(sums.available),
+                let frozen = try? after.frozen.subtracting(sums.frozen)
+            else { return nil }
+            before[slot] = Balance(available: available, frozen: frozen, version: after.version - sums.entryCount)
+        }
         var entries: [LedgerEntry] = []
         entries.reserveCapacity(plan.balances.entries.count)
         for entry in plan.balances.entries {
-            let slot = plan.balances.slots[entry.slot]
-            guard let last = after[entry.slot] else { preconditionFailure("every entry's balance was written") }
             guard
-                let available = try? last.available.subtracting(slot.availableSum).adding(entry.availableSum),
-                let frozen = try? last.frozen.subtracting(slot.frozenSum).adding(entry.frozenSum)
+                let available = try? before[entry.slot].available.adding(entry.availableSum),
+                let frozen = try? before[entry.slot].frozen.adding(entry.frozenSum)
             else { return nil }
             entries.append(
                 LedgerEntry(
-                    key: slot.key, version: last.version - slot.entryCount + entry.ordinal, kind: entry.kind,
-                    market: entry.market, cause: entry.cause, availableDelta: entry.availableDelta,
-                    frozenDelta: entry.frozenDelta, availableAfter: available, frozenAfter: frozen))
+                    key: books.memory[balance: plan.balances.slots[entry.slot].place].key,
+                    version: before[entry.slot].version + entry.ordinal, kind: entry.kind, market: entry.market,
+                    cause: entry.cause, availableDelta: entry.availableDelta, frozenDelta: entry.frozenDelta,
+                    availableAfter: available, frozenAfter: frozen))
         }
         return entries
     }
@@ -150,7 +176,7 @@ struct BatchWrite {
 /// A batch's items by what is to be written of them: new trades in the order of their arrival, which gives them their
 /// place in line, the others in the order of their keys.
 private struct SortedItems {
-    var decided: [DecidedTrade] = []
+    var decided: DecidedTrades
     var finished: [TradeStore.FinishedTrade] = []
     var putBack: [(key: TradeKey, isHeld: Bool)] = []
     var letters: [NewLetter] = []
@@ -159,10 +185,12 @@ private struct SortedItems {
         _ batch: [SettlementItem], _ outcomes: [Outcome], _ books: Books, _ parking: Parking?,
         _ configuration: WalletConfiguration
     ) {
-        decided.reserveCapacity(batch.count)
+        decided = DecidedTrades(countMax: batch.count)
         let attempts = parking?.attempts ?? 1
         var contents: Set<[UInt8]> = []
-        for (item, outcome) in zip(batch, outcomes) {
+        for index in batch.indices {
+            let (item, outcome) = (batch[index], outcomes[index])
+            let market = books.market(of: books.places[index])
             // Decided in an earlier transaction, or without a trace.
             if outcome == .duplicate || books.isDecided(item) { continue }
             var isStored = false
@@ -170,19 +198,18 @@ private struct SortedItems {
             case (.operation, _, _):
                 continue
             case (.trade(let trade), .message, .settled):
-                decided.append(DecidedTrade(trade, .settled, attempts: 1))
+                decided.append(trade, .settled, attempts: 1)
             case (.trade(let trade), .message, .deferred):
-                let delay = books.isHeld(trade) ? nil : configuration.limits.deferralMilliseconds
-                decided.append(DecidedTrade(trade, .pending, attempts: 0, delayMilliseconds: delay))
+                let delay = books.isHeld(in: market) ? nil : configuration.limits.deferralMilliseconds
+                decided.append(trade, .pending, attempts: 0, delayMilliseconds: delay)
             case (.trade(let trade), .pending(let place, _), .settled):
                 finished.append(TradeStore.FinishedTrade(trade.key, place: place, .settled, attempts: attempts))
             case (.trade(let trade), .pending, .deferred):
-                putBack.append((trade.key, books.isHeld(trade)))
+                putBack.append((trade.key, books.isHeld(in: market)))
             case (.trade(let trade), .message, .rejected(let rejection)):
                 isStored =
-                    rejection.failureClass.claimsTradeID && books.catalog.markets[trade.market] != nil
-                    && parking?.isStored != false
-                if isStored { decided.append(DecidedTrade(trade, .failed, attempts: attempts)) }
+                    rejection.failureClass.claimsTradeID && market != nil && parking?.isStored != false
+                if isStored { decided.append(trade, .failed, attempts: attempts) }
             case (_, .pending(let place, _), _):
                 isStored = true
                 if let key = item.tradeKey {
@@ -250,4 +277,16 @@ extension SettlementItem {
 /// A text that somebody sent, as a column and its index can hold it: without NUL, and not long.
 private func storable(_ text: String) -> String {
     String(text.prefix(200).map { $0 == "\0" ? "\u{fffd}" : $0 })
+}
+
+extension [AccountNumber] {
+    /// Leaves one of each, where equal ones stand beside each other.
+    fileprivate mutating func removeRepeats() {
+        var kept = 0
+        for index in indices where kept == 0 || self[index] != self[kept - 1] {
+            self[kept] = self[index]
+            kept += 1
+        }
+        removeSubrange(kept...)
+    }
 }

@@ -1,14 +1,13 @@
 import Repository
 import TradeModel
 
-/// What is known of the database when a batch is planned. Balances and accounts may be remembered from earlier
-/// batches; those named in `fresh` and `freshAccounts` were read for this plan.
+/// What is known of the database when a batch is planned. Accounts and balances may be remembered from earlier
+/// batches; those that are fresh were read for this plan.
 struct Books {
     var catalog = Catalog()
-    var accounts: [Identifier: Account] = [:]
-    var balances: [BalanceKey: Balance] = [:]
-    var fresh: Set<BalanceKey> = []
-    var freshAccounts: Set<Identifier> = []
+    var memory: AccountMemory
+    /// What the items of the batch at hand touch.
+    private(set) var places: ContiguousArray<ItemPlaces> = []
     var holds: [OrderKey: Hold] = [:]
     var trades: [TradeKey: RecordedTrade] = [:]
     /// Whether `trades` holds all of the batch's trades that exist.
@@ -20,27 +19,111 @@ struct Books {
     var operations: [Identifier: RecordedOperation] = [:]
     /// The place in line of the oldest PENDING trade of an account, outside the batch at hand.
     var oldestWaiting: [Identifier: Int64] = [:]
-    /// The stripes of the house and of the outside world that this connection books to.
-    var house: AccountNumber
-    var world: AccountNumber
     /// An earlier attempt at this batch whose commit was not answered.
     var lostBatch: BatchNumber?
     /// Whether nothing is settled, and trades are stored to wait.
     var storesOnly = false
 
+    /// - Parameters:
+    ///   - house: the stripe of the house that this connection books to.
+    ///   - world: the same of the outside world.
     init(house: AccountNumber, world: AccountNumber) {
-        self.house = house
-        self.world = world
+        memory = AccountMemory(house: house, world: world)
     }
 
     /// Whether a trade is only stored, to wait: its market is halted, or nothing is settled any more.
-    func isHeld(_ trade: Trade) -> Bool {
-        guard let market = catalog.markets[trade.market] else { return false }
+    func isHeld(in market: Market?) -> Bool {
+        guard let market else { return false }
         return market.isHalted || storesOnly
     }
 
-    /// A balance without a row. Customers have no credit before somebody gives it to them.
-    func noBalance(_ key: BalanceKey) -> Balance {
-        Balance(lowest: key.account == house || key.account == world ? nil : .zero)
+    /// The market of an item's trade; nil when there is none.
+    func market(of item: ItemPlaces) -> Market? { item.market < 0 ? nil : catalog.marketList[Int(item.market)] }
+
+    // MARK: Places
+
+    /// Looks up what the items name. Accounts that were never read have places afterwards, and are to be read.
+    mutating func place(_ batch: [SettlementItem]) {
+        places.removeAll(keepingCapacity: true)
+        places.reserveCapacity(batch.count)
+        // Most batches are of one market.
+        var latest: (symbol: MarketSymbol, place: Int32)?
+        for item in batch {
+            var found = ItemPlaces()
+            switch item.subject {
+            case .trade(let trade):
+                if latest?.symbol != trade.market { latest = (trade.market, catalog.place(of: trade.market) ?? -1) }
+                found.market = latest!.place
+                found.first = memory.place(of: trade.buyer)
+                found.second = trade.buyer == trade.seller ? found.first : memory.place(of: trade.seller)
+                found.tradeHash = trade.key.hashValue
+            case .operation(let operation):
+                found.first = memory.place(of: operation.account)
+            case .refused:
+                break
+            }
+            places.append(found)
+        }
+    }
+
+    /// Gives places to the balances that the batch may touch, as far as their accounts are known.
+    mutating func placeBalances(_ batch: [SettlementItem]) {
+        for index in batch.indices {
+            let found = places[index]
+            switch batch[index].subject {
+            case .trade:
+                guard let market = market(of: found), memory[account: found.first] != nil,
+                    memory[account: found.second] != nil
+                else { continue }
+                let (base, quote) = (market.base.number, market.quote.number)
+                places[index][.firstBase] = memory.balance(of: found.first, in: base)
+                places[index][.firstQuote] = memory.balance(of: found.first, in: quote)
+                places[index][.secondBase] = memory.balance(of: found.second, in: base)
+                places[index][.secondQuote] = memory.balance(of: found.second, in: quote)
+                places[index][.insideBase] = memory.balance(of: AccountMemory.house, in: base)
+                places[index][.insideQuote] = memory.balance(of: AccountMemory.house, in: quote)
+            case .operation(let operation):
+                guard let asset = catalog.assets[operation.asset], memory[account: found.first] != nil else { continue }
+                places[index][.firstBase] = memory.balance(of: found.first, in: asset.number)
+                places[index][.insideBase] = memory.balance(of: AccountMemory.world, in: asset.number)
+            case .refused: continue
+            }
+        }
+    }
+
+    /// Whether a market or an asset is named that the catalog does not know.
+    func namesUnknown(_ batch: [SettlementItem]) -> Bool {
+        for index in batch.indices {
+            switch batch[index].subject {
+            case .trade: if places[index].market < 0 { return true }
+            case .operation(let operation): if catalog.assets[operation.asset] == nil { return true }
+            case .refused: continue
+            }
+        }
+        return false
+    }
+}
+
+/// Where in the books an item finds what it touches.
+struct ItemPlaces {
+    typealias Place = AccountMemory.Place
+
+    /// Whose balance in what. An operation has one of its account and one of the outside world.
+    enum Leg: Int {
+        case firstBase, firstQuote, secondBase, secondQuote, insideBase, insideQuote
+    }
+    static let legCount = 6
+
+    fileprivate(set) var market: Int32 = -1
+    /// The buyer, or the account of an operation.
+    fileprivate(set) var first = AccountMemory.none
+    /// The seller, who may be the buyer.
+    fileprivate(set) var second = AccountMemory.none
+    fileprivate(set) var balances: [6 of Place] = InlineArray(repeating: AccountMemory.none)
+    fileprivate(set) var tradeHash = 0
+
+    subscript(_ leg: Leg) -> Place {
+        get { balances[leg.rawValue] }
+        set { balances[leg.rawValue] = newValue }
     }
 }

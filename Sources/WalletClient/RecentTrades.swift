@@ -1,26 +1,17 @@
-import TradeModel
-
-/// Remembers which trades were seen lately, within a bound. It only says where a look is worth its cost: a trade that
-/// is forgotten, or found by mistake, is still decided by the database.
+/// Remembers which trades were seen lately, by the hashes of their keys, in a table that never grows. It only says where
+/// a look is worth its cost: a trade that is forgotten, or found by mistake, is still decided by the database.
 struct RecentTrades {
-    private var young: Set<Int> = []
-    private var old: Set<Int> = []
-    private let countMax: Int
+    private var hashes: ContiguousArray<Int>
+    private let mask: Int
 
     init(countMax: Int) {
-        self.countMax = max(2, countMax)
+        var size = 2
+        while size * 2 <= countMax { size *= 2 }
+        hashes = ContiguousArray(repeating: 0, count: size)
+        mask = size - 1
     }
 
-    func mayContain(_ key: TradeKey) -> Bool {
-        let hash = key.hashValue
-        return young.contains(hash) || old.contains(hash)
-    }
+    func mayContain(_ hash: Int) -> Bool { hashes[hash & mask] == hash }
 
-    mutating func insert(_ key: TradeKey) {
-        if young.count >= countMax / 2 {
-            old = young
-            young = []
-        }
-        young.insert(key.hashValue)
-    }
+    mutating func insert(_ hash: Int) { hashes[hash & mask] = hash }
 }

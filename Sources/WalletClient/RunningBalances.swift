@@ -19,33 +19,37 @@ struct RunningBalances {
 
     /// One balance while the batch runs over it. Sums count from the balance before the batch.
     struct Slot {
-        let key: BalanceKey
-        let start: Balance
-        let isFresh: Bool
-        var availableSum = Amount.zero
-        var frozenSum = Amount.zero
+        let place: AccountMemory.Place
+        var sums = Sums()
+        var ceiling: Amount?
+
+        var isToBeWritten: Bool { sums.entryCount > 0 || ceiling != nil }
+    }
+
+    struct Sums {
+        var available = Amount.zero
+        var frozen = Amount.zero
         var availableLowest = Amount.zero
         var frozenLowest = Amount.zero
         var entryCount: Int64 = 0
-        var ceiling: Amount?
     }
 
     private(set) var entries: [Entry] = []
     private(set) var slots: [Slot] = []
     /// Balances on which something was rejected and that were not read for this plan.
-    private(set) var stale: Set<BalanceKey> = []
+    private(set) var stale: Set<AccountMemory.Place> = []
 
-    private var slotOfKey: [BalanceKey: Int] = [:]
+    private var slotOfPlace: HashedPlaces
     private var holdsNow: [OrderKey: Hold] = [:]
     /// The slots that the item at hand has changed, as they were, to be put back if it is rejected after all.
-    private var undo: [(index: Int, slot: Slot)] = []
+    private var undo: [(index: Int, sums: Sums)] = []
     private var undoHolds: [(key: OrderKey, hold: Hold?)] = []
     private var entriesBefore = 0
 
     init(itemCount: Int) {
         entries.reserveCapacity(itemCount * 6)
         slots.reserveCapacity(itemCount * 4)
-        slotOfKey.reserveCapacity(itemCount * 4)
+        slotOfPlace = HashedPlaces(countMax: itemCount * ItemPlaces.legCount)
     }
 
     /// Before each item: what follows can be taken back.
@@ -57,79 +61,83 @@ struct RunningBalances {
 
     /// Puts everything back as it was before the item at hand, but for the conditions of its rejection.
     mutating func takeBack() {
-        for (index, slot) in undo.reversed() {
-            let ceiling = slots[index].ceiling
-            slots[index] = slot
-            slots[index].ceiling = ceiling
-        }
+        for (index, sums) in undo.reversed() { slots[index].sums = sums }
         for (key, hold) in undoHolds.reversed() { holdsNow[key] = hold }
         entries.removeSubrange(entriesBefore...)
     }
 
-    /// The place of a balance among those that the batch touches.
-    mutating func slot(_ key: BalanceKey, _ books: Books) -> Int {
-        if let index = slotOfKey[key] { return index }
-        let start = books.balances[key] ?? books.noBalance(key)
-        slots.append(Slot(key: key, start: start, isFresh: books.fresh.contains(key)))
-        slotOfKey[key] = slots.count - 1
+    /// The slot of a balance that the batch touches.
+    mutating func slot(_ place: AccountMemory.Place) -> Int {
+        // Neighbouring places are to lie apart, so that searches stay short.
+        let hash = Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: place) &* 0x9e37_79b9_7f4a_7c15 >> 32)
+        if let index = slotOfPlace.find(hash, where: { slots[Int($0)].place == place }) { return Int(index) }
+        slots.append(Slot(place: place))
+        slotOfPlace.insert(Int32(slots.count - 1), under: hash)
         return slots.count - 1
     }
 
-    func availableNow(_ index: Int) -> Amount {
-        sum(slots[index].start.available, slots[index].availableSum)
+    func availableNow(_ index: Int, _ books: Books) -> Amount {
+        sum(start(index, books).available, slots[index].sums.available)
+    }
+
+    private func start(_ index: Int, _ books: Books) -> Balance { books.memory[balance: slots[index].place].balance }
+
+    private mutating func judge(_ index: Int, _ books: Books) {
+        if !books.memory.isFresh(balance: slots[index].place) { stale.insert(slots[index].place) }
     }
 
     /// What is missing of an amount, or nil when it is there. What was missing becomes a condition of the write.
-    mutating func shortfall(_ amount: Amount, in index: Int) -> Amount? {
-        guard let lowest = slots[index].start.lowest, amount > .zero else { return nil }
+    mutating func shortfall(_ amount: Amount, in index: Int, _ books: Books) -> Amount? {
+        let start = start(index, books)
+        guard let lowest = start.lowest, amount > .zero else { return nil }
         // With a credit line there can be more than a balance holds: nothing is missing then.
-        guard let free = try? availableNow(index).subtracting(lowest), free < amount else { return nil }
+        let now = sum(start.available, slots[index].sums.available)
+        guard let free = try? now.subtracting(lowest), free < amount else { return nil }
         let missing = difference(amount, free)
         // Rejected because the balance before the batch was what it was, or less; one unit more of what was missing
         // would have changed that.
         // What no balance can reach sets no bound.
-        let enough = try? slots[index].start.available.adding(missing)
+        let enough = try? start.available.adding(missing)
         let ceiling = enough.map { difference($0, Amount(integerLiteral: 1)) } ?? .maximum
         slots[index].ceiling = min(slots[index].ceiling ?? ceiling, ceiling)
-        if !slots[index].isFresh { stale.insert(slots[index].key) }
+        judge(index, books)
         return missing
     }
 
     mutating func post(
-        _ account: AccountNumber, _ asset: Asset, _ amount: Amount, _ kind: EntryKind, _ cause: Identifier,
-        _ market: Market, _ books: Books
+        _ place: AccountMemory.Place, _ amount: Amount, _ kind: EntryKind, _ cause: Identifier, _ market: Market,
+        _ books: Books
     ) throws(AmountOverflow) {
         guard amount != .zero else { return }
-        try change(
-            slot(BalanceKey(account: account, asset: asset.number), books), available: amount, frozen: .zero, kind,
-            cause, market.number)
+        try change(slot(place), available: amount, frozen: .zero, kind, cause, market.number, books)
     }
 
     /// Changes a balance by one entry.
     mutating func change(
         _ index: Int, available: Amount, frozen: Amount, _ kind: EntryKind, _ cause: Identifier,
-        _ market: MarketNumber?
+        _ market: MarketNumber?, _ books: Books
     ) throws(AmountOverflow) {
-        undo.append((index, slots[index]))
-        let availableSum = try slots[index].availableSum.adding(available)
-        let frozenSum = try slots[index].frozenSum.adding(frozen)
+        var sums = slots[index].sums
+        undo.append((index, sums))
+        sums.available = try sums.available.adding(available)
+        sums.frozen = try sums.frozen.adding(frozen)
         // The balance itself must stay within bounds as well, not only what the batch adds to it.
         do {
-            _ = try slots[index].start.available.adding(availableSum)
-            _ = try slots[index].start.frozen.adding(frozenSum)
+            let start = start(index, books)
+            _ = try start.available.adding(sums.available)
+            _ = try start.frozen.adding(sums.frozen)
         } catch {
-            if !slots[index].isFresh { stale.insert(slots[index].key) }
+            judge(index, books)
             throw error
         }
-        slots[index].availableSum = availableSum
-        slots[index].frozenSum = frozenSum
-        slots[index].availableLowest = min(slots[index].availableLowest, availableSum)
-        slots[index].frozenLowest = min(slots[index].frozenLowest, frozenSum)
-        slots[index].entryCount += 1
+        sums.availableLowest = min(sums.availableLowest, sums.available)
+        sums.frozenLowest = min(sums.frozenLowest, sums.frozen)
+        sums.entryCount += 1
+        slots[index].sums = sums
         entries.append(
             Entry(
                 slot: index, kind: kind, market: market, cause: cause, availableDelta: available, frozenDelta: frozen,
-                availableSum: availableSum, frozenSum: frozenSum, ordinal: slots[index].entryCount))
+                availableSum: sums.available, frozenSum: sums.frozen, ordinal: sums.entryCount))
     }
 
     func hold(for order: OrderKey, _ books: Books) -> Hold? {
@@ -152,25 +160,26 @@ struct RunningBalances {
 
     // MARK: What is to be written
 
-    /// The changes of the balances, in the order of their keys.
-    var changes: [BalanceChange] {
-        slots.lazy
-            .filter { $0.entryCount > 0 || $0.ceiling != nil }
-            .map {
-                BalanceChange(
-                    key: $0.key, availableDelta: $0.availableSum, frozenDelta: $0.frozenSum,
-                    entryCount: $0.entryCount, availableLowest: $0.availableLowest, frozenLowest: $0.frozenLowest,
-                    ceiling: $0.ceiling, line: $0.ceiling == nil ? nil : $0.start.lowest)
-            }
-            .sorted { $0.key < $1.key }
+    /// The slots whose balances change or are conditions, in the order of the balances' keys.
+    func changedSlots(_ books: Books) -> [Int] {
+        var keys: [(key: BalanceKey, slot: Int)] = []
+        keys.reserveCapacity(slots.count)
+        for (index, slot) in slots.enumerated() where slot.isToBeWritten {
+            keys.append((books.memory[balance: slot.place].key, index))
+        }
+        keys.sort { $0.key < $1.key }
+        return keys.map(\.slot)
     }
 
-    /// The balances that need a row first, in the order of their keys.
-    var toOpen: [(key: BalanceKey, lowest: Amount?)] {
-        slots.lazy
-            .filter { !$0.start.isStored && ($0.entryCount > 0 || $0.ceiling != nil) }
-            .map { (key: $0.key, lowest: $0.start.lowest) }
-            .sorted { $0.key < $1.key }
+    /// What is done to the balance of a slot.
+    func change(of index: Int, _ books: Books) -> BalanceChange {
+        let slot = slots[index]
+        let before = books.memory[balance: slot.place]
+        return BalanceChange(
+            key: before.key, availableDelta: slot.sums.available, frozenDelta: slot.sums.frozen,
+            entryCount: slot.sums.entryCount, availableLowest: slot.sums.availableLowest,
+            frozenLowest: slot.sums.frozenLowest, ceiling: slot.ceiling,
+            line: slot.ceiling == nil ? nil : before.balance.lowest)
     }
 
     func holdChanges(_ books: Books) -> [HoldChange] {

@@ -14,13 +14,16 @@ extension SettlementItem {
         }
     }
 
-    /// The orders whose holds the item may touch.
-    var orders: [OrderKey] {
+    /// Adds the orders whose holds the item may touch.
+    func addOrders(to orders: inout Set<OrderKey>) {
         switch subject {
         case .trade(let trade):
-            [trade.buyOrder, trade.sellOrder].compactMap { $0.map { OrderKey(stream: trade.stream, order: $0) } }
-        case .operation(let operation): operation.order.map { [$0] } ?? []
-        case .refused: []
+            if let order = trade.buyOrder { orders.insert(OrderKey(stream: trade.stream, order: order)) }
+            if let order = trade.sellOrder { orders.insert(OrderKey(stream: trade.stream, order: order)) }
+        case .operation(let operation):
+            if let order = operation.order { orders.insert(order) }
+        case .refused:
+            break
         }
     }
 }

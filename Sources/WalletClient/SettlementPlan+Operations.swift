@@ -54,46 +54,49 @@ extension SettlementPlan {
     private mutating func apply(
         _ operation: Operation, _ asset: Asset, _ amount: Amount, _ books: Books
     ) throws(Rejection) {
-        guard let account = books.accounts[operation.account] else {
+        guard let account = books.memory[account: places.first] else {
             unknownAccounts.insert(operation.account)
             throw Rejection(.unknownAccount, "there is no account \(operation.account); a first deposit opens it")
         }
         guard account.status != .closed else {
-            judge(account, books)
+            judge(places.first, books)
             throw Rejection(.unknownAccount, "account \(account.id) is closed")
         }
         if account.status == .frozen, operation.kind == .withdrawal || operation.kind == .reserve {
-            judge(account, books)
+            judge(places.first, books)
             throw Rejection(.invalid, "account \(account.id) is frozen")
         }
-        let index = balances.slot(BalanceKey(account: account.number, asset: asset.number), books)
+        let index = balances.slot(places[.firstBase])
         if operation.kind == .withdrawal || operation.kind == .reserve,
-            let missing = balances.shortfall(amount, in: index)
+            let missing = balances.shortfall(amount, in: index, books)
         {
             throw Rejection(
                 payer: "account \(account.id)",
                 Shortfall(
-                    account: account.id, asset: asset, needed: amount, available: balances.availableNow(index),
+                    account: account.id, asset: asset, needed: amount, available: balances.availableNow(index, books),
                     missing: missing))
         }
         do {
             switch operation.kind {
             case .deposit:
-                try balances.change(index, available: amount, frozen: .zero, .deposit, operation.key, nil)
+                try balances.change(index, available: amount, frozen: .zero, .deposit, operation.key, nil, books)
                 try balances.change(
-                    balances.slot(BalanceKey(account: books.world, asset: asset.number), books),
-                    available: amount.negated, frozen: .zero, .deposit, operation.key, nil)
+                    balances.slot(places[.insideBase]),
+                    available: amount.negated, frozen: .zero, .deposit, operation.key, nil, books)
             case .withdrawal:
-                try balances.change(index, available: amount.negated, frozen: .zero, .withdrawal, operation.key, nil)
                 try balances.change(
-                    balances.slot(BalanceKey(account: books.world, asset: asset.number), books),
-                    available: amount, frozen: .zero, .withdrawal, operation.key, nil)
+                    index, available: amount.negated, frozen: .zero, .withdrawal, operation.key, nil, books)
+                try balances.change(
+                    balances.slot(places[.insideBase]),
+                    available: amount, frozen: .zero, .withdrawal, operation.key, nil, books)
             case .reserve:
                 try hold(operation, account, asset, amount, books)
-                try balances.change(index, available: amount.negated, frozen: amount, .reserve, operation.key, nil)
+                try balances.change(
+                    index, available: amount.negated, frozen: amount, .reserve, operation.key, nil, books)
             case .release:
                 try release(operation, account, asset, amount, books)
-                try balances.change(index, available: amount, frozen: amount.negated, .release, operation.key, nil)
+                try balances.change(
+                    index, available: amount, frozen: amount.negated, .release, operation.key, nil, books)
             }
         } catch let rejection as Rejection {
             throw rejection

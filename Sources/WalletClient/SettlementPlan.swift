@@ -10,11 +10,12 @@ struct SettlementPlan {
     var balances: RunningBalances
     var operations: [NewOperation] = []
     /// Accounts because of whose status something was rejected and that were not read for this plan.
-    private(set) var staleAccounts: Set<Identifier> = []
+    private(set) var staleAccounts: Set<AccountMemory.Place> = []
     /// Accounts that lack money and may have older trades waiting.
     var shortOfFunds: Set<Identifier> = []
     /// The markets in which something is settled, and those in which everything waits since they are halted.
-    var settledMarkets: Set<MarketNumber> = []
+    private(set) var settledMarkets: Set<MarketNumber> = []
+    private var latestMarket: MarketNumber?
     private(set) var haltedMarkets: Set<MarketNumber> = []
     /// Accounts and markets that were missing.
     var unknownAccounts: Set<Identifier> = []
@@ -27,20 +28,26 @@ struct SettlementPlan {
     /// Why nothing of the batch is to be settled; nil in the usual case.
     let parking: Rejection?
 
-    private var decidedTrades: [TradeKey: Trade] = [:]
+    private let batch: [SettlementItem]
+    /// Which item is at hand, and what it touches.
+    private var item = 0
+    private(set) var places = ItemPlaces()
+    /// The trades of the batch whose ids are taken by now, by their place in it.
+    private var decidedTrades: HashedPlaces
     /// Accounts whose trades this batch makes wait, and the place in line of the first of these.
     private var deferredAccounts: [Identifier: Int64] = [:]
-    /// What the batch holds after the item at hand.
-    private var later: ArraySlice<SettlementItem> = []
 
     /// - Parameter parking: everything that was not decided before is rejected for this reason.
     init(_ batch: [SettlementItem], on books: Books, parking: Rejection? = nil) {
+        self.batch = batch
         self.parking = parking
         balances = RunningBalances(itemCount: batch.count)
+        decidedTrades = HashedPlaces(countMax: batch.count)
         outcomes.reserveCapacity(batch.count)
-        for (place, item) in batch.enumerated() {
-            later = batch[(place + 1)...]
-            outcomes.append(decide(item, books))
+        for index in batch.indices {
+            item = index
+            places = books.places[index]
+            outcomes.append(decide(batch[index], books))
         }
     }
 
@@ -68,19 +75,22 @@ struct SettlementPlan {
     }
 
     private mutating func decide(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Outcome {
-        if let earlier = decidedTrades[trade.key] {
+        let sameTrade = decidedTrades.find(places.tradeHash) { index in
+            books.places[Int(index)].tradeHash == places.tradeHash && batch[Int(index)].tradeKey == trade.key
+        }
+        if let sameTrade, let earlier = batch[Int(sameTrade)].trade {
             return earlier.hasSameContent(as: trade) ? .duplicate : .rejected(trade.conflict(with: earlier))
         }
         let place: Int64? = if case .pending(let sequence, _) = origin { sequence } else { nil }
         let isClaimedRow = place != nil
-        if let recorded = books.trades[trade.key] {
+        if !books.trades.isEmpty, let recorded = books.trades[trade.key] {
             switch recorded.status {
             // Retried or stored anew since it was claimed, perhaps with other content: that is another claim's affair.
             case .pending where isClaimedRow && recorded.receivedSequence != place: return .duplicate
             case .pending where isClaimedRow: break
             case _ where isClaimedRow || recorded.trade?.hasSameContent(as: trade) == true:
                 guard let batch = recorded.batch, batch == books.lostBatch else { return .duplicate }
-                decidedTrades[trade.key] = trade
+                decidedTrades.insert(Int32(item), under: places.tradeHash)
                 return recorded.status == .settled
                     ? .settled : .rejected(Rejection(.invalid, "parked; its dead letter says why"))
             default:
@@ -99,7 +109,7 @@ struct SettlementPlan {
         if case .rejected(let rejection) = outcome, !isClaimedRow, !rejection.failureClass.claimsTradeID {
             return outcome
         }
-        decidedTrades[trade.key] = trade
+        decidedTrades.insert(Int32(item), under: places.tradeHash)
         return outcome
     }
 
@@ -107,12 +117,13 @@ struct SettlementPlan {
         if let parking { return .rejected(parking) }
         // A message has no place yet; it comes after all that have one, and after the messages before it.
         let place = if case .pending(let sequence, _) = origin { sequence } else { Int64.max }
-        if books.isHeld(trade) {
-            if let market = books.catalog.markets[trade.market], market.isHalted { haltedMarkets.insert(market.number) }
+        let market = books.market(of: places)
+        if books.isHeld(in: market) {
+            if let market, market.isHalted { haltedMarkets.insert(market.number) }
             return deferred(trade, place)
         }
         do {
-            try settle(trade, books)
+            try settle(trade, in: market, books)
             return .settled
         } catch {
             balances.takeBack()
@@ -135,15 +146,21 @@ struct SettlementPlan {
         if (deferredAccounts[account] ?? .max) < place || (books.oldestWaiting[account] ?? .max) < place {
             return true
         }
-        for item in later {
+        for item in batch[(item + 1)...] {
             if let sequence = item.receivedSequence, sequence < place, item.accounts.contains(account) { return true }
         }
         return false
     }
 
     /// Something is rejected because of the account's status.
-    mutating func judge(_ account: Account, _ books: Books) {
-        if !books.freshAccounts.contains(account.id) { staleAccounts.insert(account.id) }
+    mutating func judge(_ place: AccountMemory.Place, _ books: Books) {
+        if !books.memory.isFresh(account: place) { staleAccounts.insert(place) }
+    }
+
+    /// Something is settled in a market.
+    mutating func noteSettled(in market: MarketNumber) {
+        if market != latestMarket { settledMarkets.insert(market) }
+        latestMarket = market
     }
 }
 

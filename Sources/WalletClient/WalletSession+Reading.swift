@@ -16,14 +16,19 @@ extension WalletSession {
     }
 
     func readAnew(_ plan: SettlementPlan, _ batch: [SettlementItem]) throws(DatabaseError) {
-        let keys = Set(plan.balances.slots.map(\.key)).union(balanceKeys(of: batch))
+        books.placeBalances(batch)
+        var accounts: Set<AccountMemory.Place> = []
+        var balances = Set(plan.balances.slots.map(\.place))
+        for places in books.places {
+            for place in [places.first, places.second] where place >= 0 { accounts.insert(place) }
+            for index in places.balances.indices where places.balances[index] >= 0 {
+                balances.insert(places.balances[index])
+            }
+        }
         try read(
-            claims(of: batch) + oldLetters(of: batch) + accounts(batch.flatMap(\.accounts)) + holds(of: batch)
-                + balances(keys))
-    }
-
-    func readCatalog(for batch: [SettlementItem]) throws(DatabaseError) {
-        if namesUnknownAssetOrMarket(batch) { books.catalog = try CatalogStore.readToSettle(connection) }
+            claims(of: batch) + oldLetters(of: batch) + self.accounts(accounts) + holds(of: batch)
+                + self.balances(balances))
+        books.placeBalances(batch)
     }
 
     func claims(of batch: [SettlementItem]) -> [Look] {
@@ -63,13 +68,17 @@ extension WalletSession {
         ]
     }
 
-    func accounts(_ ids: some Collection<Identifier>) -> [Look] {
-        guard !ids.isEmpty else { return [] }
-        let wanted = Set(ids)
+    /// What is read is fresh for the plan that is being made.
+    func accounts(_ wanted: Set<AccountMemory.Place>) -> [Look] {
+        guard !wanted.isEmpty else { return [] }
+        let ids = wanted.map { books.memory.accounts[Int($0)].id }
         return [
-            Look(request: AccountStore.find(wanted)) { [self] rows in
-                for id in wanted { books.accounts[id] = nil }
-                for account in AccountStore.decode(rows) { books.accounts[account.id] = account }
+            Look(request: AccountStore.find(ids)) { [self] rows in
+                for place in wanted { books.memory.set(nil as Account?, at: place) }
+                for account in AccountStore.decode(rows) {
+                    let place = books.memory.place(of: account.id)
+                    books.memory.set(account, at: place)
+                }
             }
         ]
     }
@@ -85,7 +94,8 @@ extension WalletSession {
     }
 
     func holds(of batch: [SettlementItem]) -> [Look] {
-        let orders = Set(batch.flatMap(\.orders))
+        var orders: Set<OrderKey> = []
+        for item in batch { item.addOrders(to: &orders) }
         guard !orders.isEmpty else { return [] }
         return [
             Look(request: HoldStore.read(orders)) { [self] rows in
@@ -95,64 +105,27 @@ extension WalletSession {
         ]
     }
 
-    func balances(_ keys: some Collection<BalanceKey>) -> [Look] {
-        guard !keys.isEmpty else { return [] }
+    func balances(_ wanted: Set<AccountMemory.Place>) -> [Look] {
+        guard !wanted.isEmpty else { return [] }
+        let places = wanted.sorted()
         return [
-            Look(request: BalanceStore.read(keys)) { [self] rows in
-                // That there is none is worth remembering too: the house has no balance where no fee was ever paid.
-                for key in keys { books.balances[key] = books.noBalance(key) }
-                for (key, balance) in BalanceStore.decode(rows) { books.balances[key] = balance }
+            Look(request: BalanceStore.read(places.map { books.memory[balance: $0].key })) { [self] rows in
+                for place in places { books.memory.set(nil as Balance?, at: place) }
+                for (index, balance) in BalanceStore.decode(rows) { books.memory.set(balance, at: places[index]) }
             }
         ]
     }
 
     /// The account of a deposit is opened before the batch is planned; empty, it changes nothing.
     func openAccounts(of batch: [SettlementItem]) throws(DatabaseError) {
-        let wanted = Set(
-            batch.compactMap(\.operation)
-                .filter { deposit in
-                    deposit.kind == .deposit && books.accounts[deposit.account] == nil && deposit.amount.isPositive
-                        && books.catalog.assets[deposit.asset].map {
-                            deposit.amount.amount(decimals: $0.decimals) != nil
-                        } == true
-                }
-                .map(\.account))
+        var wanted: Set<Identifier> = []
+        for index in batch.indices where books.memory[account: books.places[index].first] == nil {
+            guard let deposit = batch[index].operation, deposit.kind == .deposit, deposit.amount.isPositive,
+                let asset = books.catalog.assets[deposit.asset], deposit.amount.amount(decimals: asset.decimals) != nil
+            else { continue }
+            wanted.insert(deposit.account)
+        }
         guard !wanted.isEmpty else { return }
         _ = try connection.pipeline([AccountStore.open(wanted)])
-    }
-
-    func balanceKeys(of batch: [SettlementItem]) -> Set<BalanceKey> {
-        var keys: Set<BalanceKey> = []
-        for item in batch {
-            switch item.subject {
-            case .trade(let trade):
-                guard let market = books.catalog.markets[trade.market], let buyer = books.accounts[trade.buyer],
-                    let seller = books.accounts[trade.seller]
-                else { continue }
-                for asset in [market.base.number, market.quote.number] {
-                    for account in [buyer.number, seller.number, books.house] {
-                        keys.insert(BalanceKey(account: account, asset: asset))
-                    }
-                }
-            case .operation(let operation):
-                guard let asset = books.catalog.assets[operation.asset],
-                    let account = books.accounts[operation.account]
-                else { continue }
-                keys.insert(BalanceKey(account: account.number, asset: asset.number))
-                keys.insert(BalanceKey(account: books.world, asset: asset.number))
-            case .refused: continue
-            }
-        }
-        return keys
-    }
-
-    private func namesUnknownAssetOrMarket(_ batch: [SettlementItem]) -> Bool {
-        batch.contains { item in
-            switch item.subject {
-            case .trade(let trade): books.catalog.markets[trade.market] == nil
-            case .operation(let operation): books.catalog.assets[operation.asset] == nil
-            case .refused: false
-            }
-        }
     }
 }

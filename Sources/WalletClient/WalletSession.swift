@@ -92,15 +92,23 @@ final class WalletSession {
             // As if the queue went on, and without old letters, which may be what is asked about.
             books.catalog = try CatalogStore.read(connection)
             defer { books.catalog = Catalog() }
+            books.place(batch)
             try readWhatIsMissing(for: batch, lostBatch: nil, looksAtClaims: true)
-            let opened = batch.compactMap(\.operation)
-                .filter { $0.kind == .deposit && books.accounts[$0.account] == nil }
-                .map(\.account)
-            for (place, id) in Set(opened).enumerated() {
-                // The account that the deposit would open; no real one has such a number.
-                books.accounts[id] = Account(number: -1 - AccountNumber(place), id: id)
+            var opened: [Identifier: AccountMemory.Place] = [:]
+            for (item, places) in zip(batch, books.places) {
+                guard let operation = item.operation, operation.kind == .deposit,
+                    books.memory[account: places.first] == nil
+                else { continue }
+                opened[operation.account] = places.first
             }
-            defer { for id in opened { books.accounts[id] = nil } }
+            for (number, account) in opened.enumerated() {
+                // The account that the deposit would open; no real one has such a number.
+                books.memory.set(
+                    Account(number: -1 - AccountNumber(number), id: account.key), at: account.value)
+            }
+            // What was imagined is not to be remembered.
+            defer { if !opened.isEmpty { books.memory.forgetAll() } }
+            books.placeBalances(batch)
             return try planOnFreshGrounds(batch, nil).outcomes
         } catch let error as DatabaseError {
             throw WalletError(error)
@@ -110,10 +118,19 @@ final class WalletSession {
     }
 
     private func prepare(_ batch: [SettlementItem], lostBatch: BatchNumber?, parking: Parking?) throws {
-        try readCatalog(for: batch)
+        try place(batch)
         try openAccounts(of: batch)
         try readWhatIsMissing(
             for: batch, lostBatch: lostBatch, looksAtClaims: lostBatch != nil || looksFirst || parking != nil)
+    }
+
+    /// Finds what the batch touches among what is remembered.
+    private func place(_ batch: [SettlementItem]) throws {
+        if books.memory.count > configuration.limits.cachedBalancesMax { books.memory.forgetAll() }
+        books.place(batch)
+        guard books.namesUnknown(batch) else { return }
+        books.catalog = try CatalogStore.readToSettle(connection)
+        books.place(batch)
     }
 
     /// Reads what the batch needs and is not known yet.
@@ -125,25 +142,35 @@ final class WalletSession {
         books.operations.removeAll(keepingCapacity: true)
         books.holds.removeAll(keepingCapacity: true)
         books.lostBatch = lostBatch
-        if books.balances.count > configuration.limits.cachedBalancesMax {
-            books.balances.removeAll(keepingCapacity: true)
-        }
-        if books.accounts.count > configuration.limits.cachedBalancesMax {
-            books.accounts.removeAll(keepingCapacity: true)
-        }
 
-        let trades =
-            looksAtClaims ? claims(of: batch) : trades(batch.compactMap(\.trade?.key).filter { recent.mayContain($0) })
-        try read(
-            trades + oldLetters(of: batch) + accounts(batch.flatMap(\.accounts).filter { books.accounts[$0] == nil })
-                + holds(of: batch))
-        try read(balances(balanceKeys(of: batch).filter { books.balances[$0] == nil }))
+        var trades: [Look] = []
+        if looksAtClaims {
+            trades = claims(of: batch)
+        } else {
+            let seen = batch.indices.filter { recent.mayContain(books.places[$0].tradeHash) }
+            trades = self.trades(seen.compactMap { batch[$0].trade?.key })
+        }
+        var unknownAccounts: Set<AccountMemory.Place> = []
+        for places in books.places {
+            for place in [places.first, places.second] where place >= 0 && books.memory[account: place] == nil {
+                unknownAccounts.insert(place)
+            }
+        }
+        try read(trades + oldLetters(of: batch) + accounts(unknownAccounts) + holds(of: batch))
+        books.placeBalances(batch)
+        var unknownBalances: Set<AccountMemory.Place> = []
+        for places in books.places {
+            for index in places.balances.indices {
+                let place = places.balances[index]
+                if place >= 0, !books.memory[balance: place].isKnown { unknownBalances.insert(place) }
+            }
+        }
+        try read(balances(unknownBalances))
     }
 
     /// Plans until nothing is rejected for a reason that was only remembered.
     private func planOnFreshGrounds(_ batch: [SettlementItem], _ parking: Parking?) throws -> SettlementPlan {
-        books.fresh.removeAll(keepingCapacity: true)
-        books.freshAccounts.removeAll(keepingCapacity: true)
+        books.memory.beginReading()
         books.oldestWaiting.removeAll(keepingCapacity: true)
         while true {
             let plan = SettlementPlan(batch, on: books, parking: parking?.rejection)
@@ -154,8 +181,6 @@ final class WalletSession {
                 try read(claims(of: batch))
                 continue
             }
-            books.freshAccounts.formUnion(plan.staleAccounts)
-            books.fresh.formUnion(plan.balances.stale)
             // Older trades first, balances after: whatever has stopped waiting by then shows in the balances. Holds
             // then: money that goes into one meanwhile is counted twice, which the write's conditions find out. Claims
             // last: whoever took the money away has claimed before.
@@ -163,6 +188,7 @@ final class WalletSession {
             try read(
                 accounts(plan.staleAccounts) + waiting + balances(plan.balances.stale) + holds(of: batch)
                     + claims(of: batch))
+            books.placeBalances(batch)
         }
     }
 
@@ -179,21 +205,23 @@ final class WalletSession {
     /// anew, when something was not as planned.
     private func write(_ plan: SettlementPlan, _ batch: [SettlementItem], _ parking: Parking?) throws -> [Outcome]? {
         let number = try batchNumber()
-        let changes = plan.balances.changes
         let write = BatchWrite(
-            batch, plan, books, number: number.number, parking: parking, configuration: configuration, changes: changes)
+            batch, plan, books, number: number.number, parking: parking, configuration: configuration)
         guard !write.isEmpty else { return plan.outcomes }
 
         do {
             let answers = try connection.pipeline([Request(.begin)] + write.requests)
-            guard let balances = write.balances(from: answers), let entries = write.entries(balances) else {
+            guard let balances = write.balances(from: answers), let entries = write.entries(balances, books) else {
                 connection.rollBack()
-                if write.hasOutdatedMarkets(answers) { books.catalog = try CatalogStore.readToSettle(connection) }
+                if write.hasOutdatedMarkets(answers) {
+                    books.catalog = try CatalogStore.readToSettle(connection)
+                    books.place(batch)
+                }
                 try readAnew(plan, batch)
                 return nil
             }
             try commit(write, plan, entries, number)
-            for (key, balance) in balances { books.balances[key] = balance }
+            write.remember(balances, in: &books.memory)
             return plan.outcomes
         } catch let error as DatabaseError where error.sqlState == DatabaseError.uniqueViolation {
             connection.rollBack()
@@ -229,9 +257,9 @@ final class WalletSession {
 
     private func remember(_ batch: [SettlementItem], _ outcomes: [Outcome]) {
         var sawDuplicates = false
-        for (item, outcome) in zip(batch, outcomes) {
-            if outcome == .duplicate { sawDuplicates = true }
-            if let key = item.trade?.key { recent.insert(key) }
+        for index in batch.indices {
+            if outcomes[index] == .duplicate { sawDuplicates = true }
+            recent.insert(books.places[index].tradeHash)
         }
         looksFirst = looksFirst && sawDuplicates
     }

@@ -61,7 +61,9 @@ struct TradeNeed {
             accounts[id].map { BalanceKey(account: $0.number, asset: asset.number) }
         }
         let balances = Dictionary(
-            BalanceStore.decode(try connection.pipeline([BalanceStore.read(keys)])[0]).map { ($0.key, $0.balance) },
+            BalanceStore.decode(try connection.pipeline([BalanceStore.read(keys)])[0]).map {
+                (keys[$0.place], $0.balance)
+            },
             uniquingKeysWith: { $1 })
         return gifts.map { side, id, asset, needed, order in
             let account = accounts[id]

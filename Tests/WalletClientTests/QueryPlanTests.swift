@@ -69,7 +69,7 @@ import TradeModel
         }
 
         // Ids are claimed in the order of their keys, and numbered in that of their arrival.
-        let insert = try plan(TradeStore.insert([], batch: 1), on: connection)
+        let insert = try plan(TradeStore.insert(DecidedTrades(countMax: 0), batch: 1), on: connection)
         let lines = insert.split(separator: "\n")
         let sort = lines.firstIndex { $0.contains("Sort Key:") && $0.contains("market") && $0.contains("trade_id") }
         let input = lines.firstIndex { $0.contains("ProjectSet") }

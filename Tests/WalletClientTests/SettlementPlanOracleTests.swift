@@ -84,14 +84,16 @@ private struct PlanRun {
         }
         let names = Names(books)
         var balances: [BalanceKey: Balance] = [:]
-        for change in plan.balances.changes {
-            guard let balance = change.applied(to: books.balances[change.key]) else {
+        var written: [Balance] = []
+        for change in plan.balances.changes(books) {
+            guard let balance = change.applied(to: books.balance(change.key)) else {
                 difference = "the conditions of \(change) do not hold"
                 return
             }
             balances[change.key] = balance
+            written.append(balance)
         }
-        guard let entries = entries(of: plan, balances) else { return }
+        guard let entries = entries(of: plan, books, written) else { return }
         for (purse, money) in reference.purses where reference.entries.contains(where: { $0.purse == purse }) {
             let balance = balances[names.key(purse)]
             if balance?.available.units != money.available || balance?.frozen.units != money.frozen
@@ -117,12 +119,11 @@ private struct PlanRun {
         compareHolds(plan, books, names)
     }
 
-    private mutating func entries(of plan: SettlementPlan, _ balances: [BalanceKey: Balance]) -> [LedgerEntry]? {
+    private mutating func entries(of plan: SettlementPlan, _ books: Books, _ written: [Balance]) -> [LedgerEntry]? {
         let write = BatchWrite(
-            batch, plan, Books(reference, batch), number: 1, parking: nil,
-            configuration: WalletConfiguration(connectionString: "", actor: "test") { _ in [] },
-            changes: plan.balances.changes)
-        return write.entries(balances)
+            batch, plan, books, number: 1, parking: nil,
+            configuration: WalletConfiguration(connectionString: "", actor: "test") { _ in [] })
+        return write.entries(written, books)
     }
 
     private mutating func compareSums(_ entries: [LedgerEntry]) {
@@ -159,7 +160,7 @@ private struct PlanRun {
                 other.purses[purse]!.available = max(0, changed)
             }
             let otherBooks = Books(other, batch)
-            let holds = plan.balances.changes.allSatisfy { $0.applied(to: otherBooks.balances[$0.key]) != nil }
+            let holds = plan.balances.changes(books).allSatisfy { $0.applied(to: otherBooks.balance($0.key)) != nil }
             let verdicts = batch.map { other.decide($0).outline }
             let same = plan.outcomes.map { ReferenceBooks.Verdict($0).outline } == verdicts
             // That they fail for no reason costs another plan; that they hold without one would cost money.
@@ -231,7 +232,18 @@ private struct Names {
     }
 }
 
+extension RunningBalances {
+    /// What is done to the balances, in the order of their keys.
+    fileprivate func changes(_ books: Books) -> [BalanceChange] {
+        changedSlots(books).map { change(of: $0, books) }
+    }
+}
+
 extension Books {
+    fileprivate func balance(_ key: BalanceKey) -> Balance? {
+        memory.balances.first { $0.key == key }?.balance
+    }
+
     func decimals(_ asset: String) -> Int { catalog.assets[AssetSymbol(asset)!]!.decimals }
 
     /// What a connection would know that had read everything for this batch.
@@ -257,17 +269,22 @@ extension Books {
                 case .closed: .closed
                 case .active: .active
                 }
-            accounts[Identifier(id)!] = Account(number: Names.account(id), id: Identifier(id)!, status: status)
+            let place = memory.place(of: Identifier(id)!)
+            memory.set(Account(number: Names.account(id), id: Identifier(id)!, status: status), at: place)
         }
+        place(batch)
+        placeBalances(batch)
+        for place in memory.balances.indices.map({ AccountMemory.Place($0) }) { memory.set(nil as Balance?, at: place) }
         for (purse, money) in reference.purses {
-            balances[names.key(purse)] = Balance(
-                available: Amount(units: money.available)!, frozen: Amount(units: money.frozen)!,
-                version: money.version, lowest: purse.owner.hasPrefix("\t") ? nil : .zero, isStored: true)
+            guard let account = memory.accounts.firstIndex(where: { $0.account?.number == Names.account(purse.owner) })
+            else { continue }
+            let place = memory.balance(of: AccountMemory.Place(account), in: names.key(purse).asset)
+            memory.set(
+                Balance(
+                    available: Amount(units: money.available)!, frozen: Amount(units: money.frozen)!,
+                    version: money.version, lowest: purse.owner.hasPrefix("\t") ? nil : .zero, isStored: true),
+                at: place)
         }
-        for account in Scenario.customers.map(Names.account) + [Names.account("nobody"), -1, -2] {
-            for asset in assets { fresh.insert(BalanceKey(account: account, asset: asset.number)) }
-        }
-        freshAccounts = Set(accounts.keys)
         for (key, held) in reference.holds {
             holds[key] = Hold(
                 account: names.key(held.purse).account, asset: names.key(held.purse).asset,

@@ -1,0 +1,127 @@
+import Repository
+import TradeModel
+
+/// The accounts and balances that a connection remembers, each under a small number, its place.
+///
+/// An id is looked up once for each item of a batch; from then on places lead to everything. A place is good until
+/// ``forgetAll()``.
+struct AccountMemory {
+    typealias Place = Int32
+    static let none: Place = -1
+
+    struct RememberedAccount {
+        let id: Identifier
+        /// nil where there is no such account, or where nobody has looked yet.
+        var account: Account?
+        fileprivate var firstBalance = none
+        fileprivate var readIn: UInt32 = 0
+    }
+
+    struct RememberedBalance {
+        let key: BalanceKey
+        var balance: Balance
+        fileprivate(set) var isKnown = false
+        fileprivate let nextOfAccount: Place
+        fileprivate var readIn: UInt32 = 0
+    }
+
+    /// The places of the house and of the outside world, whose numbers are known from the beginning.
+    static let house: Place = 0
+    static let world: Place = 1
+
+    private(set) var accounts: ContiguousArray<RememberedAccount> = []
+    private(set) var balances: ContiguousArray<RememberedBalance> = []
+    private var placeOfID: [Identifier: Place] = [:]
+    /// Which plan things are read for; what was read for it is fresh.
+    private var reading: UInt32 = 1
+
+    init(house: AccountNumber, world: AccountNumber) {
+        for (number, name) in [(house, "house"), (world, "world")] {
+            let id = Identifier(stored: name)
+            accounts.append(RememberedAccount(id: id, account: Account(number: number, id: id)))
+        }
+    }
+
+    var count: Int { max(accounts.count, balances.count) }
+
+    /// Forgets everything but the house and the outside world. No place is good any more.
+    mutating func forgetAll() {
+        accounts.removeSubrange(2...)
+        for place in accounts.indices { accounts[place].firstBalance = Self.none }
+        balances.removeAll(keepingCapacity: true)
+        placeOfID.removeAll(keepingCapacity: true)
+    }
+
+    /// Nothing is fresh any more.
+    mutating func beginReading() { reading &+= 1 }
+
+    // MARK: Accounts
+
+    /// What is known of an account; also nil for no place.
+    subscript(account place: Place) -> Account? { place < 0 ? nil : accounts[Int(place)].account }
+
+    /// The place of an account, which gets one if it has none.
+    mutating func place(of id: Identifier) -> Place {
+        if let place = placeOfID[id] { return place }
+        let place = Place(accounts.count)
+        accounts.append(RememberedAccount(id: id))
+        placeOfID[id] = place
+        return place
+    }
+
+    func find(_ id: Identifier) -> Place? { placeOfID[id] }
+
+    func isFresh(account place: Place) -> Bool { accounts[Int(place)].readIn == reading }
+
+    /// Takes over what was read of an account, just now; nil when there is none.
+    mutating func set(_ account: Account?, at place: Place) {
+        accounts[Int(place)].account = account
+        accounts[Int(place)].readIn = reading
+    }
+
+    // MARK: Balances
+
+    subscript(balance place: Place) -> RememberedBalance {
+        _read { yield balances[Int(place)] }
+    }
+
+    /// The place of an account's balance in an asset, which gets one if it has none. The account must be known.
+    mutating func balance(of place: Place, in asset: AssetNumber) -> Place {
+        var balance = accounts[Int(place)].firstBalance
+        while balance >= 0 {
+            if balances[Int(balance)].key.asset == asset { return balance }
+            balance = balances[Int(balance)].nextOfAccount
+        }
+        guard let account = accounts[Int(place)].account else { preconditionFailure("a balance is of an account") }
+        balance = Place(balances.count)
+        balances.append(
+            RememberedBalance(
+                key: BalanceKey(account: account.number, asset: asset),
+                // Customers have no credit before somebody gives it to them; house and world need none.
+                balance: Balance(lowest: place <= Self.world ? nil : .zero),
+                nextOfAccount: accounts[Int(place)].firstBalance))
+        accounts[Int(place)].firstBalance = balance
+        return balance
+    }
+
+    func isFresh(balance place: Place) -> Bool { balances[Int(place)].readIn == reading }
+
+    /// Takes over a balance as it is after a write.
+    mutating func update(_ balance: Balance, at place: Place) {
+        balances[Int(place)].balance = balance
+        balances[Int(place)].isKnown = true
+    }
+
+    /// Takes over what was read of a balance, just now. That there is no row is worth remembering too: the house has
+    /// none where no fee was ever paid.
+    mutating func set(_ balance: Balance?, at place: Place) {
+        update(balance ?? Balance(lowest: isInside(place) ? nil : .zero), at: place)
+        balances[Int(place)].readIn = reading
+    }
+
+    private func isInside(_ place: Place) -> Bool {
+        let account = balances[Int(place)].key.account
+        return account == accounts[Int(Self.house)].account?.number
+            || account == accounts[Int(Self.world)].account?.number
+    }
+}
