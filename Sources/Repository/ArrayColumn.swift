@@ -22,20 +22,9 @@ struct ArrayColumn {
     }
 
     /// What was appended so far.
-    ///
-    /// Where all is NULL the array is empty: `unnest` beside longer arrays makes NULLs of that, and costs nothing.
     var parameter: Parameter {
-        guard !isAllNull else { return Parameter(element.array, Self.empty(element)) }
         buffer.patch(count, at: Self.countOffset)
-        return Parameter(element.array, buffer)
-    }
-
-    private static func empty(_ element: ParameterType) -> BinaryBuffer {
-        let buffer = BinaryBuffer()
-        buffer.append(Int32(0))
-        buffer.append(Int32(0))
-        buffer.append(Int32(element.rawValue))
-        return buffer
+        return Parameter(element.array, buffer, isAllNull: isAllNull)
     }
 
     /// - Parameter write: writes one element.

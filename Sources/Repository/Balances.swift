@@ -147,8 +147,8 @@ public enum BalanceStore {
             .int8s(changes) { $0.key.account }, .int4s(changes) { $0.key.asset },
             .int4s(changes.indices) { Int32($0) }, .int8s(changes) { $0.entryCount },
             .amounts(changes) { $0.availableDelta },
-            .amounts(changes) { $0.availableLowest.isNegative ? $0.availableLowest : nil },
-            .amounts(changes) { $0.ceiling }, .amounts(changes) { $0.line },
+            .amounts(changes) { $0.availableLowest.isNegative ? $0.availableLowest : nil }.emptyIfNull,
+            .amounts(changes) { $0.ceiling }.emptyIfNull, .amounts(changes) { $0.line }.emptyIfNull,
         ]
         guard changes.contains(where: { $0.frozenDelta != .zero || $0.frozenLowest != .zero }) else {
             return Request(applyAvailableStatement, common)

@@ -51,7 +51,7 @@ public enum LedgerStore {
             [
                 .int8(batch), .int4s(entries.indices) { Int32($0) },
                 .int8s(entries) { $0.key.account }, .int4s(entries) { $0.key.asset }, .int8s(entries) { $0.version },
-                .int4s(entries) { kinds.number(of: $0.kind) }, .int4s(entries) { $0.market },
+                .int4s(entries) { kinds.number(of: $0.kind) }, .int4s(entries) { $0.market }.emptyIfNull,
                 .texts(entries) { $0.cause.text },
                 .amounts(entries) { $0.availableDelta }, .amounts(entries) { $0.frozenDelta },
                 .amounts(entries) { $0.availableAfter }, .amounts(entries) { $0.frozenAfter },

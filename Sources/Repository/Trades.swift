@@ -87,7 +87,7 @@ struct TradeContent {
         [
             market, id, price, quantity, buyer, seller, buyerFee, sellerFee, buyOrder, sellOrder, taker, executedAt,
             stream, sequence,
-        ].map(\.parameter)
+        ].map(\.parameter.emptyIfNull)
     }
 }
 
@@ -194,7 +194,7 @@ public enum TradeStore {
         Request(
             insertStatement,
             decided.content.parameters + [
-                decided.status.parameter, decided.attempts.parameter, .int8(batch), decided.delay.parameter,
+                decided.status.parameter, decided.attempts.parameter, .int8(batch), decided.delay.parameter.emptyIfNull,
             ])
     }
 

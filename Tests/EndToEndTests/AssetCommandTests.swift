@@ -81,7 +81,8 @@ import Testing
         #expect(
             try await database.expecting("market list -o jsonl") == """
                 {"symbol":"BTC/USDT","base":"BTC","quote":"USDT","price_decimals":2,"fees":"quote",\
-                "tick":"0.01","lot":"0.0001","halted":false}
+                "tick":"0.01","lot":"0.0001","halted":false,\
+                "halted_since":null,"halted_by":null,"halted_reason":null}
 
                 """)
     }

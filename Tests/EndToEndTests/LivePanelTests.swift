@@ -136,7 +136,7 @@ extension Processes {
             let modes = terminal.modes
             try await terminal.waitUntil("trades are settled") { $0.settled > 100 }
             let lock = try database.connect()
-            try lock.script("begin; select from balances for update")
+            try lock.script("begin; lock balances in share row exclusive mode")
             terminal.type("\u{3}")
             try await terminal.waitUntil("it says that it stops") { $0.lines[0].contains("stopping") }
             terminal.type("\u{3}")
@@ -156,7 +156,7 @@ extension Processes {
             try await terminal.waitUntil("trades are settled") { $0.settled > 100 }
             // Whoever holds the lock lets nothing commit, and a server that does not answer lets nothing be cancelled.
             let lock = try crashing.database.connect()
-            try lock.script("begin; select from balances for update")
+            try lock.script("begin; lock balances in share row exclusive mode")
             let file = try String(contentsOfFile: crashing.cluster.dataDirectory + "/postmaster.pid", encoding: .utf8)
             let server = try #require(file.split(separator: "\n").first.flatMap { pid_t($0) })
             kill(server, SIGSTOP)

@@ -91,7 +91,8 @@ extension Processes {
             #expect(unknown.exitCode == 5)
             #expect(
                 unknown.errors
-                    == "settle: there is no market ETH/USDT; 'settle market list' shows those there are\n")
+                    == "settle: there is no market ETH/USDT. Did you mean 'BTC/USDT'? "
+                    + "'settle market list' shows those there are\n")
             for bad in [
                 "market halt BTC/USDT", "market halt --reason x", "market resume BTC/USDT",
                 "market halt BTC --reason x",
