@@ -217,6 +217,7 @@ extension Processes {
             try await terminal.waitUntil("trades are settled") { $0.settled > 10 }
             terminal.type("\u{1A}")
             try await eventually("it is suspended") { terminal.isSuspended }
+            try await terminal.waitUntil("what it wrote last has arrived") { !$0.isAlternate }
             expectTerminalIsBack(terminal, modes)
             terminal.signal(SIGCONT)
             try await terminal.waitUntil("the panel is there again") { $0.isAlternate && $0.settled > 10 }
