@@ -1,6 +1,6 @@
 import TradeModel
 
-/// An array in PostgreSQL's binary form, under construction element by element.
+/// An array in PostgreSQL's binary form, under construction element by element. Copies share what is constructed.
 struct ArrayColumn {
     private let element: ParameterType
     private let buffer: BinaryBuffer
@@ -24,7 +24,7 @@ struct ArrayColumn {
     /// What was appended so far.
     var parameter: Parameter {
         buffer.patch(count, at: Self.countOffset)
-        return Parameter(element.array, buffer, isAllNull: isAllNull)
+        return Parameter(element.array, buffer, nullElement: isAllNull ? element : nil)
     }
 
     /// - Parameter write: writes one element.

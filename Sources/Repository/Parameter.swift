@@ -4,23 +4,23 @@ import TradeModel
 public struct Parameter {
     let type: ParameterType
     let buffer: BinaryBuffer?
-    /// Whether it is an array of nothing but NULL.
-    private let isAllNull: Bool
+    /// The type of the elements, where it is an array of nothing but NULL.
+    private let nullElement: ParameterType?
 
-    init(_ type: ParameterType, _ buffer: BinaryBuffer?, isAllNull: Bool = false) {
+    init(_ type: ParameterType, _ buffer: BinaryBuffer?, nullElement: ParameterType? = nil) {
         self.type = type
         self.buffer = buffer
-        self.isAllNull = isAllNull
+        self.nullElement = nullElement
     }
 
     /// The same for an array that is unnested beside others that hold something: where all is NULL it is sent empty,
     /// since `unnest` fills it up with NULL, and that costs nothing.
     var emptyIfNull: Parameter {
-        guard isAllNull else { return self }
+        guard let nullElement else { return self }
         let buffer = BinaryBuffer()
         buffer.append(Int32(0))  // dimensions
         buffer.append(Int32(0))  // whether it holds NULL
-        buffer.append(Int32(type.element.rawValue))
+        buffer.append(Int32(nullElement.rawValue))
         return Parameter(type, buffer)
     }
 
@@ -132,19 +132,6 @@ enum ParameterType: UInt32 {
         case .timestamptz: .timestamptzArray
         case .numeric: .numericArray
         default: preconditionFailure("arrays of arrays are not sent")
-        }
-    }
-
-    var element: ParameterType {
-        switch self {
-        case .boolArray: .bool
-        case .byteaArray: .bytea
-        case .int8Array: .int8
-        case .int4Array: .int4
-        case .textArray: .text
-        case .timestamptzArray: .timestamptz
-        case .numericArray: .numeric
-        default: preconditionFailure("only arrays have elements")
         }
     }
 }

@@ -42,7 +42,7 @@ struct AccountMemory {
         }
     }
 
-    var count: Int { max(accounts.count, balances.count) }
+    var largestCount: Int { max(accounts.count, balances.count) }
 
     /// Forgets everything but the house and the outside world. No place is good any more.
     mutating func forgetAll() {
@@ -69,12 +69,10 @@ struct AccountMemory {
         return place
     }
 
-    func find(_ id: Identifier) -> Place? { placeOfID[id] }
-
     func isFresh(account place: Place) -> Bool { accounts[Int(place)].readIn == reading }
 
     /// Takes over what was read of an account, just now; nil when there is none.
-    mutating func set(_ account: Account?, at place: Place) {
+    mutating func set(account: Account?, at place: Place) {
         accounts[Int(place)].account = account
         accounts[Int(place)].readIn = reading
     }
@@ -86,22 +84,28 @@ struct AccountMemory {
     }
 
     /// The place of an account's balance in an asset, which gets one if it has none. The account must be known.
-    mutating func balance(of place: Place, in asset: AssetNumber) -> Place {
-        var balance = accounts[Int(place)].firstBalance
-        while balance >= 0 {
-            if balances[Int(balance)].key.asset == asset { return balance }
-            balance = balances[Int(balance)].nextOfAccount
+    mutating func place(ofBalance account: Place, in asset: AssetNumber) -> Place {
+        let first = accounts[Int(account)].firstBalance
+        var place = first
+        while place >= 0 {
+            if balances[Int(place)].key.asset == asset { return place }
+            place = balances[Int(place)].nextOfAccount
         }
-        guard let account = accounts[Int(place)].account else { preconditionFailure("a balance is of an account") }
-        balance = Place(balances.count)
+        guard let number = accounts[Int(account)].account?.number else {
+            preconditionFailure("a balance is of an account")
+        }
+        place = Place(balances.count)
         balances.append(
             RememberedBalance(
-                key: BalanceKey(account: account.number, asset: asset),
-                // Customers have no credit before somebody gives it to them; house and world need none.
-                balance: Balance(lowest: place <= Self.world ? nil : .zero),
-                nextOfAccount: accounts[Int(place)].firstBalance))
-        accounts[Int(place)].firstBalance = balance
-        return balance
+                key: BalanceKey(account: number, asset: asset), balance: noBalance(of: number), nextOfAccount: first))
+        accounts[Int(account)].firstBalance = place
+        return place
+    }
+
+    /// A balance without a row. Customers have no credit before somebody gives it to them; house and world need none.
+    private func noBalance(of account: AccountNumber) -> Balance {
+        let isInside = [Self.house, Self.world].contains { accounts[Int($0)].account?.number == account }
+        return Balance(lowest: isInside ? nil : .zero)
     }
 
     func isFresh(balance place: Place) -> Bool { balances[Int(place)].readIn == reading }
@@ -114,14 +118,8 @@ struct AccountMemory {
 
     /// Takes over what was read of a balance, just now. That there is no row is worth remembering too: the house has
     /// none where no fee was ever paid.
-    mutating func set(_ balance: Balance?, at place: Place) {
-        update(balance ?? Balance(lowest: isInside(place) ? nil : .zero), at: place)
+    mutating func set(balance: Balance?, at place: Place) {
+        update(balance ?? noBalance(of: balances[Int(place)].key.account), at: place)
         balances[Int(place)].readIn = reading
-    }
-
-    private func isInside(_ place: Place) -> Bool {
-        let account = balances[Int(place)].key.account
-        return account == accounts[Int(Self.house)].account?.number
-            || account == accounts[Int(Self.world)].account?.number
     }
 }

@@ -76,19 +76,44 @@ struct Books {
                     memory[account: found.second] != nil
                 else { continue }
                 let (base, quote) = (market.base.number, market.quote.number)
-                places[index][.firstBase] = memory.balance(of: found.first, in: base)
-                places[index][.firstQuote] = memory.balance(of: found.first, in: quote)
-                places[index][.secondBase] = memory.balance(of: found.second, in: base)
-                places[index][.secondQuote] = memory.balance(of: found.second, in: quote)
-                places[index][.insideBase] = memory.balance(of: AccountMemory.house, in: base)
-                places[index][.insideQuote] = memory.balance(of: AccountMemory.house, in: quote)
+                places[index][.firstBase] = memory.place(ofBalance: found.first, in: base)
+                places[index][.firstQuote] = memory.place(ofBalance: found.first, in: quote)
+                places[index][.secondBase] = memory.place(ofBalance: found.second, in: base)
+                places[index][.secondQuote] = memory.place(ofBalance: found.second, in: quote)
+                places[index][.insideBase] = memory.place(ofBalance: AccountMemory.house, in: base)
+                places[index][.insideQuote] = memory.place(ofBalance: AccountMemory.house, in: quote)
             case .operation(let operation):
                 guard let asset = catalog.assets[operation.asset], memory[account: found.first] != nil else { continue }
-                places[index][.firstBase] = memory.balance(of: found.first, in: asset.number)
-                places[index][.insideBase] = memory.balance(of: AccountMemory.world, in: asset.number)
+                places[index][.firstBase] = memory.place(ofBalance: found.first, in: asset.number)
+                places[index][.insideBase] = memory.place(ofBalance: AccountMemory.world, in: asset.number)
             case .refused: continue
             }
         }
+    }
+
+    /// The places of the accounts that the batch names and that are as asked for.
+    func accountPlaces(where isMeant: (Account?) -> Bool = { _ in true }) -> Set<AccountMemory.Place> {
+        var found: Set<AccountMemory.Place> = []
+        for item in places {
+            for place in [item.first, item.second] where place >= 0 && isMeant(memory[account: place]) {
+                found.insert(place)
+            }
+        }
+        return found
+    }
+
+    /// The places of the balances that the batch may touch and that are as asked for.
+    func balancePlaces(
+        where isMeant: (AccountMemory.RememberedBalance) -> Bool = { _ in true }
+    ) -> Set<AccountMemory.Place> {
+        var found: Set<AccountMemory.Place> = []
+        for item in places {
+            for leg in item.balances.indices {
+                let place = item.balances[leg]
+                if place >= 0, isMeant(memory[balance: place]) { found.insert(place) }
+            }
+        }
+        return found
     }
 
     /// Whether a market or an asset is named that the catalog does not know.
@@ -109,10 +134,9 @@ struct ItemPlaces {
     typealias Place = AccountMemory.Place
 
     /// Whose balance in what. An operation has one of its account and one of the outside world.
-    enum Leg: Int {
+    enum Leg: Int, CaseIterable {
         case firstBase, firstQuote, secondBase, secondQuote, insideBase, insideQuote
     }
-    static let legCount = 6
 
     fileprivate(set) var market: Int32 = -1
     /// The buyer, or the account of an operation.
@@ -122,7 +146,7 @@ struct ItemPlaces {
     fileprivate(set) var balances: [6 of Place] = InlineArray(repeating: AccountMemory.none)
     fileprivate(set) var tradeHash = 0
 
-    subscript(_ leg: Leg) -> Place {
+    fileprivate(set) subscript(_ leg: Leg) -> Place {
         get { balances[leg.rawValue] }
         set { balances[leg.rawValue] = newValue }
     }

@@ -4,9 +4,10 @@ struct RecentTrades {
     private var hashes: ContiguousArray<Int>
     private let mask: Int
 
+    /// - Parameter countMax: how many are remembered, rounded up to a power of two.
     init(countMax: Int) {
         var size = 2
-        while size * 2 <= countMax { size *= 2 }
+        while size < countMax { size *= 2 }
         hashes = ContiguousArray(repeating: 0, count: size)
         mask = size - 1
     }

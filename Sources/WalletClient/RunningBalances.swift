@@ -49,7 +49,7 @@ struct RunningBalances {
     init(itemCount: Int) {
         entries.reserveCapacity(itemCount * 6)
         slots.reserveCapacity(itemCount * 4)
-        slotOfPlace = HashedPlaces(countMax: itemCount * ItemPlaces.legCount)
+        slotOfPlace = HashedPlaces(countMax: itemCount * ItemPlaces.Leg.allCases.count)
     }
 
     /// Before each item: what follows can be taken back.
@@ -69,7 +69,7 @@ struct RunningBalances {
     /// The slot of a balance that the batch touches.
     mutating func slot(_ place: AccountMemory.Place) -> Int {
         // Neighbouring places are to lie apart, so that searches stay short.
-        let hash = Int(truncatingIfNeeded: UInt64(truncatingIfNeeded: place) &* 0x9e37_79b9_7f4a_7c15 >> 32)
+        let hash = Int(truncatingIfNeeded: (UInt64(truncatingIfNeeded: place) &* 0x9e37_79b9_7f4a_7c15) >> 32)
         if let index = slotOfPlace.find(hash, where: { slots[Int($0)].place == place }) { return Int(index) }
         slots.append(Slot(place: place))
         slotOfPlace.insert(Int32(slots.count - 1), under: hash)

@@ -30,7 +30,7 @@ struct SettlementPlan {
 
     private let batch: [SettlementItem]
     /// Which item is at hand, and what it touches.
-    private var item = 0
+    private var itemIndex = 0
     private(set) var places = ItemPlaces()
     /// The trades of the batch whose ids are taken by now, by their place in it.
     private var decidedTrades: HashedPlaces
@@ -45,7 +45,7 @@ struct SettlementPlan {
         decidedTrades = HashedPlaces(countMax: batch.count)
         outcomes.reserveCapacity(batch.count)
         for index in batch.indices {
-            item = index
+            itemIndex = index
             places = books.places[index]
             outcomes.append(decide(batch[index], books))
         }
@@ -62,7 +62,7 @@ struct SettlementPlan {
         lacksMoney = nil
         return switch item.subject {
         case .refused(let refused): isGone(item, books) ? .duplicate : .rejected(refused.rejection)
-        case .trade(let trade): decide(trade, item.origin, books)
+        case .trade(let trade): decide(trade, item.receivedSequence, books)
         case .operation(let operation): decide(operation, books)
         }
     }
@@ -74,23 +74,23 @@ struct SettlementPlan {
         return recorded.status != .pending || recorded.receivedSequence != item.receivedSequence
     }
 
-    private mutating func decide(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Outcome {
+    /// - Parameter received: the place in line of a row that waited; nil for a message.
+    private mutating func decide(_ trade: Trade, _ received: Int64?, _ books: Books) -> Outcome {
         let sameTrade = decidedTrades.find(places.tradeHash) { index in
             books.places[Int(index)].tradeHash == places.tradeHash && batch[Int(index)].tradeKey == trade.key
         }
         if let sameTrade, let earlier = batch[Int(sameTrade)].trade {
             return earlier.hasSameContent(as: trade) ? .duplicate : .rejected(trade.conflict(with: earlier))
         }
-        let place: Int64? = if case .pending(let sequence, _) = origin { sequence } else { nil }
-        let isClaimedRow = place != nil
+        let isClaimedRow = received != nil
         if !books.trades.isEmpty, let recorded = books.trades[trade.key] {
             switch recorded.status {
             // Retried or stored anew since it was claimed, perhaps with other content: that is another claim's affair.
-            case .pending where isClaimedRow && recorded.receivedSequence != place: return .duplicate
+            case .pending where isClaimedRow && recorded.receivedSequence != received: return .duplicate
             case .pending where isClaimedRow: break
             case _ where isClaimedRow || recorded.trade?.hasSameContent(as: trade) == true:
                 guard let batch = recorded.batch, batch == books.lostBatch else { return .duplicate }
-                decidedTrades.insert(Int32(item), under: places.tradeHash)
+                decidedTrades.insert(Int32(itemIndex), under: places.tradeHash)
                 return recorded.status == .settled
                     ? .settled : .rejected(Rejection(.invalid, "parked; its dead letter says why"))
             default:
@@ -103,51 +103,53 @@ struct SettlementPlan {
         if let oldLetter, oldLetter.isDecided {
             return isClaimedRow ? .rejected(oldLetter.rejection) : .duplicate
         }
-        let outcome = decideNew(trade, origin, books)
+        let outcome = decideNew(trade, received, books)
         if let oldLetter, outcome == .settled { resolvedLetters.insert(oldLetter.number) }
         // What takes no id in the books stands in nobody's way, in the batch as little as after it.
         if case .rejected(let rejection) = outcome, !isClaimedRow, !rejection.failureClass.claimsTradeID {
             return outcome
         }
-        decidedTrades.insert(Int32(item), under: places.tradeHash)
+        decidedTrades.insert(Int32(itemIndex), under: places.tradeHash)
         return outcome
     }
 
-    private mutating func decideNew(_ trade: Trade, _ origin: SettlementItem.Origin, _ books: Books) -> Outcome {
+    private mutating func decideNew(_ trade: Trade, _ received: Int64?, _ books: Books) -> Outcome {
         if let parking { return .rejected(parking) }
         // A message has no place yet; it comes after all that have one, and after the messages before it.
-        let place = if case .pending(let sequence, _) = origin { sequence } else { Int64.max }
+        let received = received ?? .max
         let market = books.market(of: places)
         if books.isHeld(in: market) {
             if let market, market.isHalted { haltedMarkets.insert(market.number) }
-            return deferred(trade, place)
+            return deferred(trade, received)
         }
         do {
             try settle(trade, in: market, books)
             return .settled
         } catch {
             balances.takeBack()
-            if error.failureClass == .insufficientFunds, let lacksMoney, mustWait(for: lacksMoney, place, books) {
-                return deferred(trade, place)
+            if error.failureClass == .insufficientFunds, let lacksMoney, mustWait(for: lacksMoney, received, books) {
+                return deferred(trade, received)
             }
             return .rejected(error)
         }
     }
 
-    private mutating func deferred(_ trade: Trade, _ place: Int64) -> Outcome {
+    private mutating func deferred(_ trade: Trade, _ received: Int64) -> Outcome {
         for account in [trade.buyer, trade.seller] {
-            deferredAccounts[account] = min(deferredAccounts[account] ?? .max - 1, place)
+            deferredAccounts[account] = min(deferredAccounts[account] ?? .max - 1, received)
         }
         return .deferred
     }
 
     /// Whether an older trade of the account that lacks money is still waiting, and may bring it.
-    private func mustWait(for account: Identifier, _ place: Int64, _ books: Books) -> Bool {
-        if (deferredAccounts[account] ?? .max) < place || (books.oldestWaiting[account] ?? .max) < place {
+    private func mustWait(for account: Identifier, _ received: Int64, _ books: Books) -> Bool {
+        if (deferredAccounts[account] ?? .max) < received || (books.oldestWaiting[account] ?? .max) < received {
             return true
         }
-        for item in batch[(item + 1)...] {
-            if let sequence = item.receivedSequence, sequence < place, item.accounts.contains(account) { return true }
+        for item in batch[(itemIndex + 1)...] {
+            if let sequence = item.receivedSequence, sequence < received, item.accounts.contains(account) {
+                return true
+            }
         }
         return false
     }
@@ -157,7 +159,7 @@ struct SettlementPlan {
         if !books.memory.isFresh(account: place) { staleAccounts.insert(place) }
     }
 
-    /// Something is settled in a market.
+    /// Something is settled in a market. Most batches are of one, so the set is seldom asked.
     mutating func noteSettled(in market: MarketNumber) {
         if market != latestMarket { settledMarkets.insert(market) }
         latestMarket = market

@@ -15,19 +15,11 @@ extension WalletSession {
         for (look, rows) in zip(looks, try connection.pipeline(looks.map(\.request))) { look.take(rows) }
     }
 
-    func readAnew(_ plan: SettlementPlan, _ batch: [SettlementItem]) throws(DatabaseError) {
+    func readAnew(_ batch: [SettlementItem]) throws(DatabaseError) {
         books.placeBalances(batch)
-        var accounts: Set<AccountMemory.Place> = []
-        var balances = Set(plan.balances.slots.map(\.place))
-        for places in books.places {
-            for place in [places.first, places.second] where place >= 0 { accounts.insert(place) }
-            for index in places.balances.indices where places.balances[index] >= 0 {
-                balances.insert(places.balances[index])
-            }
-        }
         try read(
-            claims(of: batch) + oldLetters(of: batch) + self.accounts(accounts) + holds(of: batch)
-                + self.balances(balances))
+            claims(of: batch) + oldLetters(of: batch) + accounts(books.accountPlaces()) + holds(of: batch)
+                + balances(books.balancePlaces()))
         books.placeBalances(batch)
     }
 
@@ -74,10 +66,10 @@ extension WalletSession {
         let ids = wanted.map { books.memory.accounts[Int($0)].id }
         return [
             Look(request: AccountStore.find(ids)) { [self] rows in
-                for place in wanted { books.memory.set(nil as Account?, at: place) }
+                for place in wanted { books.memory.set(account: nil, at: place) }
                 for account in AccountStore.decode(rows) {
                     let place = books.memory.place(of: account.id)
-                    books.memory.set(account, at: place)
+                    books.memory.set(account: account, at: place)
                 }
             }
         ]
@@ -110,8 +102,10 @@ extension WalletSession {
         let places = wanted.sorted()
         return [
             Look(request: BalanceStore.read(places.map { books.memory[balance: $0].key })) { [self] rows in
-                for place in places { books.memory.set(nil as Balance?, at: place) }
-                for (index, balance) in BalanceStore.decode(rows) { books.memory.set(balance, at: places[index]) }
+                for place in places { books.memory.set(balance: nil, at: place) }
+                for (index, balance) in BalanceStore.decode(rows) {
+                    books.memory.set(balance: balance, at: places[index])
+                }
             }
         ]
     }

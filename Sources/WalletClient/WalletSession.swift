@@ -104,7 +104,7 @@ final class WalletSession {
             for (number, account) in opened.enumerated() {
                 // The account that the deposit would open; no real one has such a number.
                 books.memory.set(
-                    Account(number: -1 - AccountNumber(number), id: account.key), at: account.value)
+                    account: Account(number: -1 - AccountNumber(number), id: account.key), at: account.value)
             }
             // What was imagined is not to be remembered.
             defer { if !opened.isEmpty { books.memory.forgetAll() } }
@@ -126,7 +126,7 @@ final class WalletSession {
 
     /// Finds what the batch touches among what is remembered.
     private func place(_ batch: [SettlementItem]) throws {
-        if books.memory.count > configuration.limits.cachedBalancesMax { books.memory.forgetAll() }
+        if books.memory.largestCount > configuration.limits.cachedBalancesMax { books.memory.forgetAll() }
         books.place(batch)
         guard books.namesUnknown(batch) else { return }
         books.catalog = try CatalogStore.readToSettle(connection)
@@ -150,22 +150,10 @@ final class WalletSession {
             let seen = batch.indices.filter { recent.mayContain(books.places[$0].tradeHash) }
             trades = self.trades(seen.compactMap { batch[$0].trade?.key })
         }
-        var unknownAccounts: Set<AccountMemory.Place> = []
-        for places in books.places {
-            for place in [places.first, places.second] where place >= 0 && books.memory[account: place] == nil {
-                unknownAccounts.insert(place)
-            }
-        }
+        let unknownAccounts = books.accountPlaces { $0 == nil }
         try read(trades + oldLetters(of: batch) + accounts(unknownAccounts) + holds(of: batch))
         books.placeBalances(batch)
-        var unknownBalances: Set<AccountMemory.Place> = []
-        for places in books.places {
-            for index in places.balances.indices {
-                let place = places.balances[index]
-                if place >= 0, !books.memory[balance: place].isKnown { unknownBalances.insert(place) }
-            }
-        }
-        try read(balances(unknownBalances))
+        try read(balances(books.balancePlaces { !$0.isKnown }))
     }
 
     /// Plans until nothing is rejected for a reason that was only remembered.
@@ -217,7 +205,7 @@ final class WalletSession {
                     books.catalog = try CatalogStore.readToSettle(connection)
                     books.place(batch)
                 }
-                try readAnew(plan, batch)
+                try readAnew(batch)
                 return nil
             }
             try commit(write, plan, entries, number)
@@ -226,7 +214,7 @@ final class WalletSession {
         } catch let error as DatabaseError where error.sqlState == DatabaseError.uniqueViolation {
             connection.rollBack()
             looksFirst = true
-            try readAnew(plan, batch)
+            try readAnew(batch)
             return nil
         }
     }

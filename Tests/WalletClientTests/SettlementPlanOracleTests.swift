@@ -270,17 +270,19 @@ extension Books {
                 case .active: .active
                 }
             let place = memory.place(of: Identifier(id)!)
-            memory.set(Account(number: Names.account(id), id: Identifier(id)!, status: status), at: place)
+            memory.set(account: Account(number: Names.account(id), id: Identifier(id)!, status: status), at: place)
         }
         place(batch)
         placeBalances(batch)
-        for place in memory.balances.indices.map({ AccountMemory.Place($0) }) { memory.set(nil as Balance?, at: place) }
+        for place in memory.balances.indices.map({ AccountMemory.Place($0) }) {
+            memory.set(balance: nil, at: place)
+        }
         for (purse, money) in reference.purses {
-            guard let account = memory.accounts.firstIndex(where: { $0.account?.number == Names.account(purse.owner) })
-            else { continue }
-            let place = memory.balance(of: AccountMemory.Place(account), in: names.key(purse).asset)
+            let number = Names.account(purse.owner)
+            let account = memory.accounts.firstIndex { $0.account?.number == number }!
+            let place = memory.place(ofBalance: AccountMemory.Place(account), in: names.key(purse).asset)
             memory.set(
-                Balance(
+                balance: Balance(
                     available: Amount(units: money.available)!, frozen: Amount(units: money.frozen)!,
                     version: money.version, lowest: purse.owner.hasPrefix("\t") ? nil : .zero, isStored: true),
                 at: place)
