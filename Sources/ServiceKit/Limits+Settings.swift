@@ -104,10 +104,11 @@ extension Limits {
             variable: "SETTLE_LOCK_TIMEOUT_MILLISECONDS", "How long a statement may wait for a lock."),
         LimitSetting(
             "cache.balances_max", \.cachedBalancesMax, 1...100_000_000, variable: "SETTLE_CACHED_BALANCES_MAX",
-            "How many balances, and how many accounts, a connection remembers."),
+            "How many balances, and how many accounts, a connection remembers, at about 150 bytes each; then it begins anew."
+        ),
         LimitSetting(
             "cache.recent_trades_max", \.recentTradesMax, 2...100_000_000, variable: "SETTLE_RECENT_TRADES_MAX",
-            "How many ids of recent trades a connection remembers."),
+            "How many ids of recent trades a connection remembers, rounded up to a power of two."),
         LimitSetting(
             "sweep.interval_milliseconds", \.sweepIntervalMilliseconds, 10...3_600_000, reloadable: true,
             "How often PENDING rows are looked for when no notification comes."),

@@ -32,8 +32,8 @@ public struct Limits: Sendable, Equatable {
     public var replanRoundsMax = 20
 
     /// How many balances, accounts and recent ids a connection remembers.
-    public var cachedBalancesMax = 200_000
-    public var recentTradesMax = 50_000
+    public var cachedBalancesMax = 300_000
+    public var recentTradesMax = 65_536
 
     /// How often PENDING rows are looked for when no notification comes.
     public var sweepIntervalMilliseconds = 1_000
