@@ -19,7 +19,11 @@ public struct Identifier: Sendable {
 
     /// Whether it begins or ends with a blank, which nobody sees; such ids are refused where they would be new.
     public var hasOuterBlanks: Bool {
-        func isBlank(_ scalar: Unicode.Scalar?) -> Bool { scalar?.properties.isWhitespace == true }
+        // Unicode's tables are asked only where it is not one of the usual characters.
+        func isBlank(_ scalar: Unicode.Scalar?) -> Bool {
+            guard let scalar else { return false }
+            return scalar.isASCII ? scalar.value <= 0x20 : scalar.properties.isWhitespace
+        }
         return isBlank(text.unicodeScalars.first) || isBlank(text.unicodeScalars.last)
     }
 
