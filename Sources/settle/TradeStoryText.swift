@@ -117,7 +117,7 @@ struct TradeStoryText {
             waiting.ahead.value == 0
                 ? "It is the first in line."
                 : waiting.ahead.text("trade waits", plural: "trades wait") + " before it.")
-        lines += story.standstill.stops.map { $0.words.prefix(1).uppercased() + $0.words.dropFirst() + "." }
+        lines += story.standstill.stops().map { $0.words.prefix(1).uppercased() + $0.words.dropFirst() + "." }
         if let worker = waiting.claimedBy, waiting.claimIsAlive {
             lines.append("Worker \(worker) has taken it up.")
         } else if let worker = waiting.claimedBy {
@@ -147,8 +147,8 @@ struct TradeStoryText {
             let held = need.held > .zero ? " and \(need.asset.text(need.held)) held for its order" : ""
             let verdict = need.missing > .zero ? "\(need.asset.text(need.missing)) missing" : "enough"
             return
-                "Now: \(who) needs \(need.asset.text(need.needed)), has \(need.asset.text(need.available)) available\(line)\(held): "
-                + "\(verdict)."
+                "Now: \(who) needs \(need.asset.text(need.needed)), "
+                + "has \(need.asset.text(need.available)) available\(line)\(held): \(verdict)."
         }
     }
 

@@ -113,6 +113,32 @@ import Testing
         #expect(try database.violations() == [])
     }
 
+    @Test func `at a terminal one is told what holds trades up, but not where all of them were there before`()
+        async throws
+    {
+        let database = try TestDatabase()
+        try await database.fund()
+        try await withFolder { folder in
+            try tradeLine("1").write(toFile: folder + "/trades.ndjson", atomically: true, encoding: .utf8)
+            func screen() async throws -> String {
+                let terminal = try PseudoTerminal(
+                    ["trade", "submit", "trades.ndjson"], columns: 120,
+                    environment: ["DATABASE_URL": database.connectionString, "NO_COLOR": "1"], directory: folder)
+                #expect(try await terminal.wait() == 0)
+                return terminal.screen.transcript.joined(separator: "\n")
+            }
+
+            let first = try await screen()
+            #expect(first.contains("1 accepted, 0 duplicates, 0 refused"), "\(first)")
+            #expect(first.contains("no worker is running; 'settle worker' settles what waits"), "\(first)")
+            try await database.expecting("worker --once --log-level error")
+            let again = try await screen()
+            #expect(again.contains("0 accepted, 1 duplicate, 0 refused"), "\(again)")
+            #expect(!again.contains("worker"), "\(again)")
+        }
+        #expect(try database.violations() == [])
+    }
+
     @Test func `nothing submitted is nothing`() async throws {
         let database = try TestDatabase()
         #expect(try await database.typing("trade submit").output == "0 accepted, 0 duplicates, 0 refused\n")

@@ -47,7 +47,7 @@ struct ExplainTrade: Command {
     /// What lets a trade that waits go on, or what its open letter says.
     private func advice(on story: TradeStory, _ connection: PostgresConnection) throws -> Advice {
         if let waiting = story.waiting {
-            let steps = story.standstill.stops.map(\.remedy)
+            let steps = story.standstill.stops().map(\.remedy)
             return Advice(steps: steps + (waiting.workersAlive == 0 ? ["settle worker"] : []))
         }
         guard story.trade?.status != .settled,

@@ -177,8 +177,7 @@ private struct Submission {
     /// Why trades of some markets wait, and what ends that, in a line for each reason.
     private func obstacles(_ markets: Set<MarketSymbol>) throws -> [String] {
         let standstill = try Standstill.read(connection)
-        let halts = standstill.halts.filter { markets.contains($0.market) }.map(\.stop)
-        var lines = ((standstill.pause.map { [$0] } ?? []) + halts).map(\.line)
+        var lines = standstill.stops(in: markets).map(\.line)
         if try !WorkerStore.isAnyLiving(database.limits, connection) {
             lines.append("no worker is running; 'settle worker' settles what waits")
         }
@@ -187,7 +186,7 @@ private struct Submission {
 
     /// Tells a person what is still missing for the trades to be settled.
     func tellWhatHolds() throws {
-        guard context.terminal.errorIsTerminal, !keys.isEmpty, !dryRun else { return }
+        guard context.terminal.errorIsTerminal, accepted > 0, !dryRun else { return }
         for obstacle in try obstacles(Set(keys.map(\.market))) { context.output.note(obstacle) }
     }
 
