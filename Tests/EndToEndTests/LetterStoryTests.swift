@@ -133,6 +133,25 @@ import Testing
         #expect(try database.violations() == [])
     }
 
+    @Test func `a letter whose market was added meanwhile says what money it lacks`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        #expect(try await database.typing("trade submit", input: tradeLine("1", market: "BTC/EUR")).exitCode == 1)
+        try await database.expecting("asset add EUR --decimals 2")
+        try await database.expecting("market add BTC/EUR")
+        let poor = try await database.expecting("dlq show 1")
+        #expect(
+            poor.contains(
+                "\nThe market is there now.\nNext: settle deposit alice 100.00 EUR --id KEY\n"
+                    + "Then: settle dlq retry 1\n"), "\(poor)")
+        try await database.expecting("deposit alice 100 EUR --id d1")
+        let rich = try await database.expecting("dlq show 1")
+        #expect(
+            rich.contains("\nThe market is there now.\nNothing is missing now.\nNext: settle dlq retry 1\n"),
+            "\(rich)")
+        #expect(try database.violations() == [])
+    }
+
     @Test func `a trade that was settled meanwhile by another way is told, and its letter closes without effect`()
         async throws
     {

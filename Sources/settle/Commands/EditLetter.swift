@@ -50,19 +50,19 @@ struct EditLetter: Command {
             }
             return
         }
-        if action.dryRun {
-            let prediction = try await LetterForesight(database, on: connection).predict(letter, as: edit.item)
-            try show(edit, prediction, context)
-            return
-        }
+        let prediction = try await LetterForesight(database, on: connection).predict(letter, as: edit.item)
+        if action.dryRun { return try show(edit, prediction, context) }
         let version = try edit.carryOut(on: connection, actor: operatorName, reason: action.reason)
+        let advice = try LetterStory(number, on: connection).advice
         try context.output.show([
             "id": .count(number), "version": .integer(version), "changes": .string(edit.difference), "changed": true,
-            "payload": .string(edit.text),
+            "payload": .string(edit.text), "outcome": .string(prediction.outcome),
+            "prediction": .string(prediction.words), "advice": advice.json,
         ]) {
             try context.output.line(
                 "dead letter \(number) has version \(version): \(edit.difference.printable)")
-            try context.output.line("settle dlq retry \(number) settles it")
+            try context.output.line("a retry \(prediction.words.printable)")
+            for line in advice.lines { try context.output.line(line.printable) }
         }
     }
 
