@@ -44,7 +44,7 @@ struct Database {
             connectionString = readable.text
             cluster = nil
         } else if EmbeddedCluster.isWanted(environment: context.environment) {
-            guard isMaker || EmbeddedCluster.exists() else {
+            guard try EmbeddedCluster.exists() || isMaker else {
                 throw CommandFailure(
                     "no database is named, and there is none in .settle/ here. Name one with --database-url or "
                         + "DATABASE_URL, or make one here: 'settle migrate up' makes an empty one, 'settle up' one "

@@ -42,7 +42,7 @@ struct Doctor: Command {
     private func look(_ context: Context, _ findings: inout [Finding]) throws {
         findings.append(.ok("program", "settle \(Settle.version)"))
         let isPrivate = context.globals.databaseURL == nil && EmbeddedCluster.isWanted(environment: context.environment)
-        if isPrivate, !EmbeddedCluster.exists() {
+        if isPrivate, try !EmbeddedCluster.exists() {
             findings.append(
                 .remark(
                     "private server", "no database is named, and there is no private one in .settle/ yet",
