@@ -10,13 +10,16 @@ public struct Table: Sendable {
         public var alignment: Alignment
         /// Whether its texts give way where the table is too wide for the terminal.
         public var isCut: Bool
+        /// Whether its texts go on below instead of being cut.
+        public var wraps: Bool
 
         /// - Parameter isCut: nil for what is usual: texts give way, and what stands to the right (numbers) never does,
         ///   since half an amount is another amount.
-        public init(_ heading: String, _ alignment: Alignment = .left, isCut: Bool? = nil) {
+        public init(_ heading: String, _ alignment: Alignment = .left, isCut: Bool? = nil, wraps: Bool = false) {
             self.heading = heading
             self.alignment = alignment
             self.isCut = isCut ?? (alignment == .left)
+            self.wraps = wraps
         }
 
         public init(stringLiteral heading: String) { self.init(heading) }
@@ -51,10 +54,20 @@ public struct Table: Sendable {
     func lines(width: Int?, style: (String, Style) -> String) -> [String] {
         let widths = fittedWidths(width)
         let headings = columns.map { Cell($0.heading, .bold) }
-        return ([headings] + rows).map { row in
+        return ([headings] + rows).flatMap { lines(of: $0, widths, style) }
+    }
+
+    /// A row's lines: one, or as many as its longest cell takes that wraps.
+    private func lines(of row: [Cell], _ widths: [Int], _ style: (String, Style) -> String) -> [String] {
+        let texts = row.indices.map { index in
+            columns[index].wraps
+                ? row[index].text.brokenUp(toColumns: widths[index])
+                : [row[index].text.truncated(toColumns: widths[index])]
+        }
+        return (0..<(texts.map(\.count).max() ?? 0)).map { number in
             var line = ""
             for (index, cell) in row.enumerated() {
-                let text = cell.text.truncated(toColumns: widths[index])
+                let text = number < texts[index].count ? texts[index][number] : ""
                 let space = String(repeating: " ", count: widths[index] - text.columns)
                 let shown = cell.style.map { style(text, $0) } ?? text
                 let isLast = index == row.count - 1

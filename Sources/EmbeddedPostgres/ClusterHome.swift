@@ -55,7 +55,9 @@ struct ClusterHome {
         guard geteuid() == 0, let resolved = realpath(directory, nil) else { return }
         let note = "\(String(cString: resolved))/postgres.location"
         free(resolved)
-        guard let noted = readLocation(note), noted.hasPrefix(rootParent + "/"), access(noted, F_OK) != 0 else { return }
+        guard let noted = readLocation(note), noted.hasPrefix(rootParent + "/"), access(noted, F_OK) != 0 else {
+            return
+        }
         throw .lost(path: noted, note: note)
     }
 

@@ -32,9 +32,9 @@ import Testing
                 payload  {"id":"t1","market":"BTC/USDT","price":"100","quantity":"30","buyer_id":"bob",\
                 "seller_id":"alice","buyer_fee":"0","seller_fee":"0"}
 
-                TO GIVE       ASSET       NEEDED      THEN          NOW    HELD NOW  MISSING NOW
-                buyer bob     USDT   3000.000000  0.000000  1000.000000    0.000000  2000.000000
-                seller alice  BTC    30.00000000         -   0.00000000  0.00000000  30.00000000
+                TO GIVE       ASSET       NEEDED      THEN          NOW  MISSING NOW
+                buyer bob     USDT   3000.000000  0.000000  1000.000000  2000.000000
+                seller alice  BTC    30.00000000         -   0.00000000  30.00000000
 
                 1 later trade is parked for want of what this one would have brought
                   dead letter 2, BTC/USDT:t2: buyer alice has 1000.000000 USDT available, needs 2000.000000 USDT: \

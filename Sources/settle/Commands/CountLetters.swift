@@ -31,7 +31,7 @@ struct CountLetters: Command {
         let (groups, next) = try groups(connection)
         try context.output.list(groups.map(json), empty: "There are no dead letters.") {
             var table = Table(
-                Table.Column(grouping.rawValue.uppercased()), Table.Column("OPEN", .right),
+                Table.Column(grouping.rawValue.uppercased(), isCut: false), Table.Column("OPEN", .right),
                 Table.Column("RETRIED", .right), Table.Column("DISCARDED", .right),
                 Table.Column("OLDEST OPEN", isCut: false), Table.Column("NEWEST OPEN", isCut: false))
             for group in groups {

@@ -61,8 +61,8 @@ struct EditLetter: Command {
         ]) {
             try context.output.line(
                 "dead letter \(number) has version \(version): \(edit.difference.printable)")
-            try context.output.line("a retry \(prediction.words.printable)")
-            for line in advice.lines { try context.output.line(line.printable) }
+            try context.output.line("", wrapping: "a retry \(prediction.words.printable)")
+            try advice.print(to: context.output)
         }
     }
 

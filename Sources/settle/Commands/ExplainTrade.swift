@@ -32,12 +32,17 @@ struct ExplainTrade: Command {
         let advice = try advice(on: story, connection)
         let output = context.output
         try output.show(story.json(needs: needs, advice: advice)) {
-            let text = TradeStoryText(story: story, needs: needs, advice: advice)
+            let text = TradeStoryText(story: story, needs: needs)
             try output.line(output.styled(text.title.printable, .bold))
             for paragraph in text.paragraphs {
                 try output.line()
-                for line in paragraph { try output.line(line.printable) }
+                for line in paragraph {
+                    let indent = line.prefix { $0 == " " }
+                    try output.line(String(indent), wrapping: line.dropFirst(indent.count).description.printable)
+                }
             }
+            if !advice.lines.isEmpty { try output.line() }
+            try advice.print(to: output)
             guard !story.postings.isEmpty else { return }
             try output.line()
             try output.print(text.postings)

@@ -31,7 +31,8 @@ struct ListAccounts: Command {
                 ? "No accounts yet. A first deposit opens one." : "No such accounts."
         ) {
             var table = Table(
-                "ACCOUNT", "STATUS", Table.Column("SINCE", isCut: false), Table.Column("OPENED", isCut: false))
+                Table.Column("ACCOUNT", isCut: false), "STATUS", Table.Column("SINCE", isCut: false),
+                Table.Column("OPENED", isCut: false))
             for account in page {
                 table.add(
                     "\(account.id)", Table.Cell(account.status.rawValue, account.status == .active ? nil : .yellow),

@@ -29,7 +29,7 @@ struct ShowTrade: Command {
         ]
         let output = context.output
         try output.show(.object(pairs)) {
-            var table = Table("FIELD", "VALUE")
+            var table = Table(Table.Column("FIELD", isCut: false), Table.Column("VALUE", wraps: true))
             for (key, value) in pairs where value != .null {
                 if case .string(let text) = value {
                     table.add("\(key)", "\(text)")
