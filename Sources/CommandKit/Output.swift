@@ -82,6 +82,11 @@ public final class Output: Sendable {
         terminal.writeError(text.printable + "\n")
     }
 
+    /// What can be typed next, as a remark to people; programs that read JSON are not told.
+    public func next(_ command: String) {
+        if format == .text { note("Next: \(command)") }
+    }
+
     /// One result: as text, or as the JSON value where that was asked for.
     public func show(_ value: JSONValue, text: () throws -> Void) throws {
         switch format {

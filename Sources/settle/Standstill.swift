@@ -49,15 +49,24 @@ extension Standstill.Stop {
 
     fileprivate init(_ halt: MarketHalt) {
         words =
-            "market \(halt.market) is halted" + (halt.since.map { " since \($0)" } ?? "")
-            + (halt.actor.map { " by \($0)" } ?? "") + (halt.reason.map { $0.isEmpty ? "" : ": \($0)" } ?? "")
-        remedy = "settle market resume \(halt.market) --reason '…'"
+            "market \(halt.market) is halted" + (halt.circumstances.isEmpty ? "" : " ") + halt.circumstances
+        remedy = Self.remedy(of: halt.market)
         pairs = Self.circumstances(halt.since, halt.actor, halt.reason)
     }
+
+    static func remedy(of market: MarketSymbol) -> String { "settle market resume \(market) --reason '…'" }
 
     private static func circumstances(
         _ since: Timestamp?, _ actor: String?, _ reason: String?
     ) -> [(key: String, value: JSONValue)] {
-        [("since", .time(since)), ("actor", .string(actor)), ("reason", .string(reason))]
+        [("since", .time(since)), ("actor", .string(actor)), ("reason", .reason(reason))]
+    }
+}
+
+extension MarketHalt {
+    /// `since 2026-01-02T03:04:05Z by eve: wrong prices`; empty where nobody has left a record of it.
+    var circumstances: String {
+        guard let since, let actor else { return "" }
+        return "since \(since) by \(actor)" + (reason.map { $0.isEmpty ? "" : ": \($0)" } ?? "")
     }
 }

@@ -44,16 +44,30 @@ import Testing
 
             let again = try await database.typing("trade submit \(path) --json")
             #expect(
-                again.output == """
+                again.output.hasPrefix(
+                    """
                     {
                       "accepted": 0,
                       "duplicates": 3,
                       "refused": 6,
+                      "refusals": [
+                        {
+                          "line": 4,
+                          "class": "undecodable",
+                          "message": "expected a value, found \\"g\\" (byte 0)"
+                        },
+
+                    """), "\(again.output)")
+            #expect(
+                again.output.hasSuffix(
+                    """
+                      ],
+                      "refusals_has_more": false,
                       "settled": null,
                       "parked": null
                     }
 
-                    """)
+                    """), "\(again.output)")
             #expect(try database.value("select count(*) from dead_letters") == "6")
         }
         #expect(try await database.typing("worker --once --log-level error").exitCode == 0)
@@ -70,7 +84,10 @@ import Testing
         #expect(settled.output == "2 accepted, 0 duplicates, 0 refused\n2 settled, 0 parked\n")
         let parked = try await database.typing("trade submit --wait -o jsonl", input: tradeLine("3", quantity: "50"))
         #expect(parked.exitCode == 1)
-        #expect(parked.output == #"{"accepted":1,"duplicates":0,"refused":0,"settled":0,"parked":1}"# + "\n")
+        #expect(
+            parked.output
+                == #"{"accepted":1,"duplicates":0,"refused":0,"refusals":[],"refusals_has_more":false,"settled":0,"parked":1}"#
+                + "\n")
         #expect(parked.errors == "settle: trade BTC/USDT:3 is parked. Next: settle explain BTC/USDT:3\n")
         // What was there before is followed too, each trade once.
         let again = try await database.typing(
@@ -197,7 +214,7 @@ import Testing
                 {"id":"9","market":"BTC/USDT","status":"SETTLED","price":"100","quantity":"1","buyer_id":"alice",\
                 "seller_id":"bob","buy_order_id":null,"sell_order_id":null,"taker":null,"buyer_fee":"0","seller_fee":"0",\
                 "executed_at":null,"stream":null,"seq":null,"received_seq":1,"received_at":"TIME","settled_at":"TIME",\
-                "attempts":1,"batch":\(batch),"class":null,"reason":null,"dead_letter":null}
+                "attempts":1,"batch":\(batch),"class":null,"message":null,"dead_letter":null}
 
                 """)
         _ = try await database.typing(
@@ -226,14 +243,14 @@ import Testing
             shown.hasSuffix(
                 """
                 class         insufficient_funds
-                reason        buyer alice has 1000.000000 USDT available, needs 1100.000000 USDT: 100.000000 USDT missing
+                message       buyer alice has 1000.000000 USDT available, needs 1100.000000 USDT: 100.000000 USDT missing
                 dead_letter   1
 
                 Next: settle dlq show 1
 
                 """), "\(shown)")
         let json = try await database.expecting("trade show 5 -o jsonl")
-        #expect(json.contains(#""class":"insufficient_funds","reason":"buyer alice has"#), "\(json)")
+        #expect(json.contains(#""class":"insufficient_funds","message":"buyer alice has"#), "\(json)")
         #expect(json.hasSuffix(#","dead_letter":1}"# + "\n"))
         #expect(try database.violations() == [])
     }

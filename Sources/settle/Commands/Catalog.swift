@@ -160,7 +160,7 @@ struct ListMarkets: Command {
                     "fees": .string($0.feeRule.rawValue), "tick": .string(steps[$0.symbol]?.tick?.description),
                     "lot": .string(steps[$0.symbol]?.lot?.description), "halted": .bool($0.isHalted),
                     "halted_since": .time(halts[$0.symbol]?.since), "halted_by": .string(halts[$0.symbol]?.actor),
-                    "halted_reason": .string(halts[$0.symbol]?.reason),
+                    "halted_reason": .reason(halts[$0.symbol]?.reason),
                 ]
             },
             empty: "No markets yet. Add one with 'settle market add BTC/USDT'."

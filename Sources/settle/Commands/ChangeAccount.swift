@@ -80,6 +80,9 @@ private struct StatusChange {
                     ? "\(name) \(dryRun ? "would be" : "is") \(status.rawValue)"
                     : "\(name) is \(status.rawValue) already")
         }
+        if status == .frozen, !dryRun {
+            context.output.next("settle account unfreeze \(id.text.shellQuoted) --reason '…'")
+        }
     }
 }
 

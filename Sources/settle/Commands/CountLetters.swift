@@ -43,6 +43,9 @@ struct CountLetters: Command {
             return table
         }
         if let next { context.output.more(after: next) }
+        if let group = groups.first(where: { $0.counts[.open]!.value > 0 })?.group {
+            context.output.next("settle dlq list --\(grouping.rawValue) \(group.shellQuoted)")
+        }
     }
 
     /// The groups in the order of their names, and behind which one there are more.

@@ -13,9 +13,7 @@ struct DiscardLetters: Command {
         usage: ["ID... --reason TEXT [options]", "FILTERS --reason TEXT [options]", "--all --reason TEXT [options]"],
         examples: [
             Example("settle dlq discard 17 --reason 'the engine has cancelled this trade'", "One letter."),
-            Example(
-                "settle dlq discard --class undecodable --until 2026-01-02 --reason 'noise of the load test' --yes",
-                "All of a kind."),
+            Example("settle dlq discard --class undecodable --until 7d --reason 'load test' --yes", "All of a kind."),
             Example("settle dlq discard --market BTC/USDT --since 2h --dry-run", "How many it would be."),
         ])
 

@@ -16,7 +16,7 @@ struct EditLetter: Command {
         usage: ["ID --set KEY=VALUE... --reason TEXT [options]", "ID --payload FILE --reason TEXT [options]"],
         examples: [
             Example(
-                "settle dlq edit 17 --set price=100.00 --reason 'the engine sent cents, ticket 4711'",
+                "settle dlq edit 17 --set price=100.00 --reason 'sent in cents, ticket 4711'",
                 "One field anew."),
             Example("settle dlq edit 17 --set quantity=2 --set taker= --dry-run", "What that would come to."),
             Example("settle dlq edit 23 --payload trade.json --reason 'cut off in transit'", "All of it anew."),

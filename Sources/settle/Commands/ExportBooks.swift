@@ -5,7 +5,8 @@ import TradeModel
 /// The options of all exports, and what they have in common.
 struct ExportOptions: ParameterGroup {
     @Option(
-        "--since", "TIME", help: "Only what was committed from then on: 2026-01-02, 2026-01-02T03:04:05Z, or 30m ago.")
+        "--since", "TIME",
+        help: "Only what was committed from then on: 2026-01-02, 2026-01-02T03:04:05Z, 30m (ago) or now.")
     var since: Timestamp?
     @Option("--until", "TIME", help: "Only what was committed before then; without it, before now.")
     var until: Timestamp?

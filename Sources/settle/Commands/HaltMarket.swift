@@ -57,6 +57,7 @@ private struct MarketSwitch {
             }
         }
         let waiting = TradeStore.decodeWaiting(try connection.pipeline([TradeStore.waiting(in: symbol)])[0])
+        let halt = MarketStore.decodeHalts(try connection.pipeline([MarketStore.halts(of: symbol)])[0]).first
         let pairs: [(key: String, value: JSONValue)] = [
             ("symbol", .string(symbol.text)), ("halted", .bool(dryRun ? market.isHalted : halts)),
             (dryRun ? "would_change" : "changed", .bool(isNew)),
@@ -70,10 +71,12 @@ private struct MarketSwitch {
                 case (true, true, true): "market \(symbol) would be halted"
                 case (true, false, false): "market \(symbol) goes on"
                 case (true, false, true): "market \(symbol) would go on"
-                case (false, true, _): "market \(symbol) is halted already"
+                case (false, true, _):
+                    "market \(symbol) is halted already" + (halt.map { " (\($0.circumstances))" } ?? "").printable
                 case (false, false, _): "market \(symbol) is not halted"
                 }
             try context.output.line("\(what); \(waiting.count.text("trade")) of it PENDING")
         }
+        if halts, !dryRun { context.output.next(Standstill.Stop.remedy(of: symbol)) }
     }
 }

@@ -48,6 +48,7 @@ struct ListLetters: Command {
             context.output.note("\(count.text) dead letters match")
             context.output.more(after: "\(last.number)")
         }
+        if let first = page.first { context.output.next("settle dlq show \(first.number)") }
     }
 }
 

@@ -81,6 +81,7 @@ private struct QueueStop {
         if !isDone(report) {
             throw CommandFailure(complaint(report, try QueueControlStore.settling(on: connection)))
         }
+        context.output.next("settle queue resume")
         if !report.silent.isEmpty {
             context.output.note(
                 (report.silent.count == 1

@@ -134,7 +134,7 @@ extension BalanceRecord {
 extension RecordedAction {
     fileprivate var json: JSONValue {
         [
-            "at": .time(at), "actor": .string(actor), "action": .string(action), "reason": .string(reason),
+            "at": .time(at), "actor": .string(actor), "action": .string(action), "reason": .reason(reason),
             "detail": .object(detail.map { ($0.name, .string($0.value)) }),
         ]
     }

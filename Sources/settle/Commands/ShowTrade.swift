@@ -24,7 +24,7 @@ struct ShowTrade: Command {
             ? DeadLetterStore.decodeFailure(try connection.pipeline([DeadLetterStore.failure(of: key)])[0]) : nil
         guard case .object(var pairs) = trade.json else { return }
         pairs += [
-            ("class", .string(failure?.failureClass)), ("reason", .string(failure?.message)),
+            ("class", .string(failure?.failureClass)), ("message", .string(failure?.message)),
             ("dead_letter", failure.map { .count($0.letter) } ?? .null),
         ]
         let output = context.output

@@ -56,6 +56,8 @@ private struct Submission {
     private var accepted = 0
     private var duplicates = 0
     private var refused = 0
+    /// The first of the refused lines; stderr names all.
+    private var refusals: [LineRefusal] = []
 
     struct Outcome {
         var settled = 0
@@ -123,6 +125,9 @@ private struct Submission {
         for ((line, item), outcome) in zip(rest, outcomes) {
             if case .rejected(let rejection) = repetition(item) ?? outcome {
                 refused += 1
+                if refusals.count < LineRefusal.shownMax {
+                    refusals.append(LineRefusal(line: line, rejection: rejection))
+                }
                 context.output.note("line \(line): \(rejection.failureClass.rawValue): \(rejection.message)")
             } else {
                 duplicates += 1
@@ -194,7 +199,8 @@ private struct Submission {
         let output = context.output
         try output.show([
             dryRun ? "would_accept" : "accepted": .integer(accepted), "duplicates": .integer(duplicates),
-            "refused": .integer(refused),
+            "refused": .integer(refused), "refusals": .array(refusals.map(\.json)),
+            "refusals_has_more": .bool(refused > refusals.count),
             "settled": outcome.map { .integer($0.settled) } ?? .null,
             "parked": outcome.map { .integer($0.parked) } ?? .null,
         ]) {
