@@ -67,11 +67,24 @@ public final class Output: Sendable {
         try flush()
     }
 
+    /// A line on stdout; on a terminal it goes on below the end of its label where it is too long.
+    public func line(_ label: String, wrapping text: String) throws {
+        let room = terminal.outputIsTerminal ? max(20, terminal.columns() - label.columns) : Int.max
+        let lines = text.columns > room ? text.wrapped(toColumns: room) : [text]
+        let indent = String(repeating: " ", count: label.columns)
+        for (number, part) in lines.enumerated() { try line((number == 0 ? label : indent) + part) }
+    }
+
     /// A remark on stderr.
     public func note(_ text: String) {
         try? flush()
         clearProgress()
         terminal.writeError(text.printable + "\n")
+    }
+
+    /// What can be typed next, as a remark to people; programs that read JSON are not told.
+    public func next(_ command: String) {
+        if format == .text { note("Next: \(command)") }
     }
 
     /// One result: as text, or as the JSON value where that was asked for.

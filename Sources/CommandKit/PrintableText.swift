@@ -85,6 +85,19 @@ extension String {
         }
     }
 
+    /// The text in lines of at most so many columns, broken between words, and within those that are longer.
+    func brokenUp(toColumns limit: Int) -> [String] {
+        guard columns > limit, limit > 1 else { return [self] }
+        return wrapped(toColumns: limit).flatMap { line -> [String] in
+            var parts = [""]
+            for character in line {
+                if parts[parts.count - 1].columns + character.columns > limit { parts.append("") }
+                parts[parts.count - 1].append(character)
+            }
+            return parts
+        }
+    }
+
     /// With blanks behind it, as wide as the columns if it is not wider already.
     public func padded(toColumns width: Int) -> String {
         self + String(repeating: " ", count: Swift.max(0, width - columns))

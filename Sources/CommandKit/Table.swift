@@ -1,19 +1,25 @@
 /// Rows under headings, aligned.
 public struct Table: Sendable {
-    /// A column. What stands to the right (numbers) is never cut: half an amount is another amount.
+    /// A column.
     public struct Column: Sendable, ExpressibleByStringLiteral {
         public enum Alignment: Sendable {
             case left, right
-            /// To the left and never cut, as times are.
-            case whole
         }
 
         public var heading: String
         public var alignment: Alignment
+        /// Whether its texts give way where the table is too wide for the terminal.
+        public var isCut: Bool
+        /// Whether its texts go on below instead of being cut.
+        public var wraps: Bool
 
-        public init(_ heading: String, _ alignment: Alignment = .left) {
+        /// - Parameter isCut: nil for what is usual: texts give way, and what stands to the right (numbers) never does,
+        ///   since half an amount is another amount.
+        public init(_ heading: String, _ alignment: Alignment = .left, isCut: Bool? = nil, wraps: Bool = false) {
             self.heading = heading
             self.alignment = alignment
+            self.isCut = isCut ?? (alignment == .left)
+            self.wraps = wraps
         }
 
         public init(stringLiteral heading: String) { self.init(heading) }
@@ -48,10 +54,20 @@ public struct Table: Sendable {
     func lines(width: Int?, style: (String, Style) -> String) -> [String] {
         let widths = fittedWidths(width)
         let headings = columns.map { Cell($0.heading, .bold) }
-        return ([headings] + rows).map { row in
+        return ([headings] + rows).flatMap { lines(of: $0, widths, style) }
+    }
+
+    /// A row's lines: one, or as many as its longest cell takes that wraps.
+    private func lines(of row: [Cell], _ widths: [Int], _ style: (String, Style) -> String) -> [String] {
+        let texts = row.indices.map { index in
+            columns[index].wraps
+                ? row[index].text.brokenUp(toColumns: widths[index])
+                : [row[index].text.truncated(toColumns: widths[index])]
+        }
+        return (0..<(texts.map(\.count).max() ?? 0)).map { number in
             var line = ""
             for (index, cell) in row.enumerated() {
-                let text = cell.text.truncated(toColumns: widths[index])
+                let text = number < texts[index].count ? texts[index][number] : ""
                 let space = String(repeating: " ", count: widths[index] - text.columns)
                 let shown = cell.style.map { style(text, $0) } ?? text
                 let isLast = index == row.count - 1
@@ -73,7 +89,7 @@ public struct Table: Sendable {
         guard let limit else { return widths }
         var excess = widths.reduce(0, +) + Self.gap.count * (widths.count - 1) - limit
         while excess > 0 {
-            let text = widths.indices.filter { columns[$0].alignment == .left && widths[$0] > Self.narrowest }
+            let text = widths.indices.filter { columns[$0].isCut && widths[$0] > Self.narrowest }
             guard let widest = text.max(by: { widths[$0] < widths[$1] }) else { break }
             widths[widest] -= 1
             excess -= 1

@@ -50,6 +50,17 @@ struct ClusterHome {
         return readLocation("\(owned)/postgres.location")
     }
 
+    /// Fails where the home of `directory` was made once and is gone.
+    static func checkThere(_ directory: String, rootParent: String) throws(EmbeddedPostgresError) {
+        guard geteuid() == 0, let resolved = realpath(directory, nil) else { return }
+        let note = "\(String(cString: resolved))/postgres.location"
+        free(resolved)
+        guard let noted = readLocation(note), noted.hasPrefix(rootParent + "/"), access(noted, F_OK) != 0 else {
+            return
+        }
+        throw .lost(path: noted, note: note)
+    }
+
     /// A new home under `/tmp` that nobody else knows.
     static func temporary() throws(EmbeddedPostgresError) -> ClusterHome {
         let account = try ServerAccount.current()
@@ -87,7 +98,11 @@ struct ClusterHome {
     private static func rootHome(of owned: String, under parent: String) throws(EmbeddedPostgresError) -> String {
         try makeDirectories(parent)
         let note = "\(owned)/postgres.location"
-        if let noted = readLocation(note), noted.hasPrefix(parent + "/"), access(noted, F_OK) == 0 { return noted }
+        if let noted = readLocation(note), noted.hasPrefix(parent + "/") {
+            // An empty database in its place would look like money that has vanished.
+            guard access(noted, F_OK) == 0 else { throw .lost(path: noted, note: note) }
+            return noted
+        }
         let name = owned.split(separator: "/").dropLast().last ?? "root"
         let plain = name.prefix(24).map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "-" }
         let path = "\(parent)/\(String(plain))-\(hash(owned))"

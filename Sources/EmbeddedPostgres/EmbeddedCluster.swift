@@ -36,9 +36,10 @@ public final class EmbeddedCluster: Sendable {
             .allSatisfy { environment[$0, default: ""].isEmpty }
     }
 
-    /// Whether `directory` has a cluster already. Nothing is made or started.
-    public static func exists(directory: String = ".settle") -> Bool {
-        ClusterHome.existingPath(of: directory, rootParent: ClusterHome.rootParent)
+    /// Whether `directory` has a cluster already; fails where it had one that is gone. Nothing is made or started.
+    public static func exists(directory: String = ".settle") throws(EmbeddedPostgresError) -> Bool {
+        try ClusterHome.checkThere(directory, rootParent: ClusterHome.rootParent)
+        return ClusterHome.existingPath(of: directory, rootParent: ClusterHome.rootParent)
             .map { access("\($0)/data/PG_VERSION", F_OK) == 0 || errno == EACCES } ?? false
     }
 

@@ -8,6 +8,8 @@ public enum EmbeddedPostgresError: Error, Equatable, CustomStringConvertible {
     case fileSystem(path: String, doing: String, reason: String)
     /// A directory that must be ours alone is somebody else's, or open to others.
     case notPrivate(path: String)
+    /// The note says where the data lie, and there is nothing.
+    case lost(path: String, note: String)
     /// `initdb` failed; its last line.
     case creationFailed(reason: String)
     /// The server did not come up; `log` is where it says why at length.
@@ -28,6 +30,9 @@ public enum EmbeddedPostgresError: Error, Equatable, CustomStringConvertible {
         case .notPrivate(let path):
             "\(path) belongs to another user or is open to others, so no database is kept there. "
                 + "Remove it, or work in another directory"
+        case .lost(let path, let note):
+            "the private database of this folder was kept in \(path), which is gone. Bring that folder back, or remove "
+                + "\(note) to begin with an empty database"
         case .creationFailed(let reason):
             "initdb could not create the private PostgreSQL cluster: \(reason)"
         case .startFailed(let reason, let log):

@@ -43,7 +43,7 @@ public enum AccountActions {
                 guard TradeStore.decodeWaiting(waiting).count.value == 0 else { throw .hasWaitingTrades }
                 // What nobody can use is not left lying about, to be there again when the account is opened again.
                 detail += balances.filter { $0.creditLine != .zero }.map {
-                    (name: "credit_\($0.asset.symbol)", value: $0.asset.text($0.creditLine))
+                    (name: "credit_\($0.asset.symbol)", value: $0.creditLine.text(decimals: $0.asset.decimals))
                 }
             }
             try asked { () throws(DatabaseError) in
@@ -83,8 +83,9 @@ public enum AccountActions {
                         OperatorAction(
                             .credit, .account(id), actor: actor, reason: reason,
                             detail: [
-                                (name: "asset", value: asset.symbol.text), (name: "amount", value: asset.text(line)),
-                                (name: "from", value: asset.text(before)),
+                                (name: "asset", value: asset.symbol.text),
+                                (name: "amount", value: line.text(decimals: asset.decimals)),
+                                (name: "from", value: before.text(decimals: asset.decimals)),
                             ]))
                 ])
             }

@@ -15,12 +15,11 @@ public enum ObstacleStore {
         """
         select account_no, null::integer from accounts where status <> 'active' and account_no = any ($1)
         union all
-        select null, market_no from markets where halted
-        union all
-        select null, m.market_no from queue_control q, markets m where q.singleton and q.sealed
+        select null, m.market_no from markets m where \(MarketStore.isStopped("m"))
         """)
 
-    /// Those of the accounts that are not active, and all markets that are halted: each of them where the queue is sealed.
+    /// Those of the accounts that are not active, and all markets that are halted: each of them where the queue is
+    /// sealed.
     public static func find(among accounts: some Collection<AccountNumber>) -> Request {
         Request(findStatement, [.int8s(accounts) { $0 }])
     }

@@ -14,5 +14,11 @@ struct Advice {
             + alternatives.map { "Or: " + $0 }
     }
 
+    /// Remarks are wrapped; commands stay whole, to be copied.
+    func print(to output: Output) throws {
+        for remark in remarks { try output.line("", wrapping: remark.printable) }
+        for line in lines.dropFirst(remarks.count) { try output.line(line.printable) }
+    }
+
     var json: JSONValue { .array(lines.map { .string($0) }) }
 }

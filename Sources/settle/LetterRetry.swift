@@ -173,13 +173,10 @@ struct LetterRetry {
             if open.count < before { deadline = ContinuousClock.now + patience }
             if isStopped() { deadline = min(deadline, ContinuousClock.now + Self.patienceOnceStopped) }
             let standstill = try Standstill.read(connection)
-            let halted = standstill.halts.filter { halt in open.contains { markets[$0] == halt.market } }
-            stops = (standstill.pause.map { [$0] } ?? []) + halted.map(\.stop)
+            stops = standstill.stops(in: Set(open.compactMap { markets[$0] }))
             let isHeldUp =
-                stops.count > halted.count
-                || open.allSatisfy { number in
-                    halted.contains { $0.market == markets[number] }
-                }
+                standstill.pause != nil
+                || open.allSatisfy { number in standstill.halts.contains { $0.market == markets[number] } }
             guard ContinuousClock.now < deadline, !isHeldUp else {
                 result.waiting += open.count
                 patience = Self.patienceOnceLost

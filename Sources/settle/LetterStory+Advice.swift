@@ -33,7 +33,9 @@ extension LetterStory {
     }
 
     private var adviceByClass: Advice {
-        switch FailureClass(rawValue: letter.failureClass) {
+        // What an edit has mended stands in its way no more: only money may.
+        if letter.version > 1, isMended { return moneyAdvice }
+        return switch FailureClass(rawValue: letter.failureClass) {
         case .insufficientFunds, .unknownAccount: moneyAdvice
         case .unknownMarket: marketAdvice
         case .conflict:
@@ -48,6 +50,9 @@ extension LetterStory {
                 steps: [retry])
         }
     }
+
+    /// Whether its market could settle what it says now, under a name that no other trade has.
+    private var isMended: Bool { !sides.isEmpty && (letter.isStored || recorded == nil) }
 
     private func edit(_ change: String) -> String { "settle dlq edit \(letter.number) \(change) --reason '…'" }
 
@@ -70,7 +75,12 @@ extension LetterStory {
         guard let symbol = letter.market.flatMap({ MarketSymbol($0) }) else {
             return Advice(steps: [edit("--set market=…"), retry])
         }
-        if market != nil { return Advice(remarks: ["The market is there now."], steps: [retry]) }
+        if market != nil {
+            guard !sides.isEmpty else { return Advice(steps: [edit("--set \(wrongField)=…"), retry]) }
+            var advice = moneyAdvice
+            advice.remarks.insert("The market is there now.", at: 0)
+            return advice
+        }
         let assets = [symbol.base, symbol.quote].filter { catalog.assets[$0] == nil }
         return Advice(
             steps: assets.map { "settle asset add \($0) --decimals …" } + ["settle market add \(symbol)", retry])

@@ -7,22 +7,22 @@ extension LetterStory {
     func tell(_ output: Output) throws {
         try output.line(output.styled("dead letter \(letter.number), \(letter.status.rawValue)", .bold) + ": \(title)")
         try output.line("class    \(letter.failureClass.printable)")
-        try output.line("why      \(letter.message.printable)")
+        try output.line("why      ", wrapping: letter.message.printable)
         try output.line("from     \(letter.source.printable), parked at \(letter.parkedAt)")
         if let trade {
             try output.line(
-                "trade    \(trade.buyer) buys \(trade.quantity) \(trade.market.base) at \(trade.price) \(trade.market.quote) "
-                    .printable + "from \(trade.seller)".printable)
+                ("trade    \(trade.buyer) buys \(trade.quantity) \(trade.market.base) "
+                    + "at \(trade.price) \(trade.market.quote) from \(trade.seller)").printable)
         }
         if let status = letter.tradeStatus { try output.line("stands   \(standing(status))") }
-        try output.line("payload  \(versions[0].excerpt)")
+        try output.line("payload  ", wrapping: versions[0].excerpt)
         try tellVersions(output)
         try tellMoney(output)
         try tellRelated(output)
         try output.line("history")
-        for event in events { try output.line("  \(event.line.printable)") }
+        for event in events { try output.line("  ", wrapping: event.line.printable) }
         try output.line()
-        for line in advice.lines { try output.line(line.printable) }
+        try advice.print(to: output)
     }
 
     private var title: String { letter.name.printable }
@@ -58,21 +58,23 @@ extension LetterStory {
     private func tellMoney(_ output: Output) throws {
         guard !sides.isEmpty else { return }
         try output.line()
-        var table = Table(
-            "TO GIVE", "ASSET", Table.Column("NEEDED", .right), Table.Column("THEN", .right),
-            Table.Column("NOW", .right), Table.Column("HELD NOW", .right), Table.Column("MISSING NOW", .right))
+        // What is the same for all would take the room of the amounts.
         let knowsThen = letter.shortfall != nil
-        if !knowsThen { table.columns.remove(at: 3) }
+        let areHeld = sides.contains { $0.held != .zero }
+        var table = Table(Table.Column("TO GIVE", isCut: false), Table.Column("ASSET", isCut: false))
+        table.columns.append(Table.Column("NEEDED", .right))
+        if knowsThen { table.columns.append(Table.Column("THEN", .right)) }
+        table.columns.append(Table.Column("NOW", .right))
+        if areHeld { table.columns.append(Table.Column("HELD NOW", .right)) }
+        table.columns.append(Table.Column("MISSING NOW", .right))
         for side in sides {
             func text(_ amount: Amount) -> String { amount.text(decimals: side.asset.decimals) }
-            var cells: [Table.Cell] = [
-                "\(side.side.rawValue) \(side.account.text)", "\(side.asset.symbol.text)", "\(text(side.needed))",
-                "\(availableThen(side).map(text) ?? "-")",
-                "\(side.isKnown ? text(side.available) : "no account")", "\(text(side.held))",
-                "\(text(side.missing))",
-            ]
-            if !knowsThen { cells.remove(at: 3) }
-            table.add(cells)
+            let then: Table.Cell = "\(availableThen(side).map(text) ?? "-")"
+            let now: Table.Cell = "\(side.isKnown ? text(side.available) : "no account")"
+            table.add(
+                ["\(side.side.rawValue) \(side.account.text)", "\(side.asset.symbol.text)", "\(text(side.needed))"]
+                    + (knowsThen ? [then] : []) + [now] + (areHeld ? ["\(text(side.held))"] : [])
+                    + ["\(text(side.missing))"])
         }
         try output.print(table)
         try output.line()
@@ -81,8 +83,8 @@ extension LetterStory {
     private func tellRelated(_ output: Output) throws {
         if !funders.isEmpty, let shortfall = letter.shortfall {
             try output.line(
-                "would have been funded by earlier trades that are parked, which bring \(shortfall.account.text.printable) "
-                    + "\(shortfall.asset.symbol)")
+                "would have been funded by earlier trades that are parked, which bring "
+                    + "\(shortfall.account.text.printable) \(shortfall.asset.symbol)")
             for other in funders { try output.line("  dead letter \(other.number), \(other.name.printable)") }
         }
         guard !funded.isEmpty else { return }

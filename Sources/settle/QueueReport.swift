@@ -57,7 +57,7 @@ struct QueueReport {
     var pairs: [(key: String, value: JSONValue)] {
         [
             ("state", .string(state.rawValue)), ("since", control.actor == nil ? .null : .time(control.changedAt)),
-            ("actor", .string(control.actor)), ("reason", .string(control.reason)), ("sealed", .bool(control.isSealed)),
+            ("actor", .string(control.actor)), ("reason", .reason(control.reason)), ("sealed", .bool(control.isSealed)),
         ] + backlog.pairs + [("workers", .array(workers.map(json)))]
     }
 
@@ -94,6 +94,11 @@ struct QueueReport {
         let circumstances = control.actor == nil ? "" : " \(control.circumstances.printable)"
         let style: Style = state == .running ? .green : .yellow
         try output.line("queue    \(output.styled(state.rawValue, style))\(circumstances)")
+        if isDrained {
+            try output.line(
+                "drained  no worker holds anything"
+                    + (control.isSealed ? "; sealed: the database lets no trade settle" : ""))
+        }
         try backlog.print(to: output)
         guard !workers.isEmpty else {
             output.note("No worker is running. Start one with 'settle worker'.")

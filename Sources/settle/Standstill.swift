@@ -10,8 +10,10 @@ struct Standstill {
         /// `the queue is paused since 2026-01-02T03:04:05Z by eve: maintenance`.
         let words: String
         let remedy: String
-        let json: JSONValue
+        /// Since when, by whom and why.
+        let pairs: [(key: String, value: JSONValue)]
 
+        var json: JSONValue { .object(pairs) }
         var line: String { "\(words). Next: \(remedy)" }
     }
 
@@ -28,14 +30,13 @@ struct Standstill {
         return Standstill(QueueControlStore.decode(answers[0]), MarketStore.decodeHalts(answers[1]))
     }
 
-    var stops: [Stop] { (pause.map { [$0] } ?? []) + halts.map(\.stop) }
+    /// What holds up the trades of some markets, or of all.
+    func stops(in markets: Set<MarketSymbol>? = nil) -> [Stop] {
+        (pause.map { [$0] } ?? []) + halts.filter { markets?.contains($0.market) ?? true }.map(\.stop)
+    }
 
     var haltedMarkets: JSONValue {
-        .array(
-            halts.map { market, stop in
-                guard case .object(let pairs) = stop.json else { return .null }
-                return .object([("market", .string(market.text))] + pairs)
-            })
+        .array(halts.map { .object([("market", .string($0.market.text))] + $0.stop.pairs) })
     }
 }
 
@@ -43,21 +44,29 @@ extension Standstill.Stop {
     fileprivate init(_ queue: QueueControl) {
         words = QueuePaused(queue).description
         remedy = "settle queue resume"
-        json = .circumstances(queue.changedAt, queue.actor, queue.reason)
+        pairs = Self.circumstances(queue.changedAt, queue.actor, queue.reason)
     }
 
     fileprivate init(_ halt: MarketHalt) {
         words =
-            "market \(halt.market) is halted" + (halt.since.map { " since \($0)" } ?? "")
-            + (halt.actor.map { " by \($0)" } ?? "") + (halt.reason.map { $0.isEmpty ? "" : ": \($0)" } ?? "")
-        remedy = "settle market resume \(halt.market) --reason '…'"
-        json = .circumstances(halt.since, halt.actor, halt.reason)
+            "market \(halt.market) is halted" + (halt.circumstances.isEmpty ? "" : " ") + halt.circumstances
+        remedy = Self.remedy(of: halt.market)
+        pairs = Self.circumstances(halt.since, halt.actor, halt.reason)
+    }
+
+    static func remedy(of market: MarketSymbol) -> String { "settle market resume \(market) --reason '…'" }
+
+    private static func circumstances(
+        _ since: Timestamp?, _ actor: String?, _ reason: String?
+    ) -> [(key: String, value: JSONValue)] {
+        [("since", .time(since)), ("actor", .string(actor)), ("reason", .reason(reason))]
     }
 }
 
-extension JSONValue {
-    /// Since when something stands still, by whom and why.
-    fileprivate static func circumstances(_ since: Timestamp?, _ actor: String?, _ reason: String?) -> JSONValue {
-        ["since": .time(since), "actor": .string(actor), "reason": .string(reason)]
+extension MarketHalt {
+    /// `since 2026-01-02T03:04:05Z by eve: wrong prices`; empty where nobody has left a record of it.
+    var circumstances: String {
+        guard let since, let actor else { return "" }
+        return "since \(since) by \(actor)" + (reason.map { $0.isEmpty ? "" : ": \($0)" } ?? "")
     }
 }

@@ -16,8 +16,8 @@ struct StatementSection {
 
     func table(for account: Identifier) -> Table {
         var table = Table(
-            Table.Column("TIME", .whole), "ENTRY", Table.Column("CHANGE", .right), Table.Column("AVAILABLE", .right),
-            Table.Column("FROZEN CHANGE", .right), Table.Column("FROZEN", .right))
+            Table.Column("TIME", isCut: false), Table.Column("ENTRY", wraps: true), Table.Column("CHANGE", .right),
+            Table.Column("AVAILABLE", .right), Table.Column("FROZEN CHANGE", .right), Table.Column("FROZEN", .right))
         if !hasFrozen { table.columns.removeLast(2) }
         func add(_ cells: [Table.Cell]) { table.add(hasFrozen ? cells : cells.dropLast(2)) }
         func add(_ label: String, _ available: Amount, _ frozen: Amount) {
@@ -126,8 +126,8 @@ extension StatementLine {
             let what = "\(trade.quantity?.description ?? "?") \(market.base)"
             let price = "at \(trade.price?.description ?? "?") \(market.quote)"
             return trade.buyer == account.text
-                ? "bought \(what) from \(trade.seller) \(price), trade \(name)"
-                : "sold \(what) to \(trade.buyer) \(price), trade \(name)"
+                ? "trade \(name), bought \(what) from \(trade.seller) \(price)"
+                : "trade \(name), sold \(what) to \(trade.buyer) \(price)"
         }
     }
 }

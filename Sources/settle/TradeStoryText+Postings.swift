@@ -6,7 +6,9 @@ extension TradeStoryText {
     /// What the trade did to each balance.
     var postings: Table {
         var table = Table(
-            "ACCOUNT", "WHAT", "ASSET", Table.Column("BEFORE", .right), Table.Column("CHANGE", .right),
+            Table.Column("ACCOUNT", isCut: false), Table.Column("WHAT", wraps: true),
+            Table.Column("ASSET", isCut: false),
+            Table.Column("BEFORE", .right), Table.Column("CHANGE", .right),
             Table.Column("AFTER", .right))
         for posting in story.postings {
             let text = { (amount: Amount) in amount.text(decimals: posting.asset.decimals) }

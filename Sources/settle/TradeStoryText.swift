@@ -7,7 +7,6 @@ struct TradeStoryText {
     let story: TradeStory
     /// What each side gives, and has for it now; of a trade that is not settled.
     let needs: [TradeNeed]
-    let advice: Advice
 
     var title: String {
         guard let trade = story.trade else { return "\(story.key) was not stored: it could not be settled as it is." }
@@ -19,7 +18,7 @@ struct TradeStoryText {
     }
 
     var paragraphs: [[String]] {
-        [what, times, waiting, failure, money, history, advice.lines].filter { !$0.isEmpty }
+        [what, times, waiting, failure, money, history].filter { !$0.isEmpty }
     }
 
     // MARK: What it says
@@ -67,7 +66,11 @@ struct TradeStoryText {
         guard let letter = story.letters.last?.letter, let buyer = letter.buyer, let seller = letter.seller else {
             return []
         }
-        return ["\(buyer) was to buy from \(seller)."]
+        guard let payload = letter.payload,
+            case .trade(let trade) = LetterContents.item(payload, source: letter.source).subject
+        else { return ["\(buyer) was to buy from \(seller)."] }
+        let (base, quote) = (trade.market.base, trade.market.quote)
+        return ["\(buyer) was to buy \(trade.quantity) \(base) from \(seller) at \(trade.price) \(quote)."]
     }
 
     // MARK: When
@@ -76,7 +79,12 @@ struct TradeStoryText {
         guard let recorded = story.trade else { return [] }
         var lines: [String] = []
         if let executed = recorded.trade?.executedAt { lines.append("traded    \(executed), as its sender says") }
-        var received = "received  \(recorded.receivedAt), as number \(recorded.receivedSequence)"
+        // A retry puts it at the end of the line.
+        let wasRetried = story.letters.contains { $0.letter.isStored && $0.events.contains { $0.action == "retried" } }
+        let number = "number \(recorded.receivedSequence)"
+        let place =
+            !wasRetried ? "as \(number)" : story.waiting == nil ? "\(number) since its retry" : "now \(number) in line"
+        var received = "received  \(recorded.receivedAt), \(place)"
         if let trade = recorded.trade, let stream = trade.stream {
             received += ", from stream \(stream)" + (trade.sequence.map { " as its number \($0)" } ?? "")
         }
@@ -117,7 +125,7 @@ struct TradeStoryText {
             waiting.ahead.value == 0
                 ? "It is the first in line."
                 : waiting.ahead.text("trade waits", plural: "trades wait") + " before it.")
-        lines += story.standstill.stops.map { $0.words.prefix(1).uppercased() + $0.words.dropFirst() + "." }
+        lines += story.standstill.stops().map { $0.words.prefix(1).uppercased() + $0.words.dropFirst() + "." }
         if let worker = waiting.claimedBy, waiting.claimIsAlive {
             lines.append("Worker \(worker) has taken it up.")
         } else if let worker = waiting.claimedBy {
@@ -132,9 +140,9 @@ struct TradeStoryText {
     }
 
     private var failure: [String] {
-        guard story.trade?.status != .settled, let letter = story.letters.last?.letter, letter.status == .open else {
-            return []
-        }
+        // Beside a stored trade there may be letters of others that had its id.
+        let own = story.letters.last { story.trade == nil || $0.letter.isStored && story.trade?.status == .failed }
+        guard let letter = own?.letter, letter.status == .open else { return [] }
         return ["It failed for \(letter.failureClass): \(letter.message)."]
     }
 
@@ -147,8 +155,8 @@ struct TradeStoryText {
             let held = need.held > .zero ? " and \(need.asset.text(need.held)) held for its order" : ""
             let verdict = need.missing > .zero ? "\(need.asset.text(need.missing)) missing" : "enough"
             return
-                "Now: \(who) needs \(need.asset.text(need.needed)), has \(need.asset.text(need.available)) available\(line)\(held): "
-                + "\(verdict)."
+                "Now: \(who) needs \(need.asset.text(need.needed)), "
+                + "has \(need.asset.text(need.available)) available\(line)\(held): \(verdict)."
         }
     }
 

@@ -60,10 +60,14 @@ extension Timestamp: ArgumentValue {
     public init(argument: String) throws {
         if let time = Timestamp(argument) ?? Timestamp(argument + "T00:00:00Z") {
             self = time
-        } else if let ago = try? Duration(argument: argument) {
+        } else if argument == "now" {
+            self = .now
+        } else if let ago = try? Duration(
+            argument: argument.hasSuffix(" ago") ? String(argument.dropLast(4)) : argument)
+        {
             self.init(ago: ago)
         } else {
-            throw InvalidValue("a time is like 2026-01-02T03:04:05Z, 2026-01-02, or 30m for so long ago")
+            throw InvalidValue("a time is like 2026-01-02T03:04:05Z, 2026-01-02, 30m for so long ago, or now")
         }
     }
 
@@ -139,6 +143,8 @@ struct TradeName: ArgumentValue {
 
 extension JSONValue {
     static func id(_ id: Identifier?) -> JSONValue { .string(id?.text) }
+    /// Why an operator did something; null where none was given.
+    static func reason(_ reason: String?) -> JSONValue { .string(reason.flatMap { $0.isEmpty ? nil : $0 }) }
     static func time(_ time: Timestamp?) -> JSONValue { .string(time?.description) }
     static func count(_ count: Int64) -> JSONValue { .integer(Int(count)) }
 }

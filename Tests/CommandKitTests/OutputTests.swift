@@ -135,9 +135,18 @@ struct TableTests {
         #expect(cut[1].hasSuffix("…"))
         #expect(lines(table)[1].hasSuffix(reason))
         #expect(lines(table, width: 10)[1].contains("123456789012345678901234567890.00"))
-        var times = Table(Table.Column("AT", .whole), "REASON")
+        var times = Table(Table.Column("AT", isCut: false), "REASON")
         times.add("2026-01-02T03:04:05Z", Table.Cell(reason))
         #expect(lines(times, width: 30)[1] == "2026-01-02T03:04:05Z  why why…")
+        var wrapped = Table("ID", Table.Column("ENTRY", wraps: true), Table.Column("AMOUNT", .right))
+        wrapped.add("1", "trade BTC/USDT:12345, bought 1 BTC", "1.00")
+        #expect(
+            lines(wrapped, width: 28) == [
+                "ID  ENTRY             AMOUNT", "1   trade               1.00", "    BTC/USDT:12345,",
+                "    bought 1 BTC",
+            ])
+        #expect(lines(wrapped)[1] == "1   trade BTC/USDT:12345, bought 1 BTC    1.00")
+        #expect("a longer-word".brokenUp(toColumns: 6) == ["a", "longer", "-word"])
     }
 
     @Test(

@@ -55,4 +55,19 @@ import Testing
         #expect(before.path == after.path)
         #expect(before.path.hasPrefix("\(parent)/one-"))
     }
+
+    @Test(.enabled(if: geteuid() == 0, "only root's data lie elsewhere"))
+    func `no empty database takes the place of one that is gone`() throws {
+        let directory = try TestDirectory()
+        let (owned, parent) = ("\(directory.path)/.settle", "\(directory.path)/var")
+        let home = try ClusterHome.resolve(owned, rootParent: parent)
+        try ClusterHome.checkThere(owned, rootParent: parent)
+        try FileManager.default.removeItem(atPath: home.path)
+        let lost = EmbeddedPostgresError.lost(path: home.path, note: "\(owned)/postgres.location")
+        #expect(throws: lost) { try ClusterHome.checkThere(owned, rootParent: parent) }
+        #expect(throws: lost) { try ClusterHome.resolve(owned, rootParent: parent) }
+        #expect(!FileManager.default.fileExists(atPath: home.path))
+        try FileManager.default.removeItem(atPath: "\(owned)/postgres.location")
+        #expect(try ClusterHome.resolve(owned, rootParent: parent).path == home.path)
+    }
 }

@@ -69,7 +69,7 @@ import Testing
                 "pending_has_more":false,"oldest_pending_at":"TIME","open_letters":0,"open_letters_has_more":false,\
                 "balances":[{"asset":"USDT","available":"1000.000000","frozen":"0.000000","credit_line":"50.500000"}],\
                 "history":[{"at":"TIME","actor":"\(user)","action":"credit","reason":"maker",\
-                "detail":{"amount":"50.500000 USDT","asset":"USDT","from":"0.000000 USDT"}},\
+                "detail":{"amount":"50.500000","asset":"USDT","from":"0.000000"}},\
                 {"at":"TIME","actor":"\(user)","action":"freeze","reason":"review","detail":{"from":"active"}}]}
 
                 """)
@@ -173,7 +173,10 @@ import Testing
         #expect(
             try await database.typing("withdraw alice 101 USDT --id w2").errors
                 == "settle: account alice has -400.000000 USDT available and a credit line of 500.000000 USDT, needs "
-                + "101.000000 USDT: 1.000000 USDT missing\n")
+                + "101.000000 USDT: 1.000000 USDT missing. 'settle balance alice' shows what there is\n")
+        let frozen = try await database.typing("account freeze alice --reason review")
+        #expect(frozen.errors == "Next: settle account unfreeze alice --reason '…'\n")
+        try await database.expecting("account unfreeze alice --reason reviewed")
         try await database.expecting("deposit alice 400 USDT --id d9")
         #expect(
             try await database.expecting("account credit alice 0 USDT --reason ended")

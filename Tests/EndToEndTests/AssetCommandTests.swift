@@ -57,7 +57,8 @@ import Testing
         let missing = try await database.typing("market add BTC/USDT")
         #expect(missing.exitCode == 5)
         #expect(
-            missing.errors == "settle: there is no asset BTC; 'settle asset list' shows those there are\n")
+            missing.errors
+                == "settle: there is no asset BTC, nor any other; 'settle asset add BTC --decimals …' adds it\n")
         try await database.expecting("asset add BTC --decimals 8")
         try await database.expecting("asset add USDT --decimals 6")
 

@@ -78,6 +78,8 @@ import Testing
         for declaration in leaf.declarations {
             #expect(help.contains(declaration.name), "\(declaration.name)")
         }
+        // A line of JSON is there to be copied.
+        for line in help.split(separator: "\n") where !line.hasPrefix("  {") { #expect(line.count <= 80, "\(line)") }
         for example in leaf.info.examples { #expect(help.contains("    \(example.line)\n")) }
         guard !leaf.info.isHidden else { return }
         let above = await typingInside(Array(leaf.path.dropLast()) + ["-h"]).output

@@ -61,6 +61,27 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("dlq list", ["insufficient_funds", "BTC/USDT:30 ", "80000.000000 USDT"]),
+        ("dlq stats", ["insufficient_funds "]), ("dlq show 1", ["buyer 1001", "seller 1002", "180000.000000"]),
+        ("explain 9001", ["1001", "the house"]), ("explain 1", ["missing."]),
+        ("statement 1001 USDT", ["trade BTC/USDT:9001", "100 USDT"]), ("trade show 1", ["missing"]),
+        ("account list", ["1003 "]),
+    ])
+    func `on 80 columns names stay whole, and of a single thing nothing is lost`(line: String, parts: [String])
+        async throws
+    {
+        let database = try await ExampleDatabase.copy()
+        let terminal = try PseudoTerminal(
+            line.split(separator: " ").map(String.init), columns: 80, rows: 60,
+            environment: ["DATABASE_URL": database.connectionString, "NO_COLOR": "1"])
+        #expect(try await terminal.wait() == 0)
+        let lines = terminal.screen.transcript
+        for part in parts { #expect(lines.contains { $0.contains(part) }, "\(part) in \(lines)") }
+        if line.hasPrefix("dlq list") { return }
+        #expect(!lines.contains { $0.contains("…") && !$0.contains("--reason '…'") }, "\(lines)")
+    }
+
     @Test(arguments: readers)
     func `a command that only reads answers about as soon as the program starts`(leaf: CommandLeaf) async throws {
         let database = try await ExampleDatabase.copy()

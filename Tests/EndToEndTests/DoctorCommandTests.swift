@@ -79,4 +79,28 @@ import Testing
             if let noted { try FileManager.default.removeItem(atPath: noted.trimmingCharacters(in: .newlines)) }
         }
     }
+
+    @Test(.enabled(if: geteuid() == 0, "only root's data lie elsewhere"))
+    func `a private database that is gone is a problem for the doctor, and nobody makes another in its place`()
+        async throws
+    {
+        try await withFolder { folder in
+            let gone = "/var/lib/settle/gone-\(UUID().uuidString)"
+            try FileManager.default.createDirectory(atPath: "\(folder)/.settle", withIntermediateDirectories: false)
+            try "\(gone)\n".write(
+                toFile: "\(folder)/.settle/postgres.location", atomically: true, encoding: .utf8)
+            let doctor = try await Program.run("doctor", directory: folder)
+            #expect(doctor.exitCode == 69)
+            #expect(doctor.output.contains("problem  private server  the private database of this folder was kept in"))
+            for words in [["worker", "--once"], ["dlq", "list"], ["migrate", "up"]] {
+                let result = try await Program(words, directory: folder).wait()
+                #expect(result.exitCode == 69, "\(words)")
+                #expect(
+                    result.errors.contains("\(gone), which is gone. Bring that folder back, or remove /"),
+                    "\(words): \(result.errors)")
+                #expect(result.errors.contains("/.settle/postgres.location to begin with an empty database\n"))
+            }
+            #expect(!FileManager.default.fileExists(atPath: gone))
+        }
+    }
 }

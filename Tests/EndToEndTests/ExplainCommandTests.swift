@@ -143,9 +143,23 @@ import TradeModel
         try await database.expecting("dlq retry 1")
         try await database.expecting("worker --once --log-level error")
         let settled = normal(try await database.expecting("explain 5"))
+        #expect(settled.contains("received  TIME, number 2 since its retry\n"), "\(settled)")
         #expect(settled.contains("tried     2 times"))
         #expect(settled.contains("Dead letter 1, retried, received from trades:"))
         #expect(!settled.contains("Next:"))
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a trade that waits did not fail for what another of its id was parked for`() async throws {
+        _ = try await database.typing("trade submit", input: tradeLine("5") + tradeLine("5", price: "7"))
+        let waits = try await database.expecting("explain 5")
+        #expect(waits.hasPrefix("BTC/USDT:5 waits to be settled.\n"))
+        #expect(waits.contains("\nDead letter 1, open, received from trades:\n"))
+        #expect(!waits.contains("It failed"))
+        try await database.expecting("withdraw alice 1000 USDT --id w1")
+        try await database.expecting("worker --once --log-level error")
+        let failed = try await database.expecting("explain 5")
+        #expect(failed.contains("\nIt failed for insufficient_funds: "), "\(failed)")
         #expect(try database.violations() == [])
     }
 
@@ -155,6 +169,7 @@ import TradeModel
         if try database.value("select count(*) from dead_letters where trade_id = '7'") == "1" {
             let told = try await database.expecting("explain 7")
             #expect(told.hasPrefix("ETH/USDT:7 was not stored: it could not be settled as it is.\n"), "\(told)")
+            #expect(told.contains("\nalice was to buy 1 ETH from bob at 100 USDT.\n"), "\(told)")
             #expect(told.contains("unknown_market"))
             #expect(
                 try await database.expecting("explain ETH/USDT:7 -o jsonl").contains(#""status":null,"trade":null"#))

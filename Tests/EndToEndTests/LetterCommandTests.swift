@@ -43,7 +43,7 @@ import Testing
             ("--class invalid", [3]), ("--class conflict", [4]), ("--class insufficient_funds", [5]),
             ("--class unknown_account", [6]), ("--class queue_full", []), ("--market BTC-EUR", [1]),
             ("--market BTC/USDT", [3, 4, 5, 6]), ("--account carol", [6]), ("--account bob", [1, 3, 4, 5, 6]),
-            ("--since 2026-01-02", [2, 3, 4, 5, 6]), ("--until 2026-01-02", [1]),
+            ("--since 2026-01-02", [2, 3, 4, 5, 6]), ("--until 2026-01-02", [1]), ("--since now", []),
             ("--since 2026-01-01T00:00:00Z --until 2026-01-01T00:00:00.000001Z", [1]), ("--status retried", []),
             ("--class conflict --market BTC/USDT --account alice --since 1h --status open", [4]),
             ("--class conflict --account carol", []), ("--limit 2", [1, 2]), ("--limit 2 --after 4", [5, 6]),
@@ -52,8 +52,12 @@ import Testing
         }
         let page = try await database.typing("dlq list --limit 2 --after 1 --json")
         #expect(page.errors == "6 dead letters match\nmore: --after 3\n")
+        #expect(try await database.typing("dlq list --class conflict").errors == "Next: settle dlq show 4\n")
+        #expect(
+            try await database.typing("dlq stats").errors == "Next: settle dlq list --class conflict\n")
+        #expect(try await database.typing("dlq stats --json").errors == "")
         #expect(try JSONSerialization.jsonObject(with: Data(page.output.utf8)) is [[String: Any]])
-        #expect(try await database.typing("dlq list --limit 2 --after 4").errors == "")
+        #expect(try await database.typing("dlq list --limit 2 --after 4").errors == "Next: settle dlq show 5\n")
         #expect(
             try await database.expecting("dlq list --class unknown_account").withoutTimes
                 == """
@@ -61,6 +65,8 @@ import Testing
                  6  BTC/USDT:6  unknown_account  TIME  there is no account carol (the buyer); a first deposit opens it
 
                 """.replacing("PARKED  REASON", with: "PARKED                REASON"))
+        let ago = try await database.running(["dlq", "list", "--since", "30m ago", "-o", "jsonl"])
+        #expect(ago.lines.count == 5, "\(ago)")
         for bad in [
             "--class gone", "--status shut", "--limit 0", "--after x", "--market BTC", "--until x", "--account=",
         ] {

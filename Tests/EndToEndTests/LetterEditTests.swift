@@ -42,7 +42,10 @@ import Testing
         #expect(
             edited.output == """
                 dead letter 1 has version 2: price 100 instead of 10000
-                settle dlq retry 1 settles it
+                a retry would settle
+                Nothing is missing now.
+                Next: settle dlq retry 1
+                Or: settle dlq discard 1 --reason '…'
 
                 """)
         let user = try database.value("select actor from dead_letter_versions")
@@ -112,6 +115,37 @@ import Testing
         _ = try await database.typing("trade submit", input: tradeLine("1", price: "-1") + "garbage\n")
         #expect(try database.count("dead_letters where status = 'open'") == 0)
         #expect(try database.available("alice", "USDT") == "970.000000")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `an edit that mends the trade but not the money says what is missing, as the letter does then`()
+        async throws
+    {
+        let database = try TestDatabase()
+        try await database.fund()
+        _ = try await database.typing("trade submit", input: tradeLine("1", price: "-1") + "garbage\n")
+        let edited = try await edit(database, "1", "--set", "price=1500")
+        let advice = """
+            Next: settle deposit alice 500.000000 USDT --id KEY
+            Then: settle dlq retry 1
+            Or: settle dlq discard 1 --reason '…'
+
+            """
+        #expect(
+            edited.output == """
+                dead letter 1 has version 2: a trade instead of what could not be one
+                a retry would be parked again: buyer alice has 1000.000000 USDT available, needs 1500.000000 USDT: \
+                500.000000 USDT missing
+                \(advice)
+                """)
+        #expect(try await database.expecting("dlq show 1").hasSuffix("\n\n\(advice)"))
+        // What its market cannot settle wants another edit.
+        _ = try await edit(database, "2", "--payload", "-", input: tradeLine("2", quantity: "0.000000000001"))
+        let shown = try await database.expecting("dlq show 2")
+        #expect(shown.contains("\nNext: settle dlq edit 2 "), "\(shown)")
+        let json = try await edit(database, "1", "--set", "price=10", "--json")
+        #expect(json.output.contains(#""outcome": "settle""#))
+        #expect(json.output.contains(#""Next: settle dlq retry 1""#))
         #expect(try database.violations() == [])
     }
 

@@ -32,9 +32,9 @@ import Testing
                 payload  {"id":"t1","market":"BTC/USDT","price":"100","quantity":"30","buyer_id":"bob",\
                 "seller_id":"alice","buyer_fee":"0","seller_fee":"0"}
 
-                TO GIVE       ASSET       NEEDED      THEN          NOW    HELD NOW  MISSING NOW
-                buyer bob     USDT   3000.000000  0.000000  1000.000000    0.000000  2000.000000
-                seller alice  BTC    30.00000000         -   0.00000000  0.00000000  30.00000000
+                TO GIVE       ASSET       NEEDED      THEN          NOW  MISSING NOW
+                buyer bob     USDT   3000.000000  0.000000  1000.000000  2000.000000
+                seller alice  BTC    30.00000000         -   0.00000000  30.00000000
 
                 1 later trade is parked for want of what this one would have brought
                   dead letter 2, BTC/USDT:t2: buyer alice has 1000.000000 USDT available, needs 2000.000000 USDT: \
@@ -130,6 +130,25 @@ import Testing
         }
         // What could be read of an unreadable trade is there to be looked for.
         #expect(try await database.expecting("dlq list --account alice -o jsonl").contains(#""id":1,"#))
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a letter whose market was added meanwhile says what money it lacks`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        #expect(try await database.typing("trade submit", input: tradeLine("1", market: "BTC/EUR")).exitCode == 1)
+        try await database.expecting("asset add EUR --decimals 2")
+        try await database.expecting("market add BTC/EUR")
+        let poor = try await database.expecting("dlq show 1")
+        #expect(
+            poor.contains(
+                "\nThe market is there now.\nNext: settle deposit alice 100.00 EUR --id KEY\n"
+                    + "Then: settle dlq retry 1\n"), "\(poor)")
+        try await database.expecting("deposit alice 100 EUR --id d1")
+        let rich = try await database.expecting("dlq show 1")
+        #expect(
+            rich.contains("\nThe market is there now.\nNothing is missing now.\nNext: settle dlq retry 1\n"),
+            "\(rich)")
         #expect(try database.violations() == [])
     }
 

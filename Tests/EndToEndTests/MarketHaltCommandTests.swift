@@ -25,6 +25,12 @@ extension Processes {
             #expect(try database.count("batches") == batches)
             #expect(try database.count("dead_letters") == 0)
             #expect(try await database.expecting("market list").contains("halted"))
+            let user = try database.value("select actor from operator_actions")
+            let repeated = try await database.typing("market halt BTC/USDT --reason again")
+            #expect(
+                repeated.output.withoutTimes
+                    == "market BTC/USDT is halted already (since TIME by \(user): prices); 30 trades of it PENDING\n")
+            #expect(repeated.errors == "Next: settle market resume BTC/USDT --reason '…'\n")
             let again = try await database.expecting("market halt BTC/USDT --reason again -o jsonl").withoutTimes
             #expect(
                 again == """

@@ -258,12 +258,24 @@ import Testing
             try database.value("select count(*) from accounts where kind = 'customer'") == "\(Self.hostileIDs.count)")
         #expect(try database.violations() == [])
     }
-}
 
-extension String {
-    fileprivate func prefixOfBytes(_ count: Int) -> String {
-        var text = self
-        while text.utf8.count > count { text.removeLast() }
-        return text
+    @Test func `nobody is given the name of the house or of the world`() async throws {
+        let database = try TestDatabase()
+        try await database.fund()
+        for name in ["house", "world", "house/7"] {
+            let refused = try await database.typing("deposit \(name) 1 USDT --id k1")
+            #expect(refused.exitCode == 1)
+            #expect(
+                refused.errors
+                    == "settle: '\(name)' cannot be a customer's account: 'house' is the exchange itself and 'world' what "
+                    + "lies outside. Give another name\n")
+        }
+        let file = try await database.typing(
+            "deposit --file -",
+            input: #"{"id":"f1","account_id":"world/1","asset":"USDT","amount":"1"}"# + "\n"
+                + #"{"id":"f2","account_id":"warehouse","asset":"USDT","amount":"1"}"# + "\n")
+        #expect(file.output == "1 deposit carried out, 0 were there already, 1 refused\n")
+        #expect(file.errors.hasPrefix("line 1: 'world/1' cannot be a customer's account"))
+        #expect(try database.violations() == [])
     }
 }

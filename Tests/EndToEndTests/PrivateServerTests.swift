@@ -123,7 +123,22 @@ extension Processes {
             let totals = try #require(
                 result.output.firstMatch(of: /"settled": ?(\d+),\s*"parked": ?(\d+),\s*"left": ?0/))
             #expect(Int(totals.output.1)! + Int(totals.output.2)! == 500, "\(result.output)")
+            #expect(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) is [String: Any])
             #expect(try await Program.run("verify", directory: directory.path).exitCode == 0)
+        }
+
+        @Test func `up writes one JSON document at its end, or one a second as jsonl, with latencies as numbers`()
+            async throws
+        {
+            let directory = try FreshDirectory()
+            let one = try await Program.run("up", "--for", "2500ms", "--json", directory: directory.path)
+            #expect(one.exitCode == 0, "\(one.errors)")
+            #expect(try JSONSerialization.jsonObject(with: Data(one.output.utf8)) is [String: Any])
+            #expect(one.errors.contains(#/\nsettled \d+  rate \d+/s  p50 /#), "\(one.errors)")
+            let lines = try await Program.run("up", "--for", "2500ms", "-o", "jsonl", directory: directory.path).lines
+            #expect(lines.count >= 2)
+            #expect(lines.first?.contains(#/"p50_ms":(\d+\.\d|null),"p99_ms":(\d+\.\d|null),/#) == true, "\(lines)")
+            #expect(lines.last?.contains(#""verify":"#) == true)
         }
 
         @Test func `a killed program leaves no server behind, and nothing half done`() async throws {

@@ -30,13 +30,20 @@ import Testing
                 + "0 trades in memory, 0 trades PENDING\n")
         #expect(
             try await database.expecting("queue status").withoutTimes
-                == "queue    paused since TIME by \(user): maintenance\nwaiting  0 trades\nletters  0 open dead letters\n"
+                == "queue    paused since TIME by \(user): maintenance\ndrained  no worker holds anything\n"
+                + "waiting  0 trades\nletters  0 open dead letters\n"
         )
         #expect(try await database.expecting("queue drain --timeout 1s -o jsonl").hasSuffix(",\"changed\":false}\n"))
         #expect(
             try await database.expecting("queue drain").withoutTimes
                 == "the queue is drained (paused already since TIME by \(user): maintenance): 0 workers, "
                 + "0 trades in memory, 0 trades PENDING\n")
+        #expect(
+            try await database.expecting("queue status").contains(
+                "\ndrained  no worker holds anything; sealed: the database lets no trade settle\n"))
+        let repeated = try await database.typing("queue pause")
+        #expect(repeated.errors == "Next: settle queue resume\n")
+        #expect(try await database.typing("queue pause --json").errors == "")
         #expect(
             try await database.expecting("queue resume --reason done")
                 == "the queue goes on: 0 workers, 0 trades PENDING\n")

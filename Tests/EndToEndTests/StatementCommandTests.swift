@@ -27,14 +27,14 @@ import Testing
                 alice in BTC
                 TIME                  ENTRY                                                        CHANGE   AVAILABLE
                                       opening balance                                                      0.00000000
-                TIME  bought 1 BTC from bob at 100 USDT, trade BTC/USDT:9001  +1.00000000  1.00000000
+                TIME  trade BTC/USDT:9001, bought 1 BTC from bob at 100 USDT  +1.00000000  1.00000000
                                       closing balance                                                      1.00000000
 
                 alice in USDT
                 TIME                  ENTRY                                                         CHANGE    AVAILABLE
                                       opening balance                                                          0.000000
                 TIME  deposit fund-alice                                      +1000.000000  1000.000000
-                TIME  bought 1 BTC from bob at 100 USDT, trade BTC/USDT:9001   -100.000000   900.000000
+                TIME  trade BTC/USDT:9001, bought 1 BTC from bob at 100 USDT   -100.000000   900.000000
                                       closing balance                                                        900.000000
 
                 """)
@@ -65,14 +65,14 @@ import Testing
         _ = try await database.typing("trade submit", input: lines)
         try await database.expecting("worker --once --log-level error")
         let sold = try await database.expecting("statement bob USDT")
-        #expect(sold.contains("sold 1 GEM to alice at 10 USDT, trade GEM/USDT:g1, fee 0.250000 USDT "), "\(sold)")
+        #expect(sold.contains("trade GEM/USDT:g1, sold 1 GEM to alice at 10 USDT, fee 0.250000 USDT "), "\(sold)")
         #expect(sold.contains("trade GEM/USDT:g2, rebate 0.250000 USDT "), "\(sold)")
         #expect(
             try await database.expecting("statement bob USDT -o jsonl").contains(
                 #""fee":"0.250000","fee_asset":"USDT","available_change":"9.750000""#))
         let (asset, fee) = rule == "received" ? ("GEM", "0.1000 GEM") : ("USDT", "0.100000 USDT")
         let bought = try await database.expecting("statement alice \(asset)")
-        #expect(bought.contains("bought 1 GEM from bob at 10 USDT, trade GEM/USDT:g1, fee \(fee) "), "\(bought)")
+        #expect(bought.contains("trade GEM/USDT:g1, bought 1 GEM from bob at 10 USDT, fee \(fee) "), "\(bought)")
         #expect(
             bought.contains(rule == "received" ? "g2, rebate \(fee) " : "rebate of trade GEM/USDT:g2 "), "\(bought)")
         let other = try await database.expecting("statement alice \(rule == "received" ? "USDT" : "GEM")")

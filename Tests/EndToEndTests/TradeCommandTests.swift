@@ -44,16 +44,30 @@ import Testing
 
             let again = try await database.typing("trade submit \(path) --json")
             #expect(
-                again.output == """
+                again.output.hasPrefix(
+                    """
                     {
                       "accepted": 0,
                       "duplicates": 3,
                       "refused": 6,
+                      "refusals": [
+                        {
+                          "line": 4,
+                          "class": "undecodable",
+                          "message": "expected a value, found \\"g\\" (byte 0)"
+                        },
+
+                    """), "\(again.output)")
+            #expect(
+                again.output.hasSuffix(
+                    """
+                      ],
+                      "refusals_has_more": false,
                       "settled": null,
                       "parked": null
                     }
 
-                    """)
+                    """), "\(again.output)")
             #expect(try database.value("select count(*) from dead_letters") == "6")
         }
         #expect(try await database.typing("worker --once --log-level error").exitCode == 0)
@@ -70,7 +84,10 @@ import Testing
         #expect(settled.output == "2 accepted, 0 duplicates, 0 refused\n2 settled, 0 parked\n")
         let parked = try await database.typing("trade submit --wait -o jsonl", input: tradeLine("3", quantity: "50"))
         #expect(parked.exitCode == 1)
-        #expect(parked.output == #"{"accepted":1,"duplicates":0,"refused":0,"settled":0,"parked":1}"# + "\n")
+        #expect(
+            parked.output
+                == #"{"accepted":1,"duplicates":0,"refused":0,"refusals":[],"refusals_has_more":false,"settled":0,"parked":1}"#
+                + "\n")
         #expect(parked.errors == "settle: trade BTC/USDT:3 is parked. Next: settle explain BTC/USDT:3\n")
         // What was there before is followed too, each trade once.
         let again = try await database.typing(
@@ -110,6 +127,32 @@ import Testing
         try await database.expecting("worker --once --log-level error")
         let result = await submission.wait()
         #expect(result.exitCode == 0 && result.output == "1 accepted, 0 duplicates, 0 refused\n1 settled, 0 parked\n")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `at a terminal one is told what holds trades up, but not where all of them were there before`()
+        async throws
+    {
+        let database = try TestDatabase()
+        try await database.fund()
+        try await withFolder { folder in
+            try tradeLine("1").write(toFile: folder + "/trades.ndjson", atomically: true, encoding: .utf8)
+            func screen() async throws -> String {
+                let terminal = try PseudoTerminal(
+                    ["trade", "submit", "trades.ndjson"], columns: 120,
+                    environment: ["DATABASE_URL": database.connectionString, "NO_COLOR": "1"], directory: folder)
+                #expect(try await terminal.wait() == 0)
+                return terminal.screen.transcript.joined(separator: "\n")
+            }
+
+            let first = try await screen()
+            #expect(first.contains("1 accepted, 0 duplicates, 0 refused"), "\(first)")
+            #expect(first.contains("no worker is running; 'settle worker' settles what waits"), "\(first)")
+            try await database.expecting("worker --once --log-level error")
+            let again = try await screen()
+            #expect(again.contains("0 accepted, 1 duplicate, 0 refused"), "\(again)")
+            #expect(!again.contains("worker"), "\(again)")
+        }
         #expect(try database.violations() == [])
     }
 
@@ -171,7 +214,7 @@ import Testing
                 {"id":"9","market":"BTC/USDT","status":"SETTLED","price":"100","quantity":"1","buyer_id":"alice",\
                 "seller_id":"bob","buy_order_id":null,"sell_order_id":null,"taker":null,"buyer_fee":"0","seller_fee":"0",\
                 "executed_at":null,"stream":null,"seq":null,"received_seq":1,"received_at":"TIME","settled_at":"TIME",\
-                "attempts":1,"batch":\(batch),"class":null,"reason":null,"dead_letter":null}
+                "attempts":1,"batch":\(batch),"class":null,"message":null,"dead_letter":null}
 
                 """)
         _ = try await database.typing(
@@ -200,14 +243,14 @@ import Testing
             shown.hasSuffix(
                 """
                 class         insufficient_funds
-                reason        buyer alice has 1000.000000 USDT available, needs 1100.000000 USDT: 100.000000 USDT missing
+                message       buyer alice has 1000.000000 USDT available, needs 1100.000000 USDT: 100.000000 USDT missing
                 dead_letter   1
 
                 Next: settle dlq show 1
 
                 """), "\(shown)")
         let json = try await database.expecting("trade show 5 -o jsonl")
-        #expect(json.contains(#""class":"insufficient_funds","reason":"buyer alice has"#), "\(json)")
+        #expect(json.contains(#""class":"insufficient_funds","message":"buyer alice has"#), "\(json)")
         #expect(json.hasSuffix(#","dead_letter":1}"# + "\n"))
         #expect(try database.violations() == [])
     }

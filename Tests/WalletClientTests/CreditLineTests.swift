@@ -129,7 +129,7 @@ import TradeModel
             .closed, of: Identifier("bob")!, actor: "eve", reason: "left", on: try database.connect())
         #expect(
             try database.value("select detail from operator_actions order by action_no desc limit 1")
-                == #"{"from": "active", "credit_BTC": "5.00000000 BTC"}"#)
+                == #"{"from": "active", "credit_BTC": "5.00000000"}"#)
         #expect(try database.count("balances where lowest < 0") == 0)
         #expect(throws: AccountRefusal.self) { try setLine("5", "BTC", of: "bob") }
         #expect(try database.violations() == [])

@@ -31,8 +31,8 @@ struct AddAsset: Command {
             let existing = try CatalogStore.read(connection).assets[symbol]!
             guard existing.decimals == decimals else {
                 throw CommandFailure(
-                    "asset \(symbol) exists with \(existing.decimals.counted("decimal")), not \(decimals); the decimals of an "
-                        + "asset do not change")
+                    "asset \(symbol) exists with \(existing.decimals.counted("decimal")), not \(decimals); the "
+                        + "decimals of an asset do not change")
             }
         }
         try context.output.show([
@@ -150,7 +150,8 @@ struct ListMarkets: Command {
         let markets = try CatalogStore.read(connection).markets.values.sorted { $0.symbol < $1.symbol }
         let answers = try connection.pipeline([MarketStore.steps, MarketStore.halts()])
         let steps = MarketStore.decodeSteps(answers[0])
-        let halts = Dictionary(uniqueKeysWithValues: MarketStore.decodeHalts(answers[1]).map { ($0.market, $0) })
+        let halted = MarketStore.decodeHalts(answers[1])
+        let halts = Dictionary(uniqueKeysWithValues: halted.map { ($0.market, $0) })
         try context.output.list(
             markets.map {
                 [
@@ -159,7 +160,7 @@ struct ListMarkets: Command {
                     "fees": .string($0.feeRule.rawValue), "tick": .string(steps[$0.symbol]?.tick?.description),
                     "lot": .string(steps[$0.symbol]?.lot?.description), "halted": .bool($0.isHalted),
                     "halted_since": .time(halts[$0.symbol]?.since), "halted_by": .string(halts[$0.symbol]?.actor),
-                    "halted_reason": .string(halts[$0.symbol]?.reason),
+                    "halted_reason": .reason(halts[$0.symbol]?.reason),
                 ]
             },
             empty: "No markets yet. Add one with 'settle market add BTC/USDT'."
@@ -176,9 +177,7 @@ struct ListMarkets: Command {
             return table
         }
         if context.output.format == .text {
-            for stop in Standstill(nil, Array(halts.values.sorted { $0.market < $1.market })).stops {
-                context.output.note(stop.line)
-            }
+            for stop in Standstill(nil, halted).stops() { context.output.note(stop.line) }
         }
     }
 }

@@ -31,9 +31,9 @@ struct CountLetters: Command {
         let (groups, next) = try groups(connection)
         try context.output.list(groups.map(json), empty: "There are no dead letters.") {
             var table = Table(
-                Table.Column(grouping.rawValue.uppercased()), Table.Column("OPEN", .right),
-                Table.Column("RETRIED", .right), Table.Column("DISCARDED", .right), Table.Column("OLDEST OPEN", .whole),
-                Table.Column("NEWEST OPEN", .whole))
+                Table.Column(grouping.rawValue.uppercased(), isCut: false), Table.Column("OPEN", .right),
+                Table.Column("RETRIED", .right), Table.Column("DISCARDED", .right),
+                Table.Column("OLDEST OPEN", isCut: false), Table.Column("NEWEST OPEN", isCut: false))
             for group in groups {
                 table.add(
                     "\(group.group ?? "-")", "\(group.counts[.open]!.text)", "\(group.counts[.retried]!.text)",
@@ -43,6 +43,9 @@ struct CountLetters: Command {
             return table
         }
         if let next { context.output.more(after: next) }
+        if let group = groups.first(where: { $0.counts[.open]!.value > 0 })?.group {
+            context.output.next("settle dlq list --\(grouping.rawValue) \(group.shellQuoted)")
+        }
     }
 
     /// The groups in the order of their names, and behind which one there are more.

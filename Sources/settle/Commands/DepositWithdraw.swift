@@ -98,8 +98,11 @@ private struct OperationRun {
         let asset = try CatalogStore.read(connection).known(operation.asset)
         guard let amount = operation.amount.amount(decimals: asset.decimals)?.text(decimals: asset.decimals) else {
             throw UsageError(
-                "AMOUNT \(operation.amount) does not fit \(asset.symbol), which has \(asset.decimals.counted("decimal"))"
-            )
+                "AMOUNT \(operation.amount) does not fit \(asset.symbol), "
+                    + "which has \(asset.decimals.counted("decimal"))")
+        }
+        if let rejection = try ReservedNames(connection).rejection(of: operation) {
+            throw CommandFailure(rejection.message.printable)
         }
         let item = SettlementItem(.operation(operation), origin: .message("command line"))
         let wallet = DirectWallet(database)
@@ -132,6 +135,9 @@ private struct OperationRun {
         case (.unknownAccount, .closed?), (.invalid, .frozen?):
             return CommandFailure(
                 "\(message); 'settle account show \(operation.account.text.printable)' says since when and why")
+        case (.insufficientFunds, _):
+            return CommandFailure(
+                "\(message). 'settle balance \(operation.account.text.shellQuoted.printable)' shows what there is")
         default: return CommandFailure(message)
         }
     }
@@ -140,22 +146,19 @@ private struct OperationRun {
 
     /// A dry run remembers nothing from one chunk to the next, so it takes the whole file as one, as far as that goes.
     private static let dryRunLinesMax = 100_000
-    /// So many refused lines are named in JSON; stderr names all.
-    private static let refusalsShownMax = 1_000
-
     private struct Tally {
         var applied = 0
         var duplicates = 0
         var refused = 0
         /// The first of the refused lines.
-        var refusals: [(line: Int, rejection: Rejection)] = []
+        var refusals: [LineRefusal] = []
         var count: Int { applied + duplicates + refused }
     }
 
     /// What has been read and not been carried out.
     private struct Chunk {
         var items: [(line: Int, item: SettlementItem)] = []
-        var refusals: [(line: Int, rejection: Rejection)] = []
+        var refusals: [LineRefusal] = []
         var count: Int { items.count + refusals.count }
     }
 
@@ -165,6 +168,7 @@ private struct OperationRun {
         let database = try Database(context)
         defer { database.leave() }
         let wallet = DirectWallet(database)
+        let names = ReservedNames(try database.connect())
         let progress = ProgressLine(context.output)
         let chunkSize = arguments.dryRun ? Self.dryRunLinesMax : database.limits.batchSizeMax
         var tally = Tally()
@@ -176,8 +180,13 @@ private struct OperationRun {
                 lineNumber += 1
                 switch WireDecoder.decodeOperationLine(line, kind: kind) {
                 case .success(let operation):
+                    if let rejection = try names.rejection(of: operation) {
+                        chunk.refusals.append(LineRefusal(line: lineNumber, rejection: rejection))
+                        break
+                    }
                     chunk.items.append((lineNumber, SettlementItem(.operation(operation), origin: .message(file))))
-                case .failure(let rejection): chunk.refusals.append((lineNumber, rejection))
+                case .failure(let rejection):
+                    chunk.refusals.append(LineRefusal(line: lineNumber, rejection: rejection))
                 case nil: break
                 }
             }
@@ -194,13 +203,7 @@ private struct OperationRun {
         try context.output.show([
             arguments.dryRun ? "would_apply" : "applied": .integer(tally.applied),
             "duplicates": .integer(tally.duplicates), "refused": .integer(tally.refused),
-            "refusals": .array(
-                tally.refusals.map { line, rejection in
-                    [
-                        "line": .integer(line), "class": .string(rejection.failureClass.rawValue),
-                        "message": .string(rejection.message),
-                    ]
-                }),
+            "refusals": .array(tally.refusals.map(\.json)),
             "refusals_has_more": .bool(tally.refused > tally.refusals.count),
         ]) {
             try context.output.line(
@@ -228,14 +231,14 @@ private struct OperationRun {
                 switch outcome {
                 case .settled: tally.applied += 1
                 case .duplicate, .deferred: tally.duplicates += 1
-                case .rejected(let rejection): refusals.append((line, rejection))
+                case .rejected(let rejection): refusals.append(LineRefusal(line: line, rejection: rejection))
                 }
             }
         }
         refusals.sort { $0.line < $1.line }
-        for (line, rejection) in refusals { context.output.note("line \(line): \(rejection.message)") }
+        for refusal in refusals { context.output.note("line \(refusal.line): \(refusal.rejection.message)") }
         tally.refused += refusals.count
-        tally.refusals += refusals.prefix(Self.refusalsShownMax - tally.refusals.count)
+        tally.refusals += refusals.prefix(LineRefusal.shownMax - tally.refusals.count)
         chunk = Chunk()
     }
 }

@@ -7,14 +7,13 @@ struct DiscardLetters: Command {
         "discard", summary: "Give up dead letters: they are marked, kept, and never settled by themselves.",
         discussion: """
             What was discarded stays in the table with everything that is known of it, and has no effect when it arrives \
-            again, not even once its market was added or the letter was purged. 'settle dlq retry ID --discarded' takes a mistake back.
+            again, not even once its market was added or the letter was purged. \
+            'settle dlq retry ID --discarded' takes a mistake back.
             """,
         usage: ["ID... --reason TEXT [options]", "FILTERS --reason TEXT [options]", "--all --reason TEXT [options]"],
         examples: [
             Example("settle dlq discard 17 --reason 'the engine has cancelled this trade'", "One letter."),
-            Example(
-                "settle dlq discard --class undecodable --until 2026-01-02 --reason 'noise of the load test' --yes",
-                "All of a kind."),
+            Example("settle dlq discard --class undecodable --until 7d --reason 'load test' --yes", "All of a kind."),
             Example("settle dlq discard --market BTC/USDT --since 2h --dry-run", "How many it would be."),
         ])
 

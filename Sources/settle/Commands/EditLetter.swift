@@ -16,7 +16,7 @@ struct EditLetter: Command {
         usage: ["ID --set KEY=VALUE... --reason TEXT [options]", "ID --payload FILE --reason TEXT [options]"],
         examples: [
             Example(
-                "settle dlq edit 17 --set price=100.00 --reason 'the engine sent cents, ticket 4711'",
+                "settle dlq edit 17 --set price=100.00 --reason 'sent in cents, ticket 4711'",
                 "One field anew."),
             Example("settle dlq edit 17 --set quantity=2 --set taker= --dry-run", "What that would come to."),
             Example("settle dlq edit 23 --payload trade.json --reason 'cut off in transit'", "All of it anew."),
@@ -50,19 +50,19 @@ struct EditLetter: Command {
             }
             return
         }
-        if action.dryRun {
-            let prediction = try await LetterForesight(database, on: connection).predict(letter, as: edit.item)
-            try show(edit, prediction, context)
-            return
-        }
+        let prediction = try await LetterForesight(database, on: connection).predict(letter, as: edit.item)
+        if action.dryRun { return try show(edit, prediction, context) }
         let version = try edit.carryOut(on: connection, actor: operatorName, reason: action.reason)
+        let advice = try LetterStory(number, on: connection).advice
         try context.output.show([
             "id": .count(number), "version": .integer(version), "changes": .string(edit.difference), "changed": true,
-            "payload": .string(edit.text),
+            "payload": .string(edit.text), "outcome": .string(prediction.outcome),
+            "prediction": .string(prediction.words), "advice": advice.json,
         ]) {
             try context.output.line(
                 "dead letter \(number) has version \(version): \(edit.difference.printable)")
-            try context.output.line("settle dlq retry \(number) settles it")
+            try context.output.line("", wrapping: "a retry \(prediction.words.printable)")
+            try advice.print(to: context.output)
         }
     }
 

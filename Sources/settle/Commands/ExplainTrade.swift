@@ -32,12 +32,17 @@ struct ExplainTrade: Command {
         let advice = try advice(on: story, connection)
         let output = context.output
         try output.show(story.json(needs: needs, advice: advice)) {
-            let text = TradeStoryText(story: story, needs: needs, advice: advice)
+            let text = TradeStoryText(story: story, needs: needs)
             try output.line(output.styled(text.title.printable, .bold))
             for paragraph in text.paragraphs {
                 try output.line()
-                for line in paragraph { try output.line(line.printable) }
+                for line in paragraph {
+                    let indent = line.prefix { $0 == " " }
+                    try output.line(String(indent), wrapping: line.dropFirst(indent.count).description.printable)
+                }
             }
+            if !advice.lines.isEmpty { try output.line() }
+            try advice.print(to: output)
             guard !story.postings.isEmpty else { return }
             try output.line()
             try output.print(text.postings)
@@ -47,7 +52,7 @@ struct ExplainTrade: Command {
     /// What lets a trade that waits go on, or what its open letter says.
     private func advice(on story: TradeStory, _ connection: PostgresConnection) throws -> Advice {
         if let waiting = story.waiting {
-            let steps = story.standstill.stops.map(\.remedy)
+            let steps = story.standstill.stops().map(\.remedy)
             return Advice(steps: steps + (waiting.workersAlive == 0 ? ["settle worker"] : []))
         }
         guard story.trade?.status != .settled,

@@ -1,12 +1,12 @@
 import CommandKit
-import Foundation
 import Repository
 import TradeModel
 
 /// The options of all exports, and what they have in common.
 struct ExportOptions: ParameterGroup {
     @Option(
-        "--since", "TIME", help: "Only what was committed from then on: 2026-01-02, 2026-01-02T03:04:05Z, or 30m ago.")
+        "--since", "TIME",
+        help: "Only what was committed from then on: 2026-01-02, 2026-01-02T03:04:05Z, 30m (ago) or now.")
     var since: Timestamp?
     @Option("--until", "TIME", help: "Only what was committed before then; without it, before now.")
     var until: Timestamp?
@@ -21,9 +21,6 @@ struct ExportOptions: ParameterGroup {
         try checkPeriod(since: since, until: until)
         if force, file == nil { throw UsageError("'--force' goes with '--output-file'") }
     }
-
-    /// How long transactions of others may take to end that could still bring something.
-    private static let horizonTimeout = Duration.seconds(10)
 
     /// Writes one page of records after the other.
     ///
@@ -75,11 +72,7 @@ struct ExportOptions: ParameterGroup {
             }
             place = found
         }
-        let deadline = ContinuousClock.now + Self.horizonTimeout
-        return try CommittedBatches(after: place, until: until, on: connection) {
-            Thread.sleep(forTimeInterval: 0.005)
-            return ContinuousClock.now < deadline
-        }
+        return try CommittedBatches(after: place, until: until, on: connection)
     }
 }
 

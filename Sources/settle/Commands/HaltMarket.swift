@@ -15,7 +15,7 @@ struct HaltMarket: Command {
     @OptionGroup("Options") var action: ActionOptions
 
     func run(_ context: Context) async throws {
-        try MarketSwitch(symbol: symbol, halts: true, reason: action.reason, dryRun: action.dryRun).run(context)
+        try MarketSwitch(symbol: symbol, halts: true, action: action).run(context)
     }
 }
 
@@ -28,7 +28,7 @@ struct ResumeMarket: Command {
     @OptionGroup("Options") var action: ActionOptions
 
     func run(_ context: Context) async throws {
-        try MarketSwitch(symbol: symbol, halts: false, reason: action.reason, dryRun: action.dryRun).run(context)
+        try MarketSwitch(symbol: symbol, halts: false, action: action).run(context)
     }
 }
 
@@ -36,19 +36,19 @@ struct ResumeMarket: Command {
 private struct MarketSwitch {
     let symbol: MarketSymbol
     let halts: Bool
-    let reason: String
-    let dryRun: Bool
+    let action: ActionOptions
 
     func run(_ context: Context) throws {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
         let market = try CatalogStore.read(connection).known(symbol)
+        let dryRun = action.dryRun
         var isNew = market.isHalted != halts
         if !dryRun {
             do {
                 isNew = try MarketStore.setHalted(
-                    halts, market, actor: operatorName, reason: reason, on: connection)
+                    halts, market, actor: operatorName, reason: action.reason, on: connection)
             } catch {
                 guard error.sqlState == DatabaseError.lockNotAvailable else { throw error }
                 throw CommandFailure(
@@ -57,6 +57,7 @@ private struct MarketSwitch {
             }
         }
         let waiting = TradeStore.decodeWaiting(try connection.pipeline([TradeStore.waiting(in: symbol)])[0])
+        let halt = MarketStore.decodeHalts(try connection.pipeline([MarketStore.halts(of: symbol)])[0]).first
         let pairs: [(key: String, value: JSONValue)] = [
             ("symbol", .string(symbol.text)), ("halted", .bool(dryRun ? market.isHalted : halts)),
             (dryRun ? "would_change" : "changed", .bool(isNew)),
@@ -70,10 +71,12 @@ private struct MarketSwitch {
                 case (true, true, true): "market \(symbol) would be halted"
                 case (true, false, false): "market \(symbol) goes on"
                 case (true, false, true): "market \(symbol) would go on"
-                case (false, true, _): "market \(symbol) is halted already"
+                case (false, true, _):
+                    "market \(symbol) is halted already" + (halt.map { " (\($0.circumstances))" } ?? "").printable
                 case (false, false, _): "market \(symbol) is not halted"
                 }
             try context.output.line("\(what); \(waiting.count.text("trade")) of it PENDING")
         }
+        if halts, !dryRun { context.output.next(Standstill.Stop.remedy(of: symbol)) }
     }
 }

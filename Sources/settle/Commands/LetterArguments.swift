@@ -4,10 +4,11 @@ import TradeModel
 
 /// Which letters a command is about.
 struct LetterFilterOptions: ParameterGroup {
-    @Option("--class", help: "Only those parked for this kind of reason.") var failureClass: FailureClass?
+    @Option("--class", "CLASS", help: "Only those parked for this kind of reason.") var failureClass: FailureClass?
     @Option("--market", help: "Only this market's.") var market: MarketSymbol?
     @Option("--account", "ACCOUNT", help: "Only those whose buyer or seller this is.") var account: Identifier?
-    @Option("--since", "TIME", help: "Only those parked from then on: 2026-01-02, 2026-01-02T03:04:05Z, or 30m ago.")
+    @Option(
+        "--since", "TIME", help: "Only those parked from then on: 2026-01-02, 2026-01-02T03:04:05Z, 30m (ago) or now.")
     var since: Timestamp?
     @Option("--until", "TIME", help: "Only those parked before then, written likewise.") var until: Timestamp?
 

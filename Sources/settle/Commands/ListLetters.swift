@@ -33,12 +33,12 @@ struct ListLetters: Command {
         let page = found.prefix(limit)
         try context.output.list(page.map(\.json), empty: "No such dead letters.") {
             var table = Table(
-                Table.Column("ID", .right), "TRADE", Table.Column("CLASS", .whole), Table.Column("PARKED", .whole),
-                "REASON")
+                Table.Column("ID", .right), Table.Column("TRADE", isCut: false), Table.Column("CLASS", isCut: false),
+                Table.Column("PARKED", isCut: false), "REASON")
             for letter in page {
                 table.add(
                     "\(letter.number)", "\(letter.name)", "\(letter.failureClass)", "\(letter.parkedAt.inSeconds)",
-                    "\(letter.wasSettledMeanwhile ? "(settled meanwhile) " : "")\(letter.message)")
+                    "\(letter.wasSettledMeanwhile ? "(settled meanwhile) " : "")\(letter.reason)")
             }
             return table
         }
@@ -48,5 +48,16 @@ struct ListLetters: Command {
             context.output.note("\(count.text) dead letters match")
             context.output.more(after: "\(last.number)")
         }
+        if let first = page.first { context.output.next("settle dlq show \(first.number)") }
+    }
+}
+
+extension DeadLetter {
+    /// Why it was parked; what is missing comes first, since the rest may be cut.
+    fileprivate var reason: String {
+        guard let shortfall else { return message }
+        let missing = "\(shortfall.asset.text(shortfall.missing)) missing"
+        guard message.hasSuffix(": " + missing) else { return message }
+        return "\(missing): \(message.dropLast(missing.count + 2))"
     }
 }

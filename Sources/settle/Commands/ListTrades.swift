@@ -13,7 +13,9 @@ struct ListTrades: Command {
 
     @Option("--status", help: "Only those that wait, are settled or are parked.") var status: TradeStatus?
     @Option("--market", help: "Only this market's.") var market: MarketSymbol?
-    @Option("--since", "TIME", help: "Only those received from then on: 2026-01-02, 2026-01-02T03:04:05Z, or 30m ago.")
+    @Option(
+        "--since", "TIME", help: "Only those received from then on: 2026-01-02, 2026-01-02T03:04:05Z, 30m (ago) or now."
+    )
     var since: Timestamp?
     @Option("--until", "TIME", help: "Only those received before then, written likewise.") var until: Timestamp?
     @OptionGroup("Pages") var page: PageOptions
@@ -45,7 +47,7 @@ struct ListTrades: Command {
         ) {
             var table = Table(
                 "TRADE", "STATUS", Table.Column("PRICE", .right), Table.Column("QUANTITY", .right), "BUYER", "SELLER",
-                Table.Column("RECEIVED", .whole))
+                Table.Column("RECEIVED", isCut: false))
             for row in rows {
                 table.add(
                     "\(row.key)", "\(row.status.rawValue)", "\(row.trade?.price.description ?? "?")",

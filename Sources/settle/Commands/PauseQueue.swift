@@ -81,9 +81,12 @@ private struct QueueStop {
         if !isDone(report) {
             throw CommandFailure(complaint(report, try QueueControlStore.settling(on: connection)))
         }
+        context.output.next("settle queue resume")
         if !report.silent.isEmpty {
             context.output.note(
-                "Shut out until it is heard of again, and stores then what it holds: "
+                (report.silent.count == 1
+                    ? "Shut out; what it holds is stored when it comes back: "
+                    : "Shut out; what they hold is stored when they come back: ")
                     + report.silent.map(report.name).joined(separator: ", "))
         }
     }
@@ -125,8 +128,11 @@ private struct QueueStop {
         if !settling.isEmpty, report.isReadyToSeal {
             let processes = settling.map(String.init).joined(separator: ", ")
             sentences.append(
-                "Open in the server's \(settling.count == 1 ? "process" : "processes") \(processes), which PostgreSQL "
-                    + "ends by itself within minutes, and pg_terminate_backend() at once")
+                settling.count == 1
+                    ? "A batch is open in the server's process \(processes); PostgreSQL ends it within minutes, "
+                        + "pg_terminate_backend() at once"
+                    : "Batches are open in the server's processes \(processes); PostgreSQL ends them within minutes, "
+                        + "pg_terminate_backend() at once")
         }
         if late.contains(where: { !$0.knowsPauses }) {
             sentences.append("End those that know no pauses; one that is dead is forgotten within a day")

@@ -30,7 +30,9 @@ struct ListAccounts: Command {
             empty: status == nil && after == nil
                 ? "No accounts yet. A first deposit opens one." : "No such accounts."
         ) {
-            var table = Table("ACCOUNT", "STATUS", Table.Column("SINCE", .whole), Table.Column("OPENED", .whole))
+            var table = Table(
+                Table.Column("ACCOUNT", isCut: false), "STATUS", Table.Column("SINCE", isCut: false),
+                Table.Column("OPENED", isCut: false))
             for account in page {
                 table.add(
                     "\(account.id)", Table.Cell(account.status.rawValue, account.status == .active ? nil : .yellow),
@@ -132,7 +134,7 @@ extension BalanceRecord {
 extension RecordedAction {
     fileprivate var json: JSONValue {
         [
-            "at": .time(at), "actor": .string(actor), "action": .string(action), "reason": .string(reason),
+            "at": .time(at), "actor": .string(actor), "action": .string(action), "reason": .reason(reason),
             "detail": .object(detail.map { ($0.name, .string($0.value)) }),
         ]
     }

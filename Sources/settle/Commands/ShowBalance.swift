@@ -17,7 +17,7 @@ struct ShowBalance: Command {
 
     @Argument("ACCOUNT", help: "Whose.") var account: Identifier
     @Argument("ASSET", help: "Only this asset.") var asset: AssetSymbol?
-    @Option("--as-of", "TIME", help: "As it was then: 2026-01-02, 2026-01-02T03:04:05Z, or 30m ago.")
+    @Option("--as-of", "TIME", help: "As it was then: 2026-01-02, 2026-01-02T03:04:05Z, 30m (ago) or now.")
     var asOf: Timestamp?
 
     func run(_ context: Context) async throws {

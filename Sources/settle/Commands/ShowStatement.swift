@@ -19,7 +19,7 @@ struct ShowStatement: Command {
 
     @Argument("ACCOUNT", help: "Whose.") var account: Identifier
     @Argument("ASSET", help: "Only this asset.") var asset: AssetSymbol?
-    @Option("--since", "TIME", help: "Only entries from then on: 2026-01-02, 2026-01-02T03:04:05Z, or 30m ago.")
+    @Option("--since", "TIME", help: "Only entries from then on: 2026-01-02, 2026-01-02T03:04:05Z, 30m (ago) or now.")
     var since: Timestamp?
     @Option("--until", "TIME", help: "Only entries before then, written likewise.") var until: Timestamp?
     @OptionGroup("Pages") var page: PageOptions

@@ -24,12 +24,12 @@ struct ShowTrade: Command {
             ? DeadLetterStore.decodeFailure(try connection.pipeline([DeadLetterStore.failure(of: key)])[0]) : nil
         guard case .object(var pairs) = trade.json else { return }
         pairs += [
-            ("class", .string(failure?.failureClass)), ("reason", .string(failure?.message)),
+            ("class", .string(failure?.failureClass)), ("message", .string(failure?.message)),
             ("dead_letter", failure.map { .count($0.letter) } ?? .null),
         ]
         let output = context.output
         try output.show(.object(pairs)) {
-            var table = Table("FIELD", "VALUE")
+            var table = Table(Table.Column("FIELD", isCut: false), Table.Column("VALUE", wraps: true))
             for (key, value) in pairs where value != .null {
                 if case .string(let text) = value {
                     table.add("\(key)", "\(text)")

@@ -56,6 +56,8 @@ private struct Submission {
     private var accepted = 0
     private var duplicates = 0
     private var refused = 0
+    /// The first of the refused lines; stderr names all.
+    private var refusals: [LineRefusal] = []
 
     struct Outcome {
         var settled = 0
@@ -123,6 +125,9 @@ private struct Submission {
         for ((line, item), outcome) in zip(rest, outcomes) {
             if case .rejected(let rejection) = repetition(item) ?? outcome {
                 refused += 1
+                if refusals.count < LineRefusal.shownMax {
+                    refusals.append(LineRefusal(line: line, rejection: rejection))
+                }
                 context.output.note("line \(line): \(rejection.failureClass.rawValue): \(rejection.message)")
             } else {
                 duplicates += 1
@@ -177,8 +182,7 @@ private struct Submission {
     /// Why trades of some markets wait, and what ends that, in a line for each reason.
     private func obstacles(_ markets: Set<MarketSymbol>) throws -> [String] {
         let standstill = try Standstill.read(connection)
-        let halts = standstill.halts.filter { markets.contains($0.market) }.map(\.stop)
-        var lines = ((standstill.pause.map { [$0] } ?? []) + halts).map(\.line)
+        var lines = standstill.stops(in: markets).map(\.line)
         if try !WorkerStore.isAnyLiving(database.limits, connection) {
             lines.append("no worker is running; 'settle worker' settles what waits")
         }
@@ -187,7 +191,7 @@ private struct Submission {
 
     /// Tells a person what is still missing for the trades to be settled.
     func tellWhatHolds() throws {
-        guard context.terminal.errorIsTerminal, !keys.isEmpty, !dryRun else { return }
+        guard context.terminal.errorIsTerminal, accepted > 0, !dryRun else { return }
         for obstacle in try obstacles(Set(keys.map(\.market))) { context.output.note(obstacle) }
     }
 
@@ -195,7 +199,8 @@ private struct Submission {
         let output = context.output
         try output.show([
             dryRun ? "would_accept" : "accepted": .integer(accepted), "duplicates": .integer(duplicates),
-            "refused": .integer(refused),
+            "refused": .integer(refused), "refusals": .array(refusals.map(\.json)),
+            "refusals_has_more": .bool(refused > refusals.count),
             "settled": outcome.map { .integer($0.settled) } ?? .null,
             "parked": outcome.map { .integer($0.parked) } ?? .null,
         ]) {

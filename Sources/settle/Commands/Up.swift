@@ -35,9 +35,9 @@ struct Up: Command {
         let connection = try database.connect()
         if try !yes && AccountStore.hasCustomers(notLike: "sim-%", connection) {
             throw CommandFailure(
-                "this database holds accounts that are not simulated. 'settle up' moves no money of theirs by itself, but "
-                    + "adds simulated accounts and trades to the same books, and settles what waits there. Add --yes if "
-                    + "that is meant, or run it in an empty folder without a database named.", exit: .usage)
+                "this database holds accounts that are not simulated. 'settle up' moves no money of theirs by itself, "
+                    + "but adds simulated accounts and trades to the same books, and settles what waits there. Add "
+                    + "--yes if that is meant, or run it in an empty folder without a database named.", exit: .usage)
         }
         let seed = seed ?? UInt64.random(in: 1...999_999)
         try await SimulatedMarket.prepare(connection, DirectWallet(database))
@@ -127,20 +127,27 @@ struct Up: Command {
             await source.obey(isPaused: service.queueControl.isPaused)
             let snapshot = await service.pool.snapshot()
             let breaker = await service.wallets.isAvailable ? "closed" : "open"
+            let words =
+                "settled \(second.settledInAll.grouped)  rate \(second.settled.grouped)/s  "
+                + "p50 \(second.p50) ms  p99 \(second.p99) ms  queue \(snapshot.queueDepth)  "
+                + "retries \(snapshot.counters.retries)  dead letters \(second.parkedInAll.grouped)"
+                + (breaker == "open" ? "  database away" : "")
+                + (service.queueControl.isPaused ? "  paused" : "")
+            // As JSON there is one document, which comes at the end.
+            if context.output.format == .json {
+                context.output.note(words)
+                continue
+            }
             do {
                 try context.output.show([
                     "settled": .integer(second.settledInAll), "rate": .integer(second.settled),
-                    "p50_ms": .string(second.p50), "p99_ms": .string(second.p99),
+                    "p50_ms": .measure(Double(second.p50), decimals: 1),
+                    "p99_ms": .measure(Double(second.p99), decimals: 1),
                     "queue": .integer(snapshot.queueDepth), "retries": .integer(snapshot.counters.retries),
                     "breaker": .string(breaker), "dead_letters": .integer(second.parkedInAll),
                     "paused": .bool(service.queueControl.isPaused),
                 ]) {
-                    try context.output.line(
-                        "settled \(second.settledInAll.grouped)  rate \(second.settled.grouped)/s  "
-                            + "p50 \(second.p50) ms  p99 \(second.p99) ms  queue \(snapshot.queueDepth)  "
-                            + "retries \(snapshot.counters.retries)  dead letters \(second.parkedInAll.grouped)"
-                            + (breaker == "open" ? "  database away" : "")
-                            + (service.queueControl.isPaused ? "  paused" : ""))
+                    try context.output.line(words)
                 }
                 try context.output.flush()
             } catch {

@@ -111,7 +111,7 @@ extension Checkup {
     /// What operators have stopped is meant to be so, and only worth knowing.
     func queue() throws -> [Finding] {
         let name = "queue"
-        let stops = try Standstill.read(connection).stops
+        let stops = try Standstill.read(connection).stops()
         return stops.isEmpty
             ? [.ok(name, "it runs, and no market is halted")]
             : stops.map { .remark(name, $0.words, remedy: $0.remedy) }
