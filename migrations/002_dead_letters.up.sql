@@ -30,8 +30,8 @@ create index dead_letters_in_line on dead_letters (status, received_seq, letter_
 create index dead_letters_short on dead_letters (short_account, short_asset, received_seq)
     where status = 'open' and short_account is not null;
 create index dead_letters_due on dead_letters (class, auto_due_at, received_seq) where status = 'open' and stored;
--- Those whose trades took no row, since there was no market then or an operator edited what was received: whoever settles
--- in a market asks whether it has any.
+-- Those whose trades took no row, since there was no market then or an operator edited what was received: whoever
+-- settles in a market asks whether it has any.
 create index dead_letters_without_row on dead_letters (market)
     where not stored and (class = 'unknown_market' or version > 1);
 create index dead_letters_resolved on dead_letters (changed_at, letter_no) where status <> 'open';
@@ -87,9 +87,10 @@ begin
     select letter_no into letter from (
         select letter_no from dead_letters where market = old.market and trade_id = old.trade_id and stored
         union all
-        select letter_no from purged_letters where market = old.market and trade_id = old.trade_id and stored) l limit 1;
+        select letter_no from purged_letters where market = old.market and trade_id = old.trade_id and stored) l
+     limit 1;
     if found then
-        raise exception 'trade %:% has dead letter % and cannot be deleted; retry or discard the letter',
+        raise exception 'trade %:% has dead letter % and cannot be deleted: its id stays taken',
             old.market, old.trade_id, letter using errcode = 'integrity_constraint_violation';
     end if;
     return old;

@@ -7,8 +7,9 @@ public struct Catalog: Sendable {
     /// The markets in the order of their numbers, so that places last when others are added.
     public let marketList: [Market]
     private var placeOfMarket: [MarketSymbol: Int32] = [:]
-    /// Markets of whose trades some were parked before there was a row for them to take; only where it was read to settle.
-    public private(set) var marketsWithOldLetters: Set<MarketSymbol>
+    /// Markets that have letters without row, parked before there was a market or edited; only where it was read to
+    /// settle.
+    public let marketsWithOldLetters: Set<MarketSymbol>
 
     public init(assets: [Asset] = [], markets: [Market] = [], marketsWithOldLetters: Set<MarketSymbol> = []) {
         marketList = markets.sorted { $0.number < $1.number }
@@ -29,20 +30,21 @@ public enum CatalogStore {
     static let assetsStatement = Statement(
         "assets_read", "select asset_no, symbol, decimals from assets order by symbol")
 
-    private static func markets(_ name: String, isHalted: String, hasOldLetters: String) -> Statement {
+    private static func markets(_ name: String, isHalted: String, hasLettersWithoutRow: String) -> Statement {
         Statement(
             name,
             """
-            select m.market_no, m.symbol, b.symbol, q.symbol, m.price_decimals, m.fees::text, \(isHalted), \(hasOldLetters)
+            select m.market_no, m.symbol, b.symbol, q.symbol, m.price_decimals, m.fees::text, \(isHalted),
+                   \(hasLettersWithoutRow)
               from markets m join assets b on b.asset_no = m.base_no join assets q on q.asset_no = m.quote_no
              order by m.symbol
             """)
     }
 
-    static let marketsStatement = markets("markets_read", isHalted: "m.halted", hasOldLetters: "false")
+    static let marketsStatement = markets("markets_read", isHalted: "m.halted", hasLettersWithoutRow: "false")
     static let settlingMarketsStatement = markets(
         "markets_read_to_settle", isHalted: "m.halted or (select sealed from queue_control)",
-        hasOldLetters: DeadLetterStore.isAnyWithoutRow(inMarket: "m.symbol"))
+        hasLettersWithoutRow: DeadLetterStore.isAnyWithoutRow(inMarket: "m.symbol"))
 
     public static func read(_ connection: PostgresConnection) throws(DatabaseError) -> Catalog {
         try read(marketsStatement, connection)
@@ -107,8 +109,8 @@ public enum CatalogStore {
         "markets_add_none",
         "select pg_advisory_xact_lock_shared(\(AdvisoryLock.migrationFunctions), \(AdvisoryLock.newMarket))")
 
-    /// Lets nobody add a market until the end of the transaction, as `add_market` locks: whoever reads a market sees all
-    /// letters of trades that were parked for want of it.
+    /// Lets nobody add a market until the end of the transaction, as `add_market` locks: whoever reads a market sees
+    /// all letters of trades that were parked for want of it.
     public static var addNoMarkets: Request { Request(addNoMarketsStatement) }
 
     static let findMarketsStatement = Statement("markets_find", "select symbol from markets where symbol = any ($1)")

@@ -1,6 +1,11 @@
 import Glibc
 import TradeModel
 
+/// Some transaction stays open that could still bring batches.
+public struct HorizonError: Error {
+    public let until: Timestamp
+}
+
 /// A moment, and the transactions that could still bring a batch from before it: a batch says when it commits a little
 /// before others can see it.
 ///
@@ -17,7 +22,8 @@ struct CommitHorizon {
            and granted and database = (select oid from pg_database where datname = current_database())
         """
     private static let nowStatement = Statement("horizon_now", "select clock_timestamp()")
-    /// One that began later says a later time. When those of other users began may be hidden.
+    /// A transaction that began after $1 cannot bring an earlier batch. Of other users `xact_start` may be hidden: they
+    /// count.
     private static let writersStatement = Statement(
         "horizon_writers",
         """
@@ -48,11 +54,11 @@ struct CommitHorizon {
         return try connection.query(Self.openStatement, .texts(writers) { $0 }).int64(0, 0) == 0
     }
 
-    /// Waits until all of them have ended, or throws ``CommittedBatches/HorizonError``.
+    /// Waits until all of them have ended, or throws a ``HorizonError``.
     func reach(on connection: PostgresConnection, patience: Duration) throws {
         let deadline = ContinuousClock.now + patience
         while try !isReached(on: connection) {
-            guard ContinuousClock.now < deadline else { throw CommittedBatches.HorizonError(until: time ?? now) }
+            guard ContinuousClock.now < deadline else { throw HorizonError(until: time ?? now) }
             usleep(5_000)
         }
     }

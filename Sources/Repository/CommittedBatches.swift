@@ -21,11 +21,6 @@ public struct CommittedBatches {
         let entries: Int
     }
 
-    /// Some transaction stays open that could still bring batches.
-    public struct HorizonError: Error {
-        public let until: Timestamp
-    }
-
     static let headersMax: Int64 = 1_000
     static let pageEntriesMax = 4_000
 
@@ -38,10 +33,11 @@ public struct CommittedBatches {
     private var headers: ArraySlice<Header> = []
     private var isAtEnd = false
 
-    /// - Parameter until: nil for now.
-    /// - Parameter pause: called while others have to end; returns false when it has been long enough.
+    /// - Parameters:
+    ///   - until: nil for now.
+    ///   - patience: how long transactions may take to end that could still bring something.
     public init(
-        after place: Place, until: Timestamp?, on connection: PostgresConnection, pause: () -> Bool
+        after place: Place, until: Timestamp?, on connection: PostgresConnection, patience: Duration = .seconds(10)
     ) throws {
         try connection.script("set plan_cache_mode = force_custom_plan")
         let horizon = try CommitHorizon(on: connection)
@@ -49,9 +45,7 @@ public struct CommittedBatches {
         self.until = min(until ?? .init(microseconds: .max), horizon.now)
         self.place = place
         catalog = try CatalogStore.read(connection)
-        while try !horizon.isReached(on: connection) {
-            guard pause() else { throw HorizonError(until: self.until) }
-        }
+        try horizon.reach(on: connection, patience: patience)
     }
 
     private static let headersStatement = Statement(

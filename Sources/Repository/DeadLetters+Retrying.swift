@@ -26,7 +26,8 @@ extension DeadLetterStore {
     /// The time as the database has it. What fails again after it is another matter.
     public static var now: Request { Request(nowStatement) }
 
-    /// The next letters in the order in which their trades came, of those not changed since a time, with small payloads.
+    /// The next letters in the order in which their trades came, of those not changed since a time, with small
+    /// payloads.
     public static func inLine(
         _ filter: LetterFilter, after: LinePlace, unchangedSince time: Timestamp, limit: Int
     ) -> Request {
@@ -97,7 +98,8 @@ extension DeadLetterStore {
 
     /// One statement and one commit: the trade waits again, and its letter says who wanted that.
     ///
-    /// The trades are locked in the order of their keys, so that two operators do not wait for each other in a ring. A letter whose trade is no longer FAILED is left alone, and so is an edited one.
+    /// The trades are locked in the order of their keys, so that two operators do not wait for each other in a ring. A
+    /// letter whose trade is no longer FAILED is left alone, and so is an edited one.
     static let retryStatement = Statement(
         "dead_letters_retry",
         """
@@ -125,7 +127,8 @@ extension DeadLetterStore {
         "dead_letters_retry_edited",
         """
         with chosen as (
-            select l.letter_no, c.* from dead_letters l, (select \(TradeStore.contentValues)) c (\(TradeStore.contentColumns))
+            select l.letter_no, c.*
+              from dead_letters l, (select \(TradeStore.contentValues)) c (\(TradeStore.contentColumns))
              where l.letter_no = $15 and l.status::text = $18 and l.stored and l.version = $19
                and l.market = c.market and l.trade_id = c.trade_id),
         failed as materialized (
@@ -168,8 +171,7 @@ extension DeadLetterStore {
         """
         with retried as (
             update dead_letters l set status = 'retried', stored = true, changed_at = now(),
-                   received_seq = coalesce((select t.received_seq from trades t
-                                             where t.market = l.market and t.trade_id = l.trade_id), l.received_seq)
+                   received_seq = \(placeOfRow)
              where letter_no = $1 and status::text = $4 and version = $5 and not stored returning letter_no)
         \(recorded("retried", of: "retried", by: "$2", saying: "$3"))
         """)
@@ -235,6 +237,8 @@ extension DeadLetterStore {
     /// Whether this connection is the one that retries by itself, for as long as it lives.
     public static var lead: Request { Request(leadStatement) }
 
+    private static let numberOfRetry = "'retry ' || auto_retries || ' of ' || $2"
+
     static let retryDueStatement = Statement(
         "dead_letters_retry_due",
         """
@@ -256,7 +260,7 @@ extension DeadLetterStore {
               from waiting w where l.letter_no = w.letter_no
             returning l.letter_no, l.auto_retries, l.class),
         recorded as (
-            \(recorded("retried", of: "retried", by: "'automatic'", failureClass: "class", saying: "'retry ' || auto_retries || ' of ' || $2")))
+            \(recorded("retried", of: "retried", by: "'automatic'", failureClass: "class", saying: numberOfRetry)))
         select letter_no from retried
         """)
 

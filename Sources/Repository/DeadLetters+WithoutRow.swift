@@ -12,8 +12,8 @@ public struct LetterWithoutRow: Sendable {
 /// Letters whose trades took no row: parked before their market was added, or edited.
 ///
 /// With a row, the trade's id would be taken, and what arrives again would be known by that. Without one it is known by
-/// the letter's fingerprint alone. Once a market is there no trade of it is parked as of an unknown one any more; so
-/// whether it has such letters is asked when the market is read, and few markets have any.
+/// the letter's fingerprint alone. Whether a market has any is asked when the market is read: those of an unknown one
+/// were all parked before, while what is edited later counts from the next reading on. Few markets have any.
 extension DeadLetterStore {
     /// A condition for a statement that calls the market's symbol so.
     static func isAnyWithoutRow(inMarket symbol: String) -> String {
@@ -24,6 +24,12 @@ extension DeadLetterStore {
             """
         }.joined(separator: " or ")
     }
+
+    /// The place in line of the row that a letter `l` without one has now; its own while there is none.
+    static let placeOfRow = """
+        coalesce((select t.received_seq from trades t
+                   where t.market = l.market and t.trade_id = l.trade_id), l.received_seq)
+        """
 
     static let withoutRowStatement = Statement(
         "dead_letters_without_row",
@@ -60,8 +66,7 @@ extension DeadLetterStore {
         with resolved as (
             update dead_letters l
                set status = 'retried', stored = true, changed_at = now(),
-                   received_seq = coalesce((select t.received_seq from trades t
-                                             where t.market = l.market and t.trade_id = l.trade_id), l.received_seq)
+                   received_seq = \(placeOfRow)
              where l.letter_no = any ($1) and l.status::text = 'open' and l.version = 1 and not l.stored
             returning l.letter_no)
         \(recorded("settled", of: "resolved", by: "$2", worker: "$3", saying: "'settled when it came again'"))

@@ -10,6 +10,8 @@ public struct Obstacles: Sendable, Equatable {
 
 /// Asks for them in one statement, at the end of each batch.
 public enum ObstacleStore {
+    /// The two reasons for which a market settles nothing are asked for apart: with an `or` between them there would be
+    /// no index to go by.
     static let findStatement = Statement(
         "obstacles_find",
         """
@@ -20,7 +22,8 @@ public enum ObstacleStore {
         select null, m.market_no from queue_control q, markets m where q.singleton and q.sealed
         """)
 
-    /// Those of the accounts that are not active, and all markets that are halted: each of them where the queue is sealed.
+    /// Those of the accounts that are not active, and all markets that are halted: each of them where the queue is
+    /// sealed.
     public static func find(among accounts: some Collection<AccountNumber>) -> Request {
         Request(findStatement, [.int8s(accounts) { $0 }])
     }

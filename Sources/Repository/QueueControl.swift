@@ -14,7 +14,7 @@ public struct QueueControl: Sendable, Equatable {
     /// Whether the database itself lets no trade settle: no worker holds any, or whoever does is silent.
     public let isSealed: Bool
 
-    public init(
+    init(
         isPaused: Bool, revision: Int64, changedAt: Timestamp, actor: String?, reason: String?, hasHaltedMarkets: Bool,
         isSealed: Bool
     ) {
@@ -54,7 +54,8 @@ public enum QueueControlStore {
         "queue_control_set",
         """
         update queue_control
-           set paused = $1, sealed = false, revision = revision + 1, changed_at = clock_timestamp(), actor = $2, reason = $3
+           set paused = $1, sealed = false, revision = revision + 1, changed_at = clock_timestamp(), actor = $2,
+               reason = $3
          where paused <> $1
         """)
 
@@ -88,8 +89,8 @@ public enum QueueControlStore {
            and pg_try_advisory_xact_lock(\(AdvisoryLock.market), \(AdvisoryLock.allMarkets))
         """)
 
-    /// Lets no trade settle any more until the queue goes on; false while a batch is being written, or when the queue was
-    /// changed meanwhile.
+    /// Lets no trade settle any more until the queue goes on; false while a batch is being written, or when the queue
+    /// was changed meanwhile.
     ///
     /// A batch that settles trades holds the lock from its beginning, and asks at its end whether the queue is sealed.
     /// So one that began before is waited for, and a later one stores its trades, to wait as PENDING.

@@ -47,8 +47,8 @@ struct Database {
             guard isMaker || EmbeddedCluster.exists() else {
                 throw CommandFailure(
                     "no database is named, and there is none in .settle/ here. Name one with --database-url or "
-                        + "DATABASE_URL, or make one here: 'settle migrate up' makes an empty one, 'settle up' one with "
-                        + "a simulated market.", exit: .unavailable)
+                        + "DATABASE_URL, or make one here: 'settle migrate up' makes an empty one, 'settle up' one "
+                        + "with a simulated market.", exit: .unavailable)
             }
             let cluster = try EmbeddedCluster.acquire { context.output.note($0) }
             connectionString = cluster.connectionString
@@ -82,7 +82,8 @@ extension Settle {
                 "PostgreSQL ended the connection: \(sentence(error.message)) \(seeDoctor)", exit: .unavailable)
         case let error as DatabaseError where error.isOfSharedSession:
             CommandFailure(
-                "a connection pooler gives our session to others; settle needs one in session mode, or none. \(seeDoctor)",
+                "a connection pooler gives our session to others; settle needs one in session mode, or none. "
+                    + seeDoctor,
                 exit: .unavailable, detail: error.message)
         case let error as DatabaseError where error.sqlState == "42P01":
             CommandFailure(
@@ -109,7 +110,7 @@ extension Settle {
             CommandFailure("\(error)", exit: .usage)
         case let error as QueuePaused:
             CommandFailure("\(error); nothing is settled until 'settle queue resume'".printable)
-        case let error as CommittedBatches.HorizonError:
+        case let error as HorizonError:
             CommandFailure(
                 "a transaction is open that may still bring batches from before \(error.until). Try again when it has "
                     + "ended.")

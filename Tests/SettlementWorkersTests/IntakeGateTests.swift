@@ -1,8 +1,8 @@
 import Foundation
-import Repository
 import Testing
 import TradeModel
 
+@testable import Repository
 @testable import SettlementWorkers
 
 /// The gate that sources pass before they are asked for more.

@@ -87,17 +87,7 @@ import TradeModel
         _ = try await wallet.settle([deposit("d3", "carol", "1", "USDT")])
         #expect(try await wallet.settle([operation("w1", .withdrawal, "1", of: "carol")]) == [.settled])
         // The balance in BTC does not exist yet, so only the account's own row can make a closing wait.
-        try database.execute(
-            """
-            create function hold_up() returns trigger language plpgsql as $$
-            begin
-                perform pg_advisory_xact_lock(1);
-                return new;
-            end $$;
-            create trigger hold_up before insert on batches for each row execute function hold_up()
-            """)
-        let holder = try database.connect()
-        try holder.script("begin; select pg_advisory_xact_lock(1)")
+        let holder = try database.holdingUp(insertsInto: "batches")
         async let deposited = wallet.settle([deposit("d4", "carol", "2", "BTC")])
         try await database.untilWaitingForLocks(1)
         let closing = inBackground { try self.set(.closed, "carol") }

@@ -37,6 +37,22 @@ extension TestDatabase {
         return connection
     }
 
+    /// A connection in a transaction for whose end whatever inserts into a table waits.
+    func holdingUp(insertsInto table: String) throws -> PostgresConnection {
+        try execute(
+            """
+            create function hold_up() returns trigger language plpgsql as $$
+            begin
+                perform pg_advisory_xact_lock(1);
+                return new;
+            end $$;
+            create trigger hold_up before insert on \(table) for each row execute function hold_up()
+            """)
+        let connection = try connect()
+        try connection.script("begin; select pg_advisory_xact_lock(1)")
+        return connection
+    }
+
     /// Stores trades as PENDING and returns them as a process gets them that has claimed them.
     func pending(_ items: SettlementItem...) throws -> [SettlementItem] {
         _ = try connect().pipeline([TradeStore.accept(items.compactMap(\.trade))])

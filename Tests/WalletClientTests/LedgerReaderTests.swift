@@ -92,17 +92,7 @@ import TradeModel
         let wallet = database.wallet()
         _ = try await wallet.settle([deposit("k1")])
         // Behind the batch's row, which says when it commits.
-        try database.execute(
-            """
-            create function hold_up() returns trigger language plpgsql as $$
-            begin
-                perform pg_advisory_xact_lock(1);
-                return null;
-            end $$;
-            create trigger hold_up before insert on ledger_entries for each statement execute function hold_up()
-            """)
-        let holder = try database.connect()
-        try holder.script("begin; select pg_advisory_xact_lock(1)")
+        let holder = try database.holdingUp(insertsInto: "ledger_entries")
         let before = try now(database)
         async let deposited = wallet.settle([deposit("k2")])
         try await database.untilWaitingForLocks(1)
@@ -110,7 +100,7 @@ import TradeModel
 
         // What was before it has begun is known; what it may still change is not.
         #expect(try available(in: database, asOf: before, patience: .zero) == "1")
-        #expect(throws: CommittedBatches.HorizonError.self) {
+        #expect(throws: HorizonError.self) {
             try available(in: database, asOf: time, patience: .milliseconds(100))
         }
         let asked = inBackground { try self.available(in: database, asOf: time, patience: .seconds(60)) }

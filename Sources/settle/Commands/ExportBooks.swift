@@ -1,5 +1,4 @@
 import CommandKit
-import Foundation
 import Repository
 import TradeModel
 
@@ -21,9 +20,6 @@ struct ExportOptions: ParameterGroup {
         try checkPeriod(since: since, until: until)
         if force, file == nil { throw UsageError("'--force' goes with '--output-file'") }
     }
-
-    /// How long transactions of others may take to end that could still bring something.
-    private static let horizonTimeout = Duration.seconds(10)
 
     /// Writes one page of records after the other.
     ///
@@ -75,11 +71,7 @@ struct ExportOptions: ParameterGroup {
             }
             place = found
         }
-        let deadline = ContinuousClock.now + Self.horizonTimeout
-        return try CommittedBatches(after: place, until: until, on: connection) {
-            Thread.sleep(forTimeInterval: 0.005)
-            return ContinuousClock.now < deadline
-        }
+        return try CommittedBatches(after: place, until: until, on: connection)
     }
 }
 

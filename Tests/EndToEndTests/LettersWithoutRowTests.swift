@@ -6,7 +6,7 @@ import TradeModel
 
 extension Processes {
     /// Letters whose trades took no row, since there was no market then, when the same arrives again.
-    @Suite(.timeLimit(.minutes(2))) struct OldLetterTests {
+    @Suite(.timeLimit(.minutes(2))) struct LettersWithoutRowTests {
         private let database: TestDatabase
         private let endpoint = Endpoint()
 
@@ -23,6 +23,17 @@ extension Processes {
             try await endpoint.push(ids.map { Array(line($0).utf8) })
         }
 
+        /// Parks trades of a market before it is added; of the letters an operator has then discarded the first, edited
+        /// the second and purged the third.
+        private func decide(_ ids: String...) async throws {
+            for id in ids { _ = try await database.typing("trade submit", input: line(id)) }
+            try await database.running(["dlq", "discard", "1", "3", "--reason", "never"])
+            try await database.running(["dlq", "edit", "2", "--set", "price=10", "--reason", "typing error"])
+            try database.execute("update dead_letters set changed_at = now() - interval '2 days' where letter_no = 3")
+            try await database.expecting("dlq purge --older-than 1d --reason old --yes")
+            try await database.expecting("market add BTC/EUR")
+        }
+
         private func letters() throws -> String {
             try database.value(
                 """
@@ -34,14 +45,7 @@ extension Processes {
         @Test func `once there is a market, what is open settles, and what operators decided stays decided`()
             async throws
         {
-            for id in ["gone", "changed", "purged", "late", "plain"] {
-                _ = try await database.typing("trade submit", input: line(id))
-            }
-            try await database.running(["dlq", "discard", "1", "3", "--reason", "never"])
-            try await database.running(["dlq", "edit", "2", "--set", "price=10", "--reason", "typing error"])
-            try database.execute("update dead_letters set changed_at = now() - interval '2 days' where letter_no = 3")
-            try await database.expecting("dlq purge --older-than 1d --reason old --yes")
-            try await database.expecting("market add BTC/EUR")
+            try await decide("gone", "changed", "purged", "late", "plain")
             let worker = try await Program.worker(on: database, intake: endpoint.name)
             // The worker knows the market before the next is discarded.
             try await push("first")
@@ -64,7 +68,8 @@ extension Processes {
             #expect(await worker.stop().exitCode == 0)
             #expect(try database.violations() == [])
 
-            // What an operator brings back settles, each as it stands now; a sealed queue does not change what is foretold.
+            // What an operator brings back settles, each as it stands now; a sealed queue does not change what is
+            // foretold.
             try await database.expecting("queue drain")
             for letter in ["1 --discarded", "2"] {
                 #expect(try await database.expecting("dlq retry \(letter) --dry-run").contains("would settle"))
@@ -78,14 +83,7 @@ extension Processes {
 
         @Test func `rows that say what operators decided are not settled, and belong to the letters then`() async throws
         {
-            for id in ["gone", "changed", "purged"] {
-                _ = try await database.typing("trade submit", input: line(id))
-            }
-            try await database.running(["dlq", "discard", "1", "3", "--reason", "never"])
-            try await database.running(["dlq", "edit", "2", "--set", "price=10", "--reason", "typing error"])
-            try database.execute("update dead_letters set changed_at = now() - interval '2 days' where letter_no = 3")
-            try await database.expecting("dlq purge --older-than 1d --reason old --yes")
-            try await database.expecting("market add BTC/EUR")
+            try await decide("gone", "changed", "purged")
             _ = try await database.typing(
                 "trade submit", input: line("gone") + line("changed") + line("purged") + line("new"))
             try await database.expecting("worker --once --log-level error")
