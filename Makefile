@@ -29,11 +29,11 @@ bench: packages toolchain ## Measure how fast this machine settles: make bench B
 	@swift build -c release -j $(JOBS) --product settle
 	@.build/release/settle bench $(BENCH)
 
-# What holds a thread while PostgreSQL works runs by itself, and so do the tests of whole processes: they would starve
-# tests that hold a moment open.
 # How many tests run at once. Without a bound all begin together, and those that wait for PostgreSQL keep the others from
 # their threads.
 export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8
+# What holds a thread while PostgreSQL works runs by itself, and so do the tests of whole processes: they would starve
+# tests that hold a moment open.
 DATABASE_TESTS := EmbeddedPostgresTests|RepositoryTests|WalletClientTests
 test: packages toolchain ## Run all tests against PostgreSQL clusters of their own: make test FILTER=Wallet
 ifdef FILTER

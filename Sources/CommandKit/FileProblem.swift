@@ -50,4 +50,33 @@ public struct FileProblem: Error, Equatable, CustomStringConvertible {
         }
         return descriptor
     }
+
+    /// Reads what is there, waiting for the first of it, and returns how many bytes that were; 0 at the end.
+    ///
+    /// - Parameter path: what is read, as a problem names it.
+    public static func read(
+        _ descriptor: Int32, into bytes: UnsafeMutableRawBufferPointer, of path: String
+    ) throws(FileProblem) -> Int {
+        while true {
+            let count = Glibc.read(descriptor, bytes.baseAddress, bytes.count)
+            if count >= 0 { return count }
+            guard errno == EINTR else { throw FileProblem(.read, path) }
+        }
+    }
+
+    /// Reads up to the end, but no more than so many bytes.
+    public static func read(
+        _ descriptor: Int32, upToCount countMax: Int, of path: String
+    ) throws(FileProblem) -> [UInt8] {
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: countMax, alignment: 1)
+        defer { bytes.deallocate() }
+        var count = 0
+        while count < countMax {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[count...])
+            let more = try read(descriptor, into: rest, of: path)
+            if more == 0 { break }
+            count += more
+        }
+        return Array(bytes[..<count])
+    }
 }

@@ -1,19 +1,22 @@
 /// Rows under headings, aligned.
 public struct Table: Sendable {
-    /// A column. What stands to the right (numbers) is never cut: half an amount is another amount.
+    /// A column.
     public struct Column: Sendable, ExpressibleByStringLiteral {
         public enum Alignment: Sendable {
             case left, right
-            /// To the left and never cut, as times are.
-            case whole
         }
 
         public var heading: String
         public var alignment: Alignment
+        /// Whether its texts give way where the table is too wide for the terminal.
+        public var isCut: Bool
 
-        public init(_ heading: String, _ alignment: Alignment = .left) {
+        /// - Parameter isCut: nil for what is usual: texts give way, and what stands to the right (numbers) never does,
+        ///   since half an amount is another amount.
+        public init(_ heading: String, _ alignment: Alignment = .left, isCut: Bool? = nil) {
             self.heading = heading
             self.alignment = alignment
+            self.isCut = isCut ?? (alignment == .left)
         }
 
         public init(stringLiteral heading: String) { self.init(heading) }
@@ -73,7 +76,7 @@ public struct Table: Sendable {
         guard let limit else { return widths }
         var excess = widths.reduce(0, +) + Self.gap.count * (widths.count - 1) - limit
         while excess > 0 {
-            let text = widths.indices.filter { columns[$0].alignment == .left && widths[$0] > Self.narrowest }
+            let text = widths.indices.filter { columns[$0].isCut && widths[$0] > Self.narrowest }
             guard let widest = text.max(by: { widths[$0] < widths[$1] }) else { break }
             widths[widest] -= 1
             excess -= 1

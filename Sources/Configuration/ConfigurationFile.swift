@@ -56,26 +56,13 @@ public struct ConfigurationFile: Sendable {
 
     /// At most a byte more than allowed, so that whoever looks sees that it is too large.
     private static func contents(of path: String) throws(FileProblem) -> (bytes: [UInt8], mode: mode_t) {
+        // The file may have been named far from the command line, so that its path alone would say too little.
+        let name = "the configuration file \(path)"
         let descriptor: Int32
-        do { descriptor = try FileProblem.open(path) } catch { throw problem(path, error.code) }
+        do { descriptor = try FileProblem.open(path) } catch { throw FileProblem(.read, name, code: error.code) }
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw problem(path, errno) }
-        var bytes = [UInt8](repeating: 0, count: bytesMax + 1)
-        var count = 0
-        while count < bytes.count {
-            let read = bytes.withUnsafeMutableBytes {
-                Glibc.read(descriptor, $0.baseAddress! + count, $0.count - count)
-            }
-            guard read >= 0 || errno == EINTR else { throw problem(path, errno) }
-            if read == 0 { break }
-            count += max(0, read)
-        }
-        return (Array(bytes.prefix(count)), status.st_mode)
-    }
-
-    /// The file may have been named far from the command line, so that its path alone would say too little.
-    private static func problem(_ path: String, _ code: Int32) -> FileProblem {
-        FileProblem(.read, "the configuration file \(path)", code: code)
+        guard fstat(descriptor, &status) == 0 else { throw FileProblem(.read, name) }
+        return (try FileProblem.read(descriptor, upToCount: bytesMax + 1, of: name), status.st_mode)
     }
 }

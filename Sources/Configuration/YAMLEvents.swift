@@ -5,14 +5,11 @@ struct YAMLError: Error, Equatable {
     var line: Int
     var column: Int
     var reason: String
+    /// Whether an element of a list or group in brackets is missing, which its beginning tells better.
+    var isUnfinished = false
 }
 
 extension YAMLError {
-    static let unfinished = "expected an element"
-
-    /// Whether an element of a list or group in brackets is missing, which its beginning tells better.
-    var isUnfinished: Bool { reason == Self.unfinished }
-
     static func unclosedList(line: Int, column: Int) -> YAMLError {
         YAMLError(
             line: line, column: column, reason: "a list begins here that does not go on or end: expected ',' or ']'")
@@ -121,7 +118,7 @@ struct YAMLEvents: ~Copyable {
         case ("while parsing a flow sequence"?, _): return .unclosedList(line: line, column: column)
         case ("while parsing a flow mapping"?, _): return .unclosedGroup(line: line, column: column)
         case ("while parsing a flow node"?, _):
-            return YAMLError(line: line, column: column, reason: YAMLError.unfinished)
+            return YAMLError(line: line, column: column, reason: "expected an element", isUnfinished: true)
         case ("while scanning a quoted scalar"?, "found unexpected end of stream"):
             return YAMLError(line: line, column: column, reason: "a text begins here whose closing quote is missing")
         default: return nil

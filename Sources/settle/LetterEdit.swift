@@ -1,5 +1,5 @@
 import CommandKit
-import Foundation
+import Glibc
 import Repository
 import TradeFeed
 import TradeModel
@@ -56,15 +56,16 @@ struct LetterEdit {
         return try WireEditor.apply(changes, to: before.payload)
     }
 
-    /// What a file says, or standard input: at most a byte more than a message may have, so that whoever looks sees that it is too large.
+    /// What a file says, or standard input: at most a byte more than a message may have, so that whoever looks sees
+    /// that it is too large.
     static func contents(_ file: String) throws -> [UInt8] {
-        let handle =
-            file == "-"
-            ? FileHandle.standardInput
-            : FileHandle(fileDescriptor: try FileProblem.open(file), closeOnDealloc: true)
-        do { return Array(try handle.read(upToCount: WireLimits.messageBytesMax + 1) ?? Data()) } catch {
-            throw FileProblem(.read, file == "-" ? "standard input" : file)
+        let countMax = WireLimits.messageBytesMax + 1
+        guard file != "-" else {
+            return try FileProblem.read(STDIN_FILENO, upToCount: countMax, of: "standard input")
         }
+        let descriptor = try FileProblem.open(file)
+        defer { close(descriptor) }
+        return try FileProblem.read(descriptor, upToCount: countMax, of: file)
     }
 
     private static func renaming(_ old: Trade, _ new: Trade) -> String {
@@ -99,8 +100,8 @@ struct LetterEdit {
         // What only waits may be deleted by whoever stored it, and would leave the name to the original.
         guard other.status != .pending else {
             throw CommandFailure(
-                "the trade that has taken the name \(original.key) still waits to be settled; edit id and market once it "
-                    + "is settled or parked")
+                "the trade that has taken the name \(original.key) still waits to be settled; edit id and market once "
+                    + "it is settled or parked")
         }
     }
 

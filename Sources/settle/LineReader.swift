@@ -57,10 +57,11 @@ struct LineReader {
             scanned -= position
             position = 0
             var chunk = [UInt8](repeating: 0, count: Self.chunkBytes)
-            let count = chunk.withUnsafeMutableBytes { Glibc.read(handle.fileDescriptor, $0.baseAddress, $0.count) }
-            guard count >= 0 || errno == EINTR else { throw FileProblem(.read, name) }
+            let count = try chunk.withUnsafeMutableBytes {
+                try FileProblem.read(handle.fileDescriptor, into: $0, of: name)
+            }
             isAtEnd = count == 0
-            buffer += chunk.prefix(max(0, count))
+            buffer += chunk.prefix(count)
         }
     }
 }

@@ -16,8 +16,8 @@ struct StatementSection {
 
     func table(for account: Identifier) -> Table {
         var table = Table(
-            Table.Column("TIME", .whole), "ENTRY", Table.Column("CHANGE", .right), Table.Column("AVAILABLE", .right),
-            Table.Column("FROZEN CHANGE", .right), Table.Column("FROZEN", .right))
+            Table.Column("TIME", isCut: false), "ENTRY", Table.Column("CHANGE", .right),
+            Table.Column("AVAILABLE", .right), Table.Column("FROZEN CHANGE", .right), Table.Column("FROZEN", .right))
         if !hasFrozen { table.columns.removeLast(2) }
         func add(_ cells: [Table.Cell]) { table.add(hasFrozen ? cells : cells.dropLast(2)) }
         func add(_ label: String, _ available: Amount, _ frozen: Amount) {

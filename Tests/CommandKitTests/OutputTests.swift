@@ -135,7 +135,7 @@ struct TableTests {
         #expect(cut[1].hasSuffix("…"))
         #expect(lines(table)[1].hasSuffix(reason))
         #expect(lines(table, width: 10)[1].contains("123456789012345678901234567890.00"))
-        var times = Table(Table.Column("AT", .whole), "REASON")
+        var times = Table(Table.Column("AT", isCut: false), "REASON")
         times.add("2026-01-02T03:04:05Z", Table.Cell(reason))
         #expect(lines(times, width: 30)[1] == "2026-01-02T03:04:05Z  why why…")
     }

@@ -79,6 +79,20 @@ struct RunningTests {
         #expect(throws: FileProblem(.read, "/nowhere/x", code: ENOENT)) { try FileProblem.open("/nowhere/x") }
     }
 
+    @Test("what comes in pieces is read up to its end, or as far as it is wanted")
+    func reading() throws {
+        for (countMax, expected) in [(100, "one two"), (5, "one t")] {
+            var ends: [Int32] = [0, 0]
+            try #require(pipe(&ends) == 0)
+            defer { close(ends[0]) }
+            try writeAll("one ", to: ends[1])
+            try writeAll("two", to: ends[1])
+            close(ends[1])
+            #expect(try FileProblem.read(ends[0], upToCount: countMax, of: "x") == Array(expected.utf8))
+        }
+        #expect(throws: FileProblem(.read, "x", code: EBADF)) { try FileProblem.read(-1, upToCount: 1, of: "x") }
+    }
+
     @Test("a reader that has gone ends the program quietly")
     func brokenPipe() async {
         let errors = Written()

@@ -32,8 +32,8 @@ struct CountLetters: Command {
         try context.output.list(groups.map(json), empty: "There are no dead letters.") {
             var table = Table(
                 Table.Column(grouping.rawValue.uppercased()), Table.Column("OPEN", .right),
-                Table.Column("RETRIED", .right), Table.Column("DISCARDED", .right), Table.Column("OLDEST OPEN", .whole),
-                Table.Column("NEWEST OPEN", .whole))
+                Table.Column("RETRIED", .right), Table.Column("DISCARDED", .right),
+                Table.Column("OLDEST OPEN", isCut: false), Table.Column("NEWEST OPEN", isCut: false))
             for group in groups {
                 table.add(
                     "\(group.group ?? "-")", "\(group.counts[.open]!.text)", "\(group.counts[.retried]!.text)",

@@ -15,7 +15,7 @@ struct HaltMarket: Command {
     @OptionGroup("Options") var action: ActionOptions
 
     func run(_ context: Context) async throws {
-        try MarketSwitch(symbol: symbol, halts: true, reason: action.reason, dryRun: action.dryRun).run(context)
+        try MarketSwitch(symbol: symbol, halts: true, action: action).run(context)
     }
 }
 
@@ -28,7 +28,7 @@ struct ResumeMarket: Command {
     @OptionGroup("Options") var action: ActionOptions
 
     func run(_ context: Context) async throws {
-        try MarketSwitch(symbol: symbol, halts: false, reason: action.reason, dryRun: action.dryRun).run(context)
+        try MarketSwitch(symbol: symbol, halts: false, action: action).run(context)
     }
 }
 
@@ -36,19 +36,19 @@ struct ResumeMarket: Command {
 private struct MarketSwitch {
     let symbol: MarketSymbol
     let halts: Bool
-    let reason: String
-    let dryRun: Bool
+    let action: ActionOptions
 
     func run(_ context: Context) throws {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
         let market = try CatalogStore.read(connection).known(symbol)
+        let dryRun = action.dryRun
         var isNew = market.isHalted != halts
         if !dryRun {
             do {
                 isNew = try MarketStore.setHalted(
-                    halts, market, actor: operatorName, reason: reason, on: connection)
+                    halts, market, actor: operatorName, reason: action.reason, on: connection)
             } catch {
                 guard error.sqlState == DatabaseError.lockNotAvailable else { throw error }
                 throw CommandFailure(

@@ -33,8 +33,8 @@ struct ListLetters: Command {
         let page = found.prefix(limit)
         try context.output.list(page.map(\.json), empty: "No such dead letters.") {
             var table = Table(
-                Table.Column("ID", .right), "TRADE", Table.Column("CLASS", .whole), Table.Column("PARKED", .whole),
-                "REASON")
+                Table.Column("ID", .right), "TRADE", Table.Column("CLASS", isCut: false),
+                Table.Column("PARKED", isCut: false), "REASON")
             for letter in page {
                 table.add(
                     "\(letter.number)", "\(letter.name)", "\(letter.failureClass)", "\(letter.parkedAt.inSeconds)",

@@ -45,7 +45,7 @@ struct ListTrades: Command {
         ) {
             var table = Table(
                 "TRADE", "STATUS", Table.Column("PRICE", .right), Table.Column("QUANTITY", .right), "BUYER", "SELLER",
-                Table.Column("RECEIVED", .whole))
+                Table.Column("RECEIVED", isCut: false))
             for row in rows {
                 table.add(
                     "\(row.key)", "\(row.status.rawValue)", "\(row.trade?.price.description ?? "?")",

@@ -22,7 +22,7 @@ struct RunWorker: Command {
                 "Never hold an engine back; 'settle dlq retry --class queue_full' settles what had no room."),
         ])
 
-    @Option("--intake", "ENDPOINT", help: "Listen here for trades over ZeroMQ.", environment: "SETTLE_INTAKE")
+    @Option("--intake", help: "Listen here for trades over ZeroMQ.", environment: "SETTLE_INTAKE")
     var intake: IntakeEndpoint?
     @Flag("--once", help: "Settle what is PENDING now, then end.") var once: Bool
     @Option(
@@ -65,8 +65,8 @@ struct RunWorker: Command {
             let socket: IntakeSocket
             do { socket = try IntakeSocket(endpoint: intake.text) } catch {
                 throw CommandFailure(
-                    "\(error.description.printable). Give '--intake' an address of this machine that nobody else listens on."
-                )
+                    "\(error.description.printable). "
+                        + "Give '--intake' an address of this machine that nobody else listens on.")
             }
             sources.append(
                 IntakeSource(socket: socket, log: log) { [limits = configuration.limits] in

@@ -30,7 +30,8 @@ struct ListAccounts: Command {
             empty: status == nil && after == nil
                 ? "No accounts yet. A first deposit opens one." : "No such accounts."
         ) {
-            var table = Table("ACCOUNT", "STATUS", Table.Column("SINCE", .whole), Table.Column("OPENED", .whole))
+            var table = Table(
+                "ACCOUNT", "STATUS", Table.Column("SINCE", isCut: false), Table.Column("OPENED", isCut: false))
             for account in page {
                 table.add(
                     "\(account.id)", Table.Cell(account.status.rawValue, account.status == .active ? nil : .yellow),
