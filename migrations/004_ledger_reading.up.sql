@@ -20,8 +20,9 @@ begin
     end if;
 end $$;
 
--- The number of a batch that is about to commit. Readers find the batches of a time by their numbers, and rely on it that
--- numbers are used soon after they were given out; one that is not is refused, and the batch tried again under another.
+-- The number of a batch that is about to commit. Readers find the batches of a time by their numbers, and rely on it
+-- that numbers are used soon after they were given out; one that is not is refused, and the batch tried again under
+-- another.
 create function timely_batch(number bigint, given_at timestamptz) returns bigint language plpgsql as $$
 begin
     if abs(extract(epoch from clock_timestamp() - given_at)) > 180 then

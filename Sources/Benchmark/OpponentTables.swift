@@ -55,7 +55,8 @@ enum OpponentTables {
                 quote_delta numeric, seller_quote numeric, house bigint, house_asset integer, house_delta numeric
             ) returns void language plpgsql as $$
             begin
-                insert into \(name)_trades (market, trade_id, price, quantity, buyer_no, seller_no, buyer_fee, seller_fee)
+                insert into \(name)_trades (market, trade_id, price, quantity, buyer_no, seller_no, buyer_fee,
+                                         seller_fee)
                 values (trade_market, trade, trade_price, trade_quantity, buyer, seller, trade_buyer_fee,
                         trade_seller_fee);
                 if buyer < seller then

@@ -66,9 +66,10 @@ struct ServerProbe {
         "bench_settings",
         """
         select name, current_setting(name) from pg_settings
-         where name in ('synchronous_commit', 'fsync', 'full_page_writes', 'wal_level', 'wal_compression', 'commit_delay',
-                        'shared_buffers', 'max_wal_size', 'checkpoint_timeout', 'synchronous_standby_names',
-                        'autovacuum', 'data_checksums', 'track_io_timing', 'max_connections')
+         where name in ('synchronous_commit', 'fsync', 'full_page_writes', 'wal_level', 'wal_compression',
+                        'commit_delay', 'shared_buffers', 'max_wal_size', 'checkpoint_timeout',
+                        'synchronous_standby_names', 'autovacuum', 'data_checksums', 'track_io_timing',
+                        'max_connections')
          order by name
         """)
 }

@@ -133,7 +133,8 @@ final class SingleTradeWorker: OpponentWorker {
             insert = Statement(
                 "insert",
                 """
-                insert into \(name)_trades (market, trade_id, price, quantity, buyer_no, seller_no, buyer_fee, seller_fee)
+                insert into \(name)_trades (market, trade_id, price, quantity, buyer_no, seller_no, buyer_fee,
+                                         seller_fee)
                 values ($1, $2, $3, $4, $5, $6, $7, $8)
                 """)
             update = Statement(

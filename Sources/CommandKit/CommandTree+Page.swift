@@ -4,8 +4,8 @@ extension CommandTree {
         let exitCodes = ExitCode.allCases.map { "| \($0.rawValue) | \($0.meaning) |" }
         var parts = [
             "# The command line",
-            "What `\(name) help COMMAND` says of every command, on one page. It is written by `make docs` from the program "
-                + "itself.",
+            "What `\(name) help COMMAND` says of every command, on one page. It is written by `make docs` from the "
+                + "program itself.",
             "## Exit codes", (["| code | meaning |", "|---|---|"] + exitCodes).joined(separator: "\n"),
             "## Options of every command", options(of: Declarations(of: Globals(), section: "")),
         ]
@@ -43,7 +43,8 @@ extension CommandTree {
 
     private func options(of declarations: Declarations) -> String {
         let rows = declarations.slots.map(\.declaration).map { declaration in
-            "| `\(cell(String(HelpText.label(declaration).drop { $0 == " " })))` | \(cell(HelpText.explanation(declaration))) |"
+            let label = String(HelpText.label(declaration).drop { $0 == " " })
+            return "| `\(cell(label))` | \(cell(HelpText.explanation(declaration))) |"
         }
         return (["| | |", "|---|---|"] + rows).joined(separator: "\n")
     }

@@ -5,8 +5,8 @@ import Synchronization
 /// The terminal as one screen: keys come in one by one, frames go out.
 ///
 /// However the program ends, the terminal is given back as it was: by `leave()`, by `leaveAtOnce()` where there is no
-/// time, and by signals that end the program. Ctrl-C and Ctrl-Z stay the signals that they are; a stopped program leaves
-/// the screen first, and comes back to it when it goes on in the foreground.
+/// time, and by signals that end the program. Ctrl-C and Ctrl-Z stay the signals that they are; a stopped program
+/// leaves the screen first, and comes back to it when it goes on in the foreground.
 public final class TerminalScreen: Sendable {
     public enum Event: Hashable, Sendable {
         case key(Key)

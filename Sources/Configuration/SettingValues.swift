@@ -62,7 +62,8 @@ public struct SettingValues: Sendable {
 
     public subscript(key: String) -> Value? { all.first { $0.setting.key == key } }
 
-    /// Everything that is set or has a default, by variable: what ``Limits`` and others read in place of the environment.
+    /// Everything that is set or has a default, by variable: what ``Limits`` and others read in place of the
+    /// environment.
     public var environment: [String: String] {
         var environment: [String: String] = [:]
         for value in all { environment[value.setting.variable] = value.text }

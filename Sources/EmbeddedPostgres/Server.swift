@@ -3,8 +3,8 @@ import Glibc
 
 /// The server of one cluster: knows how to create, start, find and crash it.
 ///
-/// Whoever changes anything holds `start.lock` alone and `users.lock` with the other users. So there is one starter at a
-/// time, and none while a keeper stops the server.
+/// Whoever changes anything holds `start.lock` alone and `users.lock` with the other users. So there is one starter at
+/// a time, and none while a keeper stops the server.
 struct Server: Sendable {
     static let startSecondsMax = 300
     static let serverLogBytesMax = 10_000_000

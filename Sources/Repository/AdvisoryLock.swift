@@ -1,7 +1,7 @@
 /// The first numbers of all advisory locks, in one place, since two uses of one number would wait for each other.
 public enum AdvisoryLock {
-    /// Of the functions of the migrations: ranges of the ledger and, with ``newMarket``, whoever adds a market alone, and
-    /// shared those who need that nobody does.
+    /// Of the functions of the migrations: ranges of the ledger and, with ``newMarket``, whoever adds a market alone,
+    /// and shared those who need that nobody does.
     static let migrationFunctions = 7401
     static let newMarket = 3
     /// Whoever migrates; without a second number.

@@ -31,8 +31,9 @@ extension CommittedBatches {
     private static let entriesStatement = Statement(
         "export_entries",
         """
-        select c.committed_at, e.batch_no, e.place, case a.kind when 'customer' then a.id else a.kind || '/' || a.id end,
-               e.asset_no, e.version, e.kind::text, e.market_no, e.cause_id, e.available_delta, e.frozen_delta,
+        select c.committed_at, e.batch_no, e.place,
+               case a.kind when 'customer' then a.id else a.kind || '/' || a.id end, e.asset_no, e.version,
+               e.kind::text, e.market_no, e.cause_id, e.available_delta, e.frozen_delta,
                e.available_after, e.frozen_after
           from ledger_entries e join batches c using (batch_no) join accounts a using (account_no)
          where e.batch_no = any ($1) order by c.committed_at, e.batch_no, e.place

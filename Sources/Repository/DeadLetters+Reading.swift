@@ -20,7 +20,8 @@ extension DeadLetterStore {
         // A letter that was purged meanwhile still has its place, between its neighbours.
         let behind = """
             (l.parked_at, l.letter_no) > (coalesce((
-                select parked_at from dead_letters where letter_no <= $7 order by letter_no desc limit 1), '-infinity'), $7)
+                select parked_at from dead_letters where letter_no <= $7 order by letter_no desc limit 1),
+                '-infinity'), $7)
             """
         let selection = filter.selection(
             and: after > 0 ? behind : "true", order: "l.parked_at, l.letter_no", limit: "$8")

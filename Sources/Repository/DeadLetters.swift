@@ -13,13 +13,13 @@ public enum DeadLetterStore {
         "dead_letters_park",
         """
         with parked as (
-            insert into dead_letters as l (letter_no, fingerprint, class, message, attempts, stored, market, trade_id, buyer_id,
-                                           seller_id, stream, stream_seq, source, payload, batch_no, received_seq,
-                                           short_account, short_asset, short_needed, short_available, short_held,
-                                           short_missing)
+            insert into dead_letters as l (letter_no, fingerprint, class, message, attempts, stored, market, trade_id,
+                                           buyer_id, seller_id, stream, stream_seq, source, payload, batch_no,
+                                           received_seq, short_account, short_asset, short_needed, short_available,
+                                           short_held, short_missing)
             overriding system value
-            select distinct on (print) number, print, c, m, a, s, market, trade_id, buyer_id, seller_id, stream, stream_seq,
-                   source, payload, $14, place, account, asset, needed, available, held, missing
+            select distinct on (print) number, print, c, m, a, s, market, trade_id, buyer_id, seller_id, stream,
+                   stream_seq, source, payload, $14, place, account, asset, needed, available, held, missing
               from (select arrived.*, nextval('dead_letters_letter_no_seq') as number,
                            coalesce(case when s then (
                                select l.fingerprint from dead_letters l

@@ -33,8 +33,8 @@ extension LedgerReader {
         "ledger_lines",
         """
         select e.version, e.batch_no, c.committed_at, e.kind::text, m.symbol, e.cause_id, e.available_delta,
-               e.frozen_delta, e.available_after, e.frozen_after, t.price, t.quantity, t.buyer_id, t.seller_id, o.order_id,
-               t.buyer_fee, t.seller_fee
+               e.frozen_delta, e.available_after, e.frozen_after, t.price, t.quantity, t.buyer_id, t.seller_id,
+               o.order_id, t.buyer_fee, t.seller_fee
           from (select * from ledger_entries
                  where batch_no >= $1 and batch_no < $2 and account_no = $3 and asset_no = $4
                    and version >= $5 and version <= $6

@@ -176,8 +176,8 @@ public enum TradeStoryStore {
     private static let waitingStatement = Statement(
         "story_waiting",
         """
-        select (select count(*) from (select from trades o where o.status = 'PENDING' and o.received_seq < t.received_seq
-                                       limit $3) ahead),
+        select (select count(*) from (select from trades o
+                                       where o.status = 'PENDING' and o.received_seq < t.received_seq limit $3) ahead),
                t.claimed_by, t.not_before, clock_timestamp(),
                exists (select from workers w where w.worker_no = t.claimed_by
                           and abs(extract(epoch from clock_timestamp() - w.heartbeat_at)) * 1000 < $4),

@@ -90,15 +90,16 @@ extension TradeStore {
         """
         update trades t
            set status = c.status::trade_status, batch_no = $5, claimed_by = null, not_before = null,
-               attempts = least(t.attempts::bigint + c.attempts, 2147483647), settled_at = case c.status when 'SETTLED' then now() end
+               attempts = least(t.attempts::bigint + c.attempts, 2147483647),
+               settled_at = case c.status when 'SETTLED' then now() end
           from (select unnest($1) as market, unnest($2) as trade_id, unnest($3) as status,
                        unnest($4) as attempts, unnest($6) as place) c
          where t.market = c.market and t.trade_id = c.trade_id and t.status::text = 'PENDING'
            and t.received_seq = c.place
         """)
 
-    /// A row that waited and is decided. Its place in line says that it is the row that was read: whoever retries a trade,
-    /// perhaps with other content, or stores it anew gives it another place.
+    /// A row that waited and is decided. Its place in line says that it is the row that was read: whoever retries a
+    /// trade, perhaps with other content, or stores it anew gives it another place.
     public struct FinishedTrade: Sendable {
         public let key: TradeKey
         public let place: Int64

@@ -137,8 +137,8 @@ public struct Verification: Sendable {
                         union all
                         select market_no, trade_id, batch_no, seller, quote_no, quote - seller_fee from settled
                         union all
-                        select market_no, trade_id, batch_no, 0, case fees when 'received' then base_no else quote_no end,
-                               buyer_fee from settled
+                        select market_no, trade_id, batch_no, 0,
+                               case fees when 'received' then base_no else quote_no end, buyer_fee from settled
                         union all
                         select market_no, trade_id, batch_no, 0, quote_no, seller_fee from settled) legs
                      group by 1, 2, 3, 4, 5 having sum(delta) <> 0),
@@ -197,8 +197,8 @@ public struct Verification: Sendable {
                     select batch_no, sum(entries) as entries, count(*) filter (where total <> 0) as unbalanced
                       from sums group by 1)
                 select 'batch ' || batch_no,
-                       format('says %s entries, has %s; %s assets do not sum to zero', coalesce(b.entries::text, 'nothing'),
-                           coalesce(c.entries, 0), coalesce(c.unbalanced, 0))
+                       format('says %s entries, has %s; %s assets do not sum to zero',
+                           coalesce(b.entries::text, 'nothing'), coalesce(c.entries, 0), coalesce(c.unbalanced, 0))
                   from batches b full join counted c using (batch_no)
                  where coalesce(b.entries, -1) <> coalesce(c.entries, 0) or c.unbalanced > 0
                  order by 1 limit $1

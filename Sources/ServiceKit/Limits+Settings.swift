@@ -55,7 +55,8 @@ public struct LimitSetting: Sendable {
 
 extension Limits {
     /// Every limit with its key in the configuration file, the values that make sense, and what it is for. The
-    /// variable is `SETTLE_` and the key in capitals, where no other is named. A new limit is a property and a row here.
+    /// variable is `SETTLE_` and the key in capitals, where no other is named. A new limit is a property and a row
+    /// here.
     public static let settings: [LimitSetting] = [
         LimitSetting(
             "queue.capacity", \.queueCapacity, 1...1_000_000, "How many trades wait in memory before the reader has to."

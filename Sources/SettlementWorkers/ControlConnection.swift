@@ -3,7 +3,8 @@ import ServiceKit
 import TradeModel
 
 /// The connection by which a worker process is known: its registration and heartbeat, its claims on PENDING rows, and
-/// the notifications that tell of new ones and of what operators do. It connects again by itself after the connection was lost.
+/// the notifications that tell of new ones and of what operators do. It connects again by itself after the connection
+/// was lost.
 actor ControlConnection {
     private let executor = BlockingExecutor(label: "settle.control")
     private let connectionString: String

@@ -3,7 +3,8 @@ import ServiceKit
 import TradeModel
 
 extension SettlementService {
-    /// Retries dead letters that may have healed, where that is configured. Of all workers one does, as long as it lives.
+    /// Retries dead letters that may have healed, where that is configured. Of all workers one does, as long as it
+    /// lives.
     nonisolated func retryLetters() async {
         var lastRound: ContinuousClock.Instant?
         while !stopSignal.hasFired, !Task.isCancelled {

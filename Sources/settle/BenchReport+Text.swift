@@ -27,16 +27,16 @@ extension BenchmarkReport {
         for opponent in opponents {
             let spread = Spread(opponent.perSecond)
             try output.line(
-                "\(opponent.kind.rawValue)\(opponent.skew.map { ", \($0.label)" } ?? ""): \(spread.whole { $0.median })/s "
-                    + "(\(spread.whole { $0.minimum })–\(spread.whole { $0.maximum }))")
+                "\(opponent.kind.rawValue)\(opponent.skew.map { ", \($0.label)" } ?? ""): "
+                    + "\(spread.whole { $0.median })/s (\(spread.whole { $0.minimum })–\(spread.whole { $0.maximum }))")
         }
         for (kind, reason) in missing { try output.line("\(kind.rawValue): not measured, \(reason)") }
         try output.line(
             "one-row commit: \(oneRowCommit.milliseconds(perMille: 500).text(3)) ms; a trade alone: "
                 + "\(alone.milliseconds(perMille: 500).text(3)) ms, \(aloneToCommit.text(1)) times that")
         try output.line(
-            "a trade: \(rowsPerTrade.rounded(decimals: 1)) rows, \(bytesPerTrade.rounded(decimals: 0)) bytes of tables; "
-                + "peak memory \((peakBytes / 1_048_576).grouped) MB")
+            "a trade: \(rowsPerTrade.rounded(decimals: 1)) rows, \(bytesPerTrade.rounded(decimals: 0)) bytes of "
+                + "tables; peak memory \((peakBytes / 1_048_576).grouped) MB")
         try writeConditions(to: output)
         if let verification {
             for violation in verification.violations {

@@ -8,9 +8,9 @@ enum ConfigurationPage {
         # Configuration
 
         Everything that can be set has a key in the configuration file and a variable of the environment; what is worth
-        one has a flag too. Nothing has to be set. [config/settle.yaml](../config/settle.yaml) holds every setting with its
-        default: copy it, or only the lines that are to differ. The shipped file and this page are written from the same
-        declarations as the program (`make docs`).
+        one has a flag too. Nothing has to be set. [config/settle.yaml](../config/settle.yaml) holds every setting with
+        its default: copy it, or only the lines that are to differ. The shipped file and this page are written from the
+        same declarations as the program (`make docs`).
 
         ```yaml
         # settle.yaml
@@ -26,12 +26,13 @@ enum ConfigurationPage {
 
         1. A flag: `settle worker --queue-size 5000`.
         2. A variable of the environment: `SETTLE_QUEUE_CAPACITY=5000`. An empty one counts as not set.
-        3. The configuration file: the one that `--config FILE` or `SETTLE_CONFIG` names, else `settle.yaml` in the current
-           folder, if there is one. A file that is named and missing is an error; `--config /dev/null` reads none.
+        3. The configuration file: the one that `--config FILE` or `SETTLE_CONFIG` names, else `settle.yaml` in the
+           current folder, if there is one. A file that is named and missing is an error; `--config /dev/null` reads
+           none.
         4. The default.
 
-        A database that `--database-url`, `DATABASE_URL` or `database.url` names goes before libpq's `PG*` variables, which
-        fill in what the URL leaves open, such as `PGPASSWORD`. Paths in the file start from the current folder.
+        A database that `--database-url`, `DATABASE_URL` or `database.url` names goes before libpq's `PG*` variables,
+        which fill in what the URL leaves open, such as `PGPASSWORD`. Paths in the file start from the current folder.
 
         ```sh
         settle config check     # is the file right? lists everything that is wrong, with its line
@@ -73,17 +74,17 @@ enum ConfigurationPage {
     private static let reloading = """
         ## Changing a running worker
 
-        A SIGHUP tells `settle worker` (and `settle up`) to read the file again. It takes over the settings marked as live,
-        and its log says each of them with the value before and the value now. What was changed and is not live is named as
-        well: it needs a restart. What a flag or a variable sets stays as it is. A file with a mistake changes nothing: the
-        mistake is logged, and the old values hold.
+        A SIGHUP tells `settle worker` (and `settle up`) to read the file again. It takes over the settings marked as
+        live, and its log says each of them with the value before and the value now. What was changed and is not live is
+        named as well: it needs a restart. What a flag or a variable sets stays as it is. A file with a mistake changes
+        nothing: the mistake is logged, and the old values hold.
 
         ```sh
         settle config check && pkill -HUP -f 'settle worker'
         ```
 
-        New pauses, attempts and intervals count from the next batch, failure or round on. A SIGHUP that comes because the
-        worker's own terminal was closed ends it in order instead.
+        New pauses, attempts and intervals count from the next batch, failure or round on. A SIGHUP that comes because
+        the worker's own terminal was closed ends it in order instead.
 
         """
 }

@@ -6,8 +6,8 @@ import SettlementWorkers
 
 /// Reads the configuration again when a SIGHUP asks for it, and tells those who can take over a change.
 ///
-/// An invalid file changes nothing. Where the hang-up is that of the program's own terminal, it asks for an end instead:
-/// nobody is left who could.
+/// An invalid file changes nothing. Where the hang-up is that of the program's own terminal, it asks for an end
+/// instead: nobody is left who could.
 final class ConfigurationReload: Sendable {
     typealias Handler = @Sendable (SettingValues) async throws -> Void
 

@@ -4,8 +4,8 @@ import CommandKit
 struct Global: GlobalOptions {
     @Option(
         "--database-url", "URL",
-        help:
-            "The PostgreSQL to work on; without it, libpq's PG* variables, and without those a private one in .settle/.",
+        help: "The PostgreSQL to work on; without it, libpq's PG* variables, and without those a private one in "
+            + ".settle/.",
         environment: "DATABASE_URL")
     var databaseURL: String?
     @Option(

@@ -4,8 +4,8 @@ import TradeModel
 
 /// The letters that a command is about, a chunk at a time, in the order in which their trades came.
 ///
-/// What was changed since the start is passed over, so that no letter is met twice, though a retry gives it a later place;
-/// and a table of any size takes the memory of one chunk.
+/// What was changed since the start is passed over, so that no letter is met twice, though a retry gives it a later
+/// place; and a table of any size takes the memory of one chunk.
 struct LetterQueue {
     private let connection: PostgresConnection
     private let filter: LetterFilter?

@@ -11,8 +11,8 @@ extension LetterStory {
         try output.line("from     \(letter.source.printable), parked at \(letter.parkedAt)")
         if let trade {
             try output.line(
-                "trade    \(trade.buyer) buys \(trade.quantity) \(trade.market.base) at \(trade.price) \(trade.market.quote) "
-                    .printable + "from \(trade.seller)".printable)
+                ("trade    \(trade.buyer) buys \(trade.quantity) \(trade.market.base) "
+                    + "at \(trade.price) \(trade.market.quote) from \(trade.seller)").printable)
         }
         if let status = letter.tradeStatus { try output.line("stands   \(standing(status))") }
         try output.line("payload  \(versions[0].excerpt)")
@@ -81,8 +81,8 @@ extension LetterStory {
     private func tellRelated(_ output: Output) throws {
         if !funders.isEmpty, let shortfall = letter.shortfall {
             try output.line(
-                "would have been funded by earlier trades that are parked, which bring \(shortfall.account.text.printable) "
-                    + "\(shortfall.asset.symbol)")
+                "would have been funded by earlier trades that are parked, which bring "
+                    + "\(shortfall.account.text.printable) \(shortfall.asset.symbol)")
             for other in funders { try output.line("  dead letter \(other.number), \(other.name.printable)") }
         }
         guard !funded.isEmpty else { return }

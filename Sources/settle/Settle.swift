@@ -11,8 +11,8 @@ enum Settle {
         "settle", version: version,
         summary: "Settles trades exactly once: balances, fees and a double-entry ledger in one transaction.",
         discussion: """
-            New here? 'settle up' shows everything at work on this machine. Something wrong? 'settle doctor' says what, and \
-            what mends it.
+            New here? 'settle up' shows everything at work on this machine. Something wrong? 'settle doctor' says what, \
+            and what mends it.
             """
     ) {
         Section("Run") {

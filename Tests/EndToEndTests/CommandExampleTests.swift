@@ -4,7 +4,8 @@ import Testing
 
 @testable import settle
 
-/// Every example of every command, run by the real program: with a database in which what they name exists, and with none.
+/// Every example of every command, run by the real program: with a database in which what they name exists, and with
+/// none.
 @Suite struct CommandExampleTests {
     /// What needs no database.
     static let withoutDatabase: Set<String> = ["completion", "config check", "config show", "generate-docs"]

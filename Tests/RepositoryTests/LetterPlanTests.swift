@@ -9,7 +9,8 @@ import TradeModel
     private static let count = 200_000
     private static let database = Result { try makeDatabase() }
 
-    /// Letters of four classes in three markets and of a hundred accounts, half of them of one account; nine in ten open.
+    /// Letters of four classes in three markets and of a hundred accounts, half of them of one account; nine in ten
+    /// open.
     private static func makeDatabase() throws -> TestDatabase {
         let database = try TestDatabase()
         try database.addMarket()

@@ -54,7 +54,8 @@ private struct DatabaseRun {
         var limits = TestDatabase.patientLimits
         limits.deferralMilliseconds = 0
         limits.cachedBalancesMax = 12
-        // The reference has one account for the outside world, which amounts of 38 digits can fill; two wallets have two.
+        // The reference has one account for the outside world, which amounts of 38 digits can fill; two wallets have
+        // two.
         let size = seed % 2 == 0 ? Scenario.Size.tight : .extreme
         wallets = (0..<(size == .tight ? 2 : 1)).map { [database] _ in database.wallet(limits) }
         worker = try WorkerIdentity.register(on: connection, version: "1").number

@@ -103,8 +103,8 @@ extension AccountRefusal {
                     .map { "\(balance.asset.text($0.0)) \($0.1)" }
             }
             return CommandFailure(
-                "\(name) cannot be \(wanted): it has \(parts.joined(separator: ", ")). Settle, release or withdraw that first."
-            )
+                "\(name) cannot be \(wanted): it has \(parts.joined(separator: ", ")). "
+                    + "Settle, release or withdraw that first.")
         case .lineIsUsed(let balance):
             return CommandFailure(
                 "\(name) stands at \(balance.asset.text(balance.available)): its credit line of "

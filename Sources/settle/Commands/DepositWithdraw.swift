@@ -98,8 +98,8 @@ private struct OperationRun {
         let asset = try CatalogStore.read(connection).known(operation.asset)
         guard let amount = operation.amount.amount(decimals: asset.decimals)?.text(decimals: asset.decimals) else {
             throw UsageError(
-                "AMOUNT \(operation.amount) does not fit \(asset.symbol), which has \(asset.decimals.counted("decimal"))"
-            )
+                "AMOUNT \(operation.amount) does not fit \(asset.symbol), "
+                    + "which has \(asset.decimals.counted("decimal"))")
         }
         let item = SettlementItem(.operation(operation), origin: .message("command line"))
         let wallet = DirectWallet(database)

@@ -7,7 +7,8 @@ struct DiscardLetters: Command {
         "discard", summary: "Give up dead letters: they are marked, kept, and never settled by themselves.",
         discussion: """
             What was discarded stays in the table with everything that is known of it, and has no effect when it arrives \
-            again, not even once its market was added or the letter was purged. 'settle dlq retry ID --discarded' takes a mistake back.
+            again, not even once its market was added or the letter was purged. \
+            'settle dlq retry ID --discarded' takes a mistake back.
             """,
         usage: ["ID... --reason TEXT [options]", "FILTERS --reason TEXT [options]", "--all --reason TEXT [options]"],
         examples: [

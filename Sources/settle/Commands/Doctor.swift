@@ -47,8 +47,8 @@ struct Doctor: Command {
                 .remark(
                     "private server", "no database is named, and there is no private one in .settle/ yet",
                     remedy:
-                        "settle up    (makes one with a simulated market), settle migrate up    (makes an empty one), or "
-                        + "export DATABASE_URL=postgresql://…"))
+                        "settle up    (makes one with a simulated market), settle migrate up    (makes an empty one), "
+                        + "or export DATABASE_URL=postgresql://…"))
             return
         }
         let database = try Database(context, migrated: false)
@@ -64,8 +64,8 @@ struct Doctor: Command {
         findings.append(
             .ok(
                 "connection",
-                "\(connection.address), \(Self.origin(context, isPrivate)); a round trip takes \(roundTrip.milliseconds) ms"
-            ))
+                "\(connection.address), \(Self.origin(context, isPrivate)); "
+                    + "a round trip takes \(roundTrip.milliseconds) ms"))
         findings += try Checkup(
             connection: connection, second: database.connect(), limits: database.limits,
             environment: context.environment

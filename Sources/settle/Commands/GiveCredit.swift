@@ -26,8 +26,8 @@ struct GiveCredit: Command {
         let asset = try CatalogStore.read(connection).known(symbol)
         guard let line = amount.amount(decimals: asset.decimals), !line.isNegative else {
             throw UsageError(
-                "AMOUNT is zero or more, and has at most the \(asset.decimals.counted("decimal")) of \(symbol); \(amount) does not fit"
-            )
+                "AMOUNT is zero or more, and has at most the \(asset.decimals.counted("decimal")) of \(symbol); "
+                    + "\(amount) does not fit")
         }
         let dryRun = action.dryRun
         let before: Amount

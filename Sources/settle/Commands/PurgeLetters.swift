@@ -8,7 +8,8 @@ struct PurgeLetters: Command {
         discussion: """
             Resolved is what was discarded, and what was retried and has settled. What was received goes, with its \
             versions and its attempts; that the letter was there, what became of it, and what operators did stays, and \
-            'settle dlq show' still says so. When the same arrives again, it has no effect. Trades are never removed. Ctrl-C stops between two chunks.
+            'settle dlq show' still says so. When the same arrives again, it has no effect. Trades are never removed. \
+            Ctrl-C stops between two chunks.
             """,
         examples: [
             Example("settle dlq purge --older-than 90d --dry-run", "How many that would be."),

@@ -112,8 +112,8 @@ struct RunBench: Command {
         defer { scratch.drop { output.note($0) } }
         let plan = plan(limits.applied(to: database.limits))
         output.note(
-            "measuring in the scratch \(scratch.kind.rawValue) \(scratch.name), seed \(seed); Ctrl-C stops and removes it"
-        )
+            "measuring in the scratch \(scratch.kind.rawValue) \(scratch.name), seed \(seed); "
+                + "Ctrl-C stops and removes it")
         defer { stages.finish() }
         return try await Benchmark(plan, in: scratch) {
             stages.finish()

@@ -35,9 +35,9 @@ struct Up: Command {
         let connection = try database.connect()
         if try !yes && AccountStore.hasCustomers(notLike: "sim-%", connection) {
             throw CommandFailure(
-                "this database holds accounts that are not simulated. 'settle up' moves no money of theirs by itself, but "
-                    + "adds simulated accounts and trades to the same books, and settles what waits there. Add --yes if "
-                    + "that is meant, or run it in an empty folder without a database named.", exit: .usage)
+                "this database holds accounts that are not simulated. 'settle up' moves no money of theirs by itself, "
+                    + "but adds simulated accounts and trades to the same books, and settles what waits there. Add "
+                    + "--yes if that is meant, or run it in an empty folder without a database named.", exit: .usage)
         }
         let seed = seed ?? UInt64.random(in: 1...999_999)
         try await SimulatedMarket.prepare(connection, DirectWallet(database))

@@ -6,8 +6,8 @@ struct Verify: Command {
         "verify", summary: "Check from the tables alone that the books are right.",
         discussion: """
             In each asset all balances together are zero; each balance is the sum of its entries; each trade's and each \
-            operation's entries match it; each trade is settled, parked or waiting; no customer is below its credit line; \
-            what holds have remaining is frozen. Exits 3 if anything is wrong, and names it.
+            operation's entries match it; each trade is settled, parked or waiting; no customer is below its credit \
+            line; what holds have remaining is frozen. Exits 3 if anything is wrong, and names it.
             """,
         examples: [Example("settle verify", "Check everything."), Example("settle verify --json", "For a script.")])
 

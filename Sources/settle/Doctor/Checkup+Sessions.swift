@@ -41,8 +41,8 @@ extension Checkup {
             guard other.isIdle || other.milliseconds > thresholds.transactionMillisecondsMax else { return nil }
             return .problem(
                 name,
-                "\(described(other)) has had a transaction open for \(age)\(other.isIdle ? " and does nothing in it" : ""); "
-                    + "nothing that changed since can be vacuumed",
+                "\(described(other)) has had a transaction open for \(age)"
+                    + "\(other.isIdle ? " and does nothing in it" : ""); nothing that changed since can be vacuumed",
                 remedy: terminate(other))
         }
         if !findings.isEmpty { return findings }
