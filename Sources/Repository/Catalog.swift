@@ -41,10 +41,9 @@ public enum CatalogStore {
             """)
     }
 
-    static let marketsStatement = markets(
-        "markets_read", isHalted: "m.halted", hasLettersWithoutRow: "false")
+    static let marketsStatement = markets("markets_read", isHalted: "m.halted", hasLettersWithoutRow: "false")
     static let settlingMarketsStatement = markets(
-        "markets_read_to_settle", isHalted: MarketStore.isStopped("m"),
+        "markets_read_to_settle", isHalted: "m.halted or (select sealed from queue_control)",
         hasLettersWithoutRow: DeadLetterStore.isAnyWithoutRow(inMarket: "m.symbol"))
 
     public static func read(_ connection: PostgresConnection) throws(DatabaseError) -> Catalog {

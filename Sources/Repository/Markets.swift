@@ -8,11 +8,6 @@ public struct MarketSteps: Sendable {
 
 /// Table `markets`: halting them, and what only people ask of them.
 public enum MarketStore {
-    /// Whether a market settles nothing, for a statement that calls it so: it is halted, or the queue is sealed.
-    static func isStopped(_ market: String) -> String {
-        "(\(market).halted or (select sealed from queue_control))"
-    }
-
     static let stepsStatement = Statement("markets_steps", "select symbol, tick, lot from markets order by symbol")
 
     public static var steps: Request { Request(stepsStatement) }

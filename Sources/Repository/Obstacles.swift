@@ -10,12 +10,16 @@ public struct Obstacles: Sendable, Equatable {
 
 /// Asks for them in one statement, at the end of each batch.
 public enum ObstacleStore {
+    /// The two reasons for which a market settles nothing are asked for apart: with an `or` between them there would be
+    /// no index to go by.
     static let findStatement = Statement(
         "obstacles_find",
         """
         select account_no, null::integer from accounts where status <> 'active' and account_no = any ($1)
         union all
-        select null, m.market_no from markets m where \(MarketStore.isStopped("m"))
+        select null, market_no from markets where halted
+        union all
+        select null, m.market_no from queue_control q, markets m where q.singleton and q.sealed
         """)
 
     /// Those of the accounts that are not active, and all markets that are halted: each of them where the queue is
