@@ -7,8 +7,12 @@ public struct Catalog: Sendable {
     /// The markets in the order of their numbers, so that places last when others are added.
     public let marketList: [Market]
     private var placeOfMarket: [MarketSymbol: Int32] = [:]
-    /// Markets of whose trades some were parked before there was a row for them to take; only where it was read to settle.
-    public private(set) var marketsWithOldLetters: Set<MarketSymbol>
+    /// Markets of whose trades some were parked without a row; only where it was read to settle.
+    public let marketsWithOldLetters: Set<MarketSymbol>
+
+    public var numbersOfMarketsWithOldLetters: [MarketNumber] {
+        marketsWithOldLetters.compactMap { markets[$0]?.number }
+    }
 
     public init(assets: [Asset] = [], markets: [Market] = [], marketsWithOldLetters: Set<MarketSymbol> = []) {
         marketList = markets.sorted { $0.number < $1.number }

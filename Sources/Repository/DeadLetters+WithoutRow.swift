@@ -1,4 +1,4 @@
-/// A letter that holds what is to be settled, and whose trade took no row when it was parked.
+/// A letter that holds what is to be settled, and whose trade took no row.
 public struct LetterWithoutRow: Sendable {
     public let number: Int64
     public let status: LetterStatus
@@ -9,18 +9,19 @@ public struct LetterWithoutRow: Sendable {
     public var isDecided: Bool { status == .discarded || version > 1 }
 }
 
-/// Letters whose trades took no row: parked before their market was added, or edited.
+/// Letters whose trades took no row: what was invalid or a conflict, what came before its market was added, and what no row
+/// could be written of.
 ///
 /// With a row, the trade's id would be taken, and what arrives again would be known by that. Without one it is known by
-/// the letter's fingerprint alone. Once a market is there no trade of it is parked as of an unknown one any more; so
-/// whether it has such letters is asked when the market is read, and few markets have any.
+/// the letter's fingerprint alone. Whether a market has such letters is asked when it is read, and at the end of each batch
+/// whether operators have decided any since; few markets have any.
 extension DeadLetterStore {
     /// A condition for a statement that calls the market's symbol so.
-    static func isAnyWithoutRow(inMarket symbol: String) -> String {
+    static func isAnyWithoutRow(inMarket symbol: String, isDecided: Bool = false) -> String {
         ["dead_letters", "purged_letters"].map { table in
             """
-            exists (select from \(table) l where l.market = \(symbol) and not l.stored
-                                              and (l.class = 'unknown_market' or l.version > 1))
+            exists (select from \(table) l where l.market = \(symbol) and not l.stored and l.class <> 'undecodable'
+                                              \(isDecided ? "and (l.status = 'discarded' or l.version > 1)" : ""))
             """
         }.joined(separator: " or ")
     }

@@ -67,6 +67,50 @@ import TradeModel
         #expect(try database.violations() == [])
     }
 
+    @Test(arguments: [false, true]) func `a wallet that remembers otherwise parks nothing of what is held back`(
+        isSealed: Bool
+    ) async throws {
+        // Given: the wallet knows the market as one that goes on.
+        #expect(try await wallet.settle([buying("t0")]) == [.settled])
+        if isSealed {
+            try database.execute("update queue_control set paused = true, sealed = true")
+        } else {
+            #expect(try setHalted(true))
+        }
+
+        // When: what comes would be rejected, and nothing else is in the batch.
+        let poor = trade("t1", price: "60", quantity: "1", buyer: "carol", seller: "bob")
+        #expect(try await wallet.settle([poor]) == [.deferred])
+
+        // Then: it waits, and is judged when that is over.
+        #expect(try database.value("select status from trades where trade_id = 't1'") == "PENDING")
+        #expect(try database.count("dead_letters") == 0)
+        if isSealed {
+            try database.execute("update queue_control set paused = false, sealed = false")
+        } else {
+            #expect(try setHalted(false))
+        }
+        #expect(try await wallet.settle(try database.claimed(["t1"]))[0].failureClass == .insufficientFunds)
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a halt waits for the batch that is just parking, too`() async throws {
+        #expect(try await wallet.settle([buying("t0")]) == [.settled])
+        let holder = try database.connect()
+        try holder.script("begin; lock table dead_letters in exclusive mode")
+        async let parked = wallet.settle([
+            trade("t1", price: "60", quantity: "1", buyer: "carol", seller: "bob")
+        ])
+        try await database.untilWaitingForLocks(1)
+        let halting = inBackground { try self.setHalted(true) }
+        try await database.untilWaitingForLocks(2)
+        #expect(try database.value("select bool_or(halted) from markets") == "false")
+        try holder.script("commit")
+        #expect(try await parked[0].failureClass == .insufficientFunds)
+        #expect(try await halting.value)
+        #expect(try database.violations() == [])
+    }
+
     @Test func `a halt waits for the batch that is just settling, and holds for the next`() async throws {
         let holder = try database.holding("alice", "USDT")
         async let settled = wallet.settle([buying("t1")])
