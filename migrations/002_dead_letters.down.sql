@@ -13,7 +13,7 @@ alter table dead_letter_attempts
 
 drop index dead_letters_by_status, dead_letters_by_class, dead_letters_by_market, dead_letters_by_class_and_market,
     dead_letters_of_buyer, dead_letters_of_seller, dead_letters_in_line, dead_letters_short, dead_letters_due,
-    dead_letters_without_row, dead_letters_resolved;
+    dead_letters_without_row, dead_letters_decided_without_row, dead_letters_resolved;
 create index dead_letters_by_status on dead_letters (status, letter_no);
 create index dead_letters_by_class on dead_letters (class, letter_no);
 create index dead_letters_of_buyer on dead_letters (buyer_id, letter_no);

@@ -30,10 +30,12 @@ create index dead_letters_in_line on dead_letters (status, received_seq, letter_
 create index dead_letters_short on dead_letters (short_account, short_asset, received_seq)
     where status = 'open' and short_account is not null;
 create index dead_letters_due on dead_letters (class, auto_due_at, received_seq) where status = 'open' and stored;
--- Those whose trades took no row, since there was no market then or an operator edited what was received: whoever
--- settles in a market asks whether it has any.
+-- Those that hold a trade which took no row and may settle when it comes again, and those that operators have decided:
+-- whoever settles in a market asks whether it has any, and at the end of each batch whether any were decided since.
 create index dead_letters_without_row on dead_letters (market)
-    where not stored and (class = 'unknown_market' or version > 1);
+    where not stored and class not in ('undecodable', 'invalid', 'conflict');
+create index dead_letters_decided_without_row on dead_letters (market)
+    where not stored and class <> 'undecodable' and (status = 'discarded' or version > 1);
 create index dead_letters_resolved on dead_letters (changed_at, letter_no) where status <> 'open';
 
 alter table dead_letter_attempts
@@ -76,8 +78,8 @@ create table purged_letters (
 
 create index purged_letters_of_trade on purged_letters (market, trade_id);
 create index purged_letters_of_print on purged_letters (fingerprint);
-create index purged_letters_without_row on purged_letters (market)
-    where not stored and (class = 'unknown_market' or version > 1);
+create index purged_letters_decided_without_row on purged_letters (market)
+    where not stored and class <> 'undecodable' and (status = 'discarded' or version > 1);
 
 -- A trade on which a dead letter stands keeps its id: what was parked or edited must not settle by coming again.
 create function trade_has_letter() returns trigger language plpgsql as $$

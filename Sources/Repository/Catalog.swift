@@ -7,9 +7,12 @@ public struct Catalog: Sendable {
     /// The markets in the order of their numbers, so that places last when others are added.
     public let marketList: [Market]
     private var placeOfMarket: [MarketSymbol: Int32] = [:]
-    /// Markets that have letters without row, parked before there was a market or edited; only where it was read to
-    /// settle.
+    /// Markets of whose trades some were parked without a row; only where it was read to settle.
     public let marketsWithOldLetters: Set<MarketSymbol>
+
+    public var numbersOfMarketsWithOldLetters: [MarketNumber] {
+        marketsWithOldLetters.compactMap { markets[$0]?.number }
+    }
 
     public init(assets: [Asset] = [], markets: [Market] = [], marketsWithOldLetters: Set<MarketSymbol> = []) {
         marketList = markets.sorted { $0.number < $1.number }

@@ -13,7 +13,7 @@ public struct HorizonError: Error {
 /// wrote is seen. Whatever else goes on in the server is not waited for.
 struct CommitHorizon {
     let now: Timestamp
-    /// Before when all batches are asked for; nil where that is not yet past, so that anything may come.
+    /// Before when all batches are asked for; nil where no time is asked about.
     let time: Timestamp?
     private let writers: [String]
 
@@ -35,11 +35,11 @@ struct CommitHorizon {
 
     /// Two statements, the clock first: whoever wrote before that moment is seen in the second, or has ended.
     ///
-    /// - Parameter times: the latest of them that is past is what is asked for; nil for now.
+    /// - Parameter times: the latest of them is what is asked for, and now for one that has not come yet; nil for now.
     init(upTo times: [Timestamp]? = nil, on connection: PostgresConnection) throws(DatabaseError) {
         let now = try connection.query(Self.nowStatement).timestamp(0, 0)
         self.now = now
-        time = times.map { $0.filter { $0 < now }.max() } ?? now
+        time = times.map { $0.max().map { min($0, now) } } ?? now
         guard let time else {
             writers = []
             return

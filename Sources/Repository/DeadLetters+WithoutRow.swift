@@ -1,4 +1,4 @@
-/// A letter that holds what is to be settled, and whose trade took no row when it was parked.
+/// A letter that holds what is to be settled, and whose trade took no row.
 public struct LetterWithoutRow: Sendable {
     public let number: Int64
     public let status: LetterStatus
@@ -9,20 +9,33 @@ public struct LetterWithoutRow: Sendable {
     public var isDecided: Bool { status == .discarded || version > 1 }
 }
 
-/// Letters whose trades took no row: parked before their market was added, or edited.
+/// Letters whose trades took no row: what was invalid or a conflict, what came before its market was added, and what no
+/// row could be written of.
 ///
 /// With a row, the trade's id would be taken, and what arrives again would be known by that. Without one it is known by
-/// the letter's fingerprint alone. Whether a market has any is asked when the market is read: those of an unknown one
-/// were all parked before, while what is edited later counts from the next reading on. Few markets have any.
+/// the letter's fingerprint alone. Whether a market has such letters is asked when it is read, and at the end of each
+/// batch whether operators have decided any since; few markets have any.
 extension DeadLetterStore {
-    /// A condition for a statement that calls the market's symbol so.
-    static func isAnyWithoutRow(inMarket symbol: String) -> String {
+    /// Whether there is any that an operator has decided, for a statement that calls the market's symbol so.
+    static func isAnyDecidedWithoutRow(inMarket symbol: String) -> String {
         ["dead_letters", "purged_letters"].map { table in
             """
-            exists (select from \(table) l where l.market = \(symbol) and not l.stored
-                                              and (l.class = 'unknown_market' or l.version > 1))
+            exists (select from \(table) l where l.market = \(symbol) and not l.stored and l.class <> 'undecodable'
+                                              and (l.status = 'discarded' or l.version > 1))
             """
         }.joined(separator: " or ")
+    }
+
+    /// The same, or any that is open and may settle when it comes again.
+    ///
+    /// What was invalid or a conflict is so again, nearly always; to ask for it with each batch would cost more than
+    /// that its letter stays open where it is not.
+    static func isAnyWithoutRow(inMarket symbol: String) -> String {
+        """
+        exists (select from dead_letters l where l.market = \(symbol) and not l.stored
+                                             and l.class not in ('undecodable', 'invalid', 'conflict'))
+            or \(isAnyDecidedWithoutRow(inMarket: symbol))
+        """
     }
 
     /// The place in line of the row that a letter `l` without one has now; its own while there is none.

@@ -8,8 +8,9 @@ import TradeModel
 public struct LedgerReader {
     let connection: PostgresConnection
     let segments: [LedgerSegment]
-    /// A moment before the snapshot.
-    let begunAt: Timestamp
+    /// A moment before the snapshot, after which nothing is known for good: what is asked about a later time is answered as
+    /// of this one.
+    public let begunAt: Timestamp
 
     /// The time between the giving out of a batch's number and `committed_at` is shorter than this, since
     /// `timely_batch()` refuses a number that is older. So batches of numbers close together commit in nearly their
@@ -59,13 +60,13 @@ public struct LedgerReader {
 
     // MARK: Balances at a time
 
-    /// The balances after every batch that was committed up to a time, by the clock of the database.
+    /// The balances after every batch that was committed up to a time, by the clock of the database, and up to
+    /// ``begunAt``.
     public func balances(
         of accounts: some Collection<AccountNumber>, asset: AssetNumber? = nil, asOf time: Timestamp
     ) throws(DatabaseError) -> [BalanceKey: BalanceMoment] {
         let current = try BalanceStore.current(of: accounts, asset: asset, connection)
-        if time >= begunAt { return current }
-
+        let time = min(time, begunAt)
         let limit = try number(afterAllUntil: time)
         var search = Search(current)
         for segment in segments.reversed() where segment.batches.lowerBound < limit {

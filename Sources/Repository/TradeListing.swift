@@ -45,7 +45,7 @@ public struct TradeListing {
     /// The first so many behind a place in line, in order.
     public func first(_ limit: Int, after place: Int64) throws(DatabaseError) -> [RecordedTrade] {
         var found: [RecordedTrade] = []
-        var start = max(place, 0) + 1
+        var start = max(place, 0).addingSaturated(1)
         var length = Self.windowMax
         while found.count < limit, start <= newest {
             let stretch = start..<min(start.addingSaturated(length), newest + 1)

@@ -126,18 +126,27 @@ extension TradeStore {
     }
 
     /// A quarter of its age is in milliseconds what 250 times its age is in seconds.
+    ///
+    /// What waits for an older trade can only be decided with it or after it, so the two must not fall due apart. Each row
+    /// falls due at the next point of a grid that all share, whose points lie the largest power of two of milliseconds apart
+    /// that the delay allows: the points of a wide grid are points of each narrower one, so an older row never falls due
+    /// without the younger ones that wait for it.
     static let deferStatement = Statement(
         "trades_defer",
         """
         update trades t
            set claimed_by = null,
-               not_before = case when not c.is_held then clock_timestamp() + interval '1 millisecond'
-                   * greatest($4, least($5, extract(epoch from clock_timestamp() - t.received_at) * 250)) end
+               not_before = case when not c.is_held then
+                   (select date_bin(step, now.at, 'epoch') + step
+                      from (select clock_timestamp() as at) now,
+                           lateral (select greatest($4, least($5, extract(epoch from now.at - t.received_at) * 250))::numeric
+                                           as delay) d,
+                           lateral (select interval '1 millisecond' * 2 ^ floor(log(2, d.delay)) as step) s) end
           from (select unnest($1) as market, unnest($2) as trade_id, unnest($3) as is_held) c
          where t.market = c.market and t.trade_id = c.trade_id and t.status::text = 'PENDING'
         """)
 
-    /// Puts claimed rows back, to be looked at again a little later: after a quarter of the time that they have waited
+    /// Puts claimed rows back, to be looked at again a little later: within a quarter of the time that they have waited
     /// for, between the two delays. Those that are held are looked at as soon as nobody holds them any more.
     public static func putBack(
         _ rows: [(key: TradeKey, isHeld: Bool)], delayMilliseconds: Int, delayMillisecondsMax: Int

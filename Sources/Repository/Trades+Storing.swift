@@ -122,14 +122,14 @@ extension TradeStore {
         """
         insert into trades (\(contentColumns), received_seq)
         select * from (select \(contentValues), nextval('received_numbers')) t (\(contentColumns), received_seq)
-         order by market collate "C", trade_id collate "C"
+         order by market collate "C", trade_id collate "C", received_seq
             on conflict (market, trade_id) do nothing returning market, trade_id
         """)
 
     /// Stores trades as PENDING and returns the keys of those that were not there before.
     ///
     /// They are numbered in the order given and written in the order of their keys, as everybody writes them: two
-    /// who store the same trades wait for each other in one direction only.
+    /// who store the same trades wait for each other in one direction only. Of two of one key the first is stored.
     public static func accept(_ trades: [Trade]) -> Request {
         Request(acceptStatement, content(trades))
     }

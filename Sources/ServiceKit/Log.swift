@@ -55,7 +55,7 @@ public struct Log: Sendable {
         write(line + "\n")
     }
 
-    /// A value stands bare where it is one plain word; everything else is quoted, with control characters escaped.
+    /// A value stands bare where it is one plain word; everything else is quoted, with what a terminal would act on escaped.
     static func quoted(_ value: String) -> String {
         let isPlain =
             !value.isEmpty
@@ -66,12 +66,23 @@ public struct Log: Sendable {
             switch scalar {
             case "\"", "\\": text += "\\\(scalar)"
             case "\n": text += "\\n"
-            case _ where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value):
+            case _ where isHostile(scalar):
                 text += "\\u{\(String(scalar.value, radix: 16))}"
             default: text.unicodeScalars.append(scalar)
             }
         }
         return text + "\""
+    }
+
+    /// Whether a terminal would act on it, or let it change how its neighbours read: as tables decide it, which this module
+    /// does not know.
+    private static func isHostile(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: true
+        // The joiners of scripts and emoji.
+        case .format: scalar.value != 0x200C && scalar.value != 0x200D
+        default: false
+        }
     }
 
     /// One call of write(2) a line, so that lines of several threads and processes stay whole.

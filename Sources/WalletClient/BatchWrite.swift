@@ -38,7 +38,7 @@ struct BatchWrite {
         func expect(_ count: Int) { expectedRows.append((requests.count - 1, count)) }
 
         if !plan.unknownMarkets.isEmpty { requests.append(CatalogStore.addNoMarkets) }
-        if !plan.settledMarkets.isEmpty { requests.append(MarketStore.enter(plan.settledMarkets)) }
+        if !plan.judgedMarkets.isEmpty { requests.append(MarketStore.enter(plan.judgedMarkets)) }
         if !sorted.decided.isEmpty { requests.append(TradeStore.insert(sorted.decided, batch: number)) }
         if !sorted.finished.isEmpty {
             requests.append(TradeStore.finishWaiting(sorted.finished, batch: number))
@@ -90,9 +90,14 @@ struct BatchWrite {
         let accounts = books.accountPlaces { $0 != nil }.compactMap { books.memory[account: $0] }
         planned.accounts = Set(accounts.lazy.filter { $0.status != .active }.map(\.number))
         planned.markets = plan.haltedMarkets
-        markets = plan.settledMarkets.union(plan.haltedMarkets)
+        markets = plan.judgedMarkets.union(plan.haltedMarkets)
         obstaclesRequest = accounts.isEmpty && markets.isEmpty || requests.isEmpty ? nil : requests.count
-        if obstaclesRequest != nil { requests.append(ObstacleStore.find(among: accounts.map(\.number))) }
+        if obstaclesRequest != nil {
+            requests.append(
+                ObstacleStore.find(
+                    among: accounts.map(\.number),
+                    markets: markets.subtracting(books.catalog.numbersOfMarketsWithOldLetters)))
+        }
         self.requests = requests
         self.expectedRows = expectedRows
     }
@@ -128,10 +133,12 @@ struct BatchWrite {
         return found
     }
 
-    /// Whether a market was added, was halted, or went on, since the catalog was read.
+    /// Whether a market was added, was halted, went on, or got a letter that an operator has decided, since the catalog was
+    /// read.
     func hasOutdatedMarkets(_ answers: [Rows]) -> Bool {
         if let marketsAbsenceRequest, answers[marketsAbsenceRequest + 1].count > 0 { return true }
-        return obstacles(from: answers).markets != planned.markets
+        let found = obstacles(from: answers)
+        return found.markets != planned.markets || !found.marketsWithLetters.isEmpty
     }
 
     /// The ledger's rows: each entry's version and balance follow from what the update returned and what came after

@@ -14,7 +14,7 @@ struct Books {
     var claimsAreKnown = false
     /// Whether what was decided before is left out of account, to predict what a retry would bring.
     var ignoresClaims = false
-    /// Letters that say the same as trades of the batch, from before these could take a row.
+    /// Letters without a row that say the same as trades of the batch.
     var oldLetters: [Trade: LetterWithoutRow] = [:]
     var operations: [Identifier: RecordedOperation] = [:]
     /// The place in line of the oldest PENDING trade of an account, outside the batch at hand.

@@ -43,7 +43,6 @@ extension SettlementPlan {
             try balances.post(places[feeLeg], terms.buyerFee, .fee, trade.id, market, books)
             try balances.post(places[.insideQuote], terms.sellerFee, .fee, trade.id, market, books)
         } catch { throw overflow }
-        noteSettled(in: market.number)
     }
 
     private mutating func checkAccount(

@@ -13,8 +13,8 @@ struct SettlementPlan {
     private(set) var staleAccounts: Set<AccountMemory.Place> = []
     /// Accounts that lack money and may have older trades waiting.
     var shortOfFunds: Set<Identifier> = []
-    /// The markets in which something is settled, and those in which everything waits since they are halted.
-    private(set) var settledMarkets: Set<MarketNumber> = []
+    /// The markets in which something is settled or rejected, and those in which everything waits since they are halted.
+    private(set) var judgedMarkets: Set<MarketNumber> = []
     private var latestMarket: MarketNumber?
     private(set) var haltedMarkets: Set<MarketNumber> = []
     /// Accounts and markets that were missing.
@@ -122,6 +122,7 @@ struct SettlementPlan {
             if let market, market.isHalted { haltedMarkets.insert(market.number) }
             return deferred(trade, received)
         }
+        if let market { noteJudged(in: market.number) }
         do {
             try settle(trade, in: market, books)
             return .settled
@@ -159,9 +160,9 @@ struct SettlementPlan {
         if !books.memory.isFresh(account: place) { staleAccounts.insert(place) }
     }
 
-    /// Something is settled in a market. Most batches are of one, so the set is seldom asked.
-    mutating func noteSettled(in market: MarketNumber) {
-        if market != latestMarket { settledMarkets.insert(market) }
+    /// Something is decided in a market. Most batches are of one, so the set is seldom asked.
+    private mutating func noteJudged(in market: MarketNumber) {
+        if market != latestMarket { judgedMarkets.insert(market) }
         latestMarket = market
     }
 }

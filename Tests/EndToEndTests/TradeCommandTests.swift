@@ -156,6 +156,33 @@ import Testing
         #expect(try database.violations() == [])
     }
 
+    @Test func `of two lines of one id the first is stored and the second is parked, wherever they stand`()
+        async throws
+    {
+        // Given: a file of many lines in no order, in which an id comes again with another price.
+        let database = try TestDatabase()
+        try await database.fund()
+        var lines = [tradeLine("601", price: "10")]
+        lines += [704, 700, 703, 701, 702].map { tradeLine("\($0)", price: "1") }
+        lines.append(tradeLine("601", price: "11"))
+        lines += (710..<800).map { tradeLine("\(2_000 - $0)", price: "1", quantity: "0.01") }
+        lines += (710..<800).map { tradeLine("\($0)", price: "1", quantity: "0.01") }
+        lines.append(tradeLine("601", price: "12"))
+
+        // When: it is submitted.
+        let submitted = try await database.typing("trade submit", input: lines.joined())
+
+        // Then: no line is lost.
+        #expect(submitted.output.contains(", 2 refused\n"), "\(submitted.output)")
+        #expect(submitted.errors.contains("price 11 instead of 10"), "\(submitted.errors)")
+        #expect(submitted.errors.contains("price 12 instead of 10"), "\(submitted.errors)")
+        #expect(try database.value("select price from trades where trade_id = '601'") == "10")
+        #expect(try database.value("select string_agg(class, ' ') from dead_letters") == "conflict conflict")
+        try await database.expecting("worker --once --log-level error")
+        #expect(try database.available("alice", "USDT") != "1000.000000")
+        #expect(try database.violations() == [])
+    }
+
     @Test func `nothing submitted is nothing`() async throws {
         let database = try TestDatabase()
         #expect(try await database.typing("trade submit").output == "0 accepted, 0 duplicates, 0 refused\n")

@@ -38,6 +38,8 @@ import Testing
 
     private func examine() async throws {
         #expect(try await ids("--limit 2") == ["1", "2"])
+        #expect(try await ids("--after 9223372036854775807") == [])
+        #expect(try await ids("--after -9223372036854775808 --limit 1") == ["1"])
         #expect(try await ids("--last 3") == ["60002", "60003", "x"])
         #expect(try await ids("--limit 2 --after 30000") == ["30001", "30002"])
         #expect(try await ids("--limit 2 --after 29999") == ["30000", "30001"])

@@ -22,6 +22,13 @@ import Testing
         #expect(Log.quoted(value) == written)
     }
 
+    @Test func `nothing in a value changes how a terminal shows its neighbours`() {
+        #expect(
+            Log.quoted("a\u{202e}b\u{2066}c\u{2028}d\u{2029}e\u{9b}f\u{feff}g")
+                == #""a\u{202e}b\u{2066}c\u{2028}d\u{2029}e\u{9b}f\u{feff}g""#)
+        #expect(Log.quoted("\u{1f468}\u{200d}\u{1f467} ü") == "\"\u{1f468}\u{200d}\u{1f467} ü\"")
+    }
+
     @Test func `a change of the level reaches everybody who holds the log`() {
         let lines = Guarded<[String]>([])
         let log = Log(level: .warning) { line in lines.withLock { $0.append(line) } }

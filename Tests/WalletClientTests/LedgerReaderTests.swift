@@ -116,16 +116,48 @@ import TradeModel
         #expect(try database.violations() == [])
     }
 
+    @Test func `a time that comes while others are waited for is read as of the moment of the question`() async throws {
+        // Given: somebody writes, and has not committed.
+        let database = try TestDatabase()
+        try database.addMarket()
+        let wallet = database.wallet()
+        _ = try await wallet.settle([deposit("k1")])
+        let writer = try database.connect()
+        try writer.script("begin; lock table batches in row exclusive mode")
+        let before = try now(database)
+
+        // When: it is asked about a time that has not come yet, and comes before the writer has ended.
+        let time = before.moved(3_000_000)
+        let asked = inBackground {
+            try self.available(in: database, asOf: time, upTo: [before, time], patience: .seconds(60))
+        }
+        try await database.until(
+            """
+            select exists (select from pg_stat_activity where query like '%virtualtransaction = any%'
+                              and pid <> pg_backend_pid() and datname = current_database())
+            """)
+        try await database.until("select clock_timestamp() > '\(time)'")
+        #expect(try await wallet.settle([deposit("k2")]) == [.settled])
+        try writer.script("commit")
+
+        // Then: what was committed after it is not in the answer, whoever asks again.
+        #expect(try await asked.value == "1")
+        #expect(try available(in: database, asOf: time, patience: .zero) == "1")
+        #expect(try database.violations() == [])
+    }
+
     private func now(_ database: TestDatabase) throws -> Timestamp {
         try database.connect().query(Statement("now", "select clock_timestamp()")).timestamp(0, 0)
     }
 
     /// What all balances of customers together had available then.
-    private func available(in database: TestDatabase, asOf time: Timestamp, patience: Duration) throws -> String {
+    private func available(
+        in database: TestDatabase, asOf time: Timestamp, upTo times: [Timestamp]? = nil, patience: Duration
+    ) throws -> String {
         let connection = try database.connect()
         let customers = try connection.query(
             Statement("customers", "select account_no from accounts where kind = 'customer'"))
-        let moments = try LedgerReader.read(connection, upTo: [time], patience: patience) {
+        let moments = try LedgerReader.read(connection, upTo: times ?? [time], patience: patience) {
             reader throws(DatabaseError) in
             try reader.balances(of: customers.indices.map { customers.int64($0, 0) }, asOf: time)
         }

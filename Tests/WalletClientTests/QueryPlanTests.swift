@@ -78,7 +78,7 @@ import TradeModel
         let names: [Identifier] = []
         let looks = [
             TradeStore.read([TradeKey]()), BalanceStore.read([]), AccountStore.find(names),
-            ObstacleStore.find(among: []), HoldStore.read([]), OperationStore.read(names),
+            ObstacleStore.find(among: [], markets: []), HoldStore.read([]), OperationStore.read(names),
             TradeStore.oldestWaiting(of: names, except: [Int64]()),
         ]
         for look in looks {
