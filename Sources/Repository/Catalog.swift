@@ -8,15 +8,15 @@ public struct Catalog: Sendable {
     public let marketList: [Market]
     private var placeOfMarket: [MarketSymbol: Int32] = [:]
     /// Markets of whose trades some were parked without a row; only where it was read to settle.
-    public let marketsWithOldLetters: Set<MarketSymbol>
+    public let marketsWithLettersWithoutRow: Set<MarketSymbol>
 
-    public var numbersOfMarketsWithOldLetters: [MarketNumber] {
-        marketsWithOldLetters.compactMap { markets[$0]?.number }
+    public var numbersOfMarketsWithLettersWithoutRow: [MarketNumber] {
+        marketsWithLettersWithoutRow.compactMap { markets[$0]?.number }
     }
 
-    public init(assets: [Asset] = [], markets: [Market] = [], marketsWithOldLetters: Set<MarketSymbol> = []) {
+    public init(assets: [Asset] = [], markets: [Market] = [], marketsWithLettersWithoutRow: Set<MarketSymbol> = []) {
         marketList = markets.sorted { $0.number < $1.number }
-        self.marketsWithOldLetters = marketsWithOldLetters
+        self.marketsWithLettersWithoutRow = marketsWithLettersWithoutRow
         for asset in assets { self.assets[asset.symbol] = asset }
         for (place, market) in marketList.enumerated() {
             self.markets[market.symbol] = market
@@ -82,7 +82,7 @@ public enum CatalogStore {
                     quote: quote, priceDecimals: Int(markets.int16(row, 4)),
                     feeRule: FeeRule(rawValue: markets.string(row, 5))!, isHalted: markets.bool(row, 6))
             },
-            marketsWithOldLetters: Set(
+            marketsWithLettersWithoutRow: Set(
                 markets.indices.filter { markets.bool($0, 7) }.map { MarketSymbol(markets.string($0, 1))! }))
     }
 

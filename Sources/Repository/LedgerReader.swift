@@ -8,8 +8,8 @@ import TradeModel
 public struct LedgerReader {
     let connection: PostgresConnection
     let segments: [LedgerSegment]
-    /// A moment before the snapshot, after which nothing is known for good: what is asked about a later time is answered as
-    /// of this one.
+    /// A moment before the snapshot, after which nothing is known for good: what is asked about a later time is
+    /// answered as of this one.
     public let begunAt: Timestamp
 
     /// The time between the giving out of a batch's number and `committed_at` is shorter than this, since

@@ -1,7 +1,7 @@
 import TradeModel
 
-/// What operators have put in the way of settling: accounts that are frozen or closed, markets that are halted, and letters
-/// that are not to settle by coming again.
+/// What operators have put in the way of settling: accounts that are frozen or closed, markets that are halted, and
+/// letters that are not to settle by coming again.
 public struct Obstacles: Sendable, Equatable {
     public var accounts: Set<AccountNumber> = []
     public var markets: Set<MarketNumber> = []

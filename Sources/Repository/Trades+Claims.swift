@@ -127,10 +127,10 @@ extension TradeStore {
 
     /// A quarter of its age is in milliseconds what 250 times its age is in seconds.
     ///
-    /// What waits for an older trade can only be decided with it or after it, so the two must not fall due apart. Each row
-    /// falls due at the next point of a grid that all share, whose points lie the largest power of two of milliseconds apart
-    /// that the delay allows: the points of a wide grid are points of each narrower one, so an older row never falls due
-    /// without the younger ones that wait for it.
+    /// What waits for an older trade can only be decided with it or after it, so the two must not fall due apart. Each
+    /// row falls due at the next point of a grid that all share, whose points lie the largest power of two of
+    /// milliseconds apart that the delay allows: the points of a wide grid are points of each narrower one, so an older
+    /// row never falls due without the younger ones that wait for it.
     static let deferStatement = Statement(
         "trades_defer",
         """
@@ -139,7 +139,8 @@ extension TradeStore {
                not_before = case when not c.is_held then
                    (select date_bin(step, now.at, 'epoch') + step
                       from (select clock_timestamp() as at) now,
-                           lateral (select greatest($4, least($5, extract(epoch from now.at - t.received_at) * 250))::numeric
+                           lateral (
+                               select greatest($4, least($5, extract(epoch from now.at - t.received_at) * 250))::numeric
                                            as delay) d,
                            lateral (select interval '1 millisecond' * 2 ^ floor(log(2, d.delay)) as step) s) end
           from (select unnest($1) as market, unnest($2) as trade_id, unnest($3) as is_held) c

@@ -55,7 +55,8 @@ public struct Log: Sendable {
         write(line + "\n")
     }
 
-    /// A value stands bare where it is one plain word; everything else is quoted, with what a terminal would act on escaped.
+    /// A value stands bare where it is one plain word; everything else is quoted, with what a terminal would act on
+    /// escaped.
     static func quoted(_ value: String) -> String {
         let isPlain =
             !value.isEmpty
@@ -74,8 +75,8 @@ public struct Log: Sendable {
         return text + "\""
     }
 
-    /// Whether a terminal would act on it, or let it change how its neighbours read: as tables decide it, which this module
-    /// does not know.
+    /// Whether a terminal would act on it, or let it change how its neighbours read: as tables decide it, which this
+    /// module does not know.
     private static func isHostile(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator: true

@@ -96,7 +96,7 @@ struct BatchWrite {
             requests.append(
                 ObstacleStore.find(
                     among: accounts.map(\.number),
-                    markets: markets.subtracting(books.catalog.numbersOfMarketsWithOldLetters)))
+                    markets: markets.subtracting(books.catalog.numbersOfMarketsWithLettersWithoutRow)))
         }
         self.requests = requests
         self.expectedRows = expectedRows
@@ -133,8 +133,8 @@ struct BatchWrite {
         return found
     }
 
-    /// Whether a market was added, was halted, went on, or got a letter that an operator has decided, since the catalog was
-    /// read.
+    /// Whether a market was added, was halted, went on, or got a letter that an operator has decided, since the catalog
+    /// was read.
     func hasOutdatedMarkets(_ answers: [Rows]) -> Bool {
         if let marketsAbsenceRequest, answers[marketsAbsenceRequest + 1].count > 0 { return true }
         let found = obstacles(from: answers)

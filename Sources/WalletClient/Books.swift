@@ -15,7 +15,7 @@ struct Books {
     /// Whether what was decided before is left out of account, to predict what a retry would bring.
     var ignoresClaims = false
     /// Letters without a row that say the same as trades of the batch.
-    var oldLetters: [Trade: LetterWithoutRow] = [:]
+    var lettersWithoutRow: [Trade: LetterWithoutRow] = [:]
     var operations: [Identifier: RecordedOperation] = [:]
     /// The place in line of the oldest PENDING trade of an account, outside the batch at hand.
     var oldestWaiting: [Identifier: Int64] = [:]

@@ -1,5 +1,5 @@
-/// Remembers which trades were seen lately, by the hashes of their keys, in a table that never grows. It only says where
-/// a look is worth its cost: a trade that is forgotten, or found by mistake, is still decided by the database.
+/// Remembers which trades were seen lately, by the hashes of their keys, in a table that never grows. It only says
+/// where a look is worth its cost: a trade that is forgotten, or found by mistake, is still decided by the database.
 struct RecentTrades {
     private var hashes: ContiguousArray<Int>
     private let mask: Int

@@ -11,7 +11,8 @@ extension SettlementPlan {
                 Rejection(
                     .invalid,
                     operation.amount.isPositive
-                        ? "amount \(operation.amount) does not fit \(asset.symbol), which has \(asset.decimals) decimals"
+                        ? "amount \(operation.amount) does not fit \(asset.symbol), "
+                            + "which has \(asset.decimals) decimals"
                         : "amount \(operation.amount) is not positive"))
         }
         if let earlier = decidedOperations[operation.key] {

@@ -13,7 +13,8 @@ struct SettlementPlan {
     private(set) var staleAccounts: Set<AccountMemory.Place> = []
     /// Accounts that lack money and may have older trades waiting.
     var shortOfFunds: Set<Identifier> = []
-    /// The markets in which something is settled or rejected, and those in which everything waits since they are halted.
+    /// The markets in which something is settled or rejected, and those in which everything waits since they are
+    /// halted.
     private(set) var judgedMarkets: Set<MarketNumber> = []
     private var latestMarket: MarketNumber?
     private(set) var haltedMarkets: Set<MarketNumber> = []
@@ -99,12 +100,12 @@ struct SettlementPlan {
         } else if isClaimedRow, books.claimsAreKnown {
             return .duplicate
         }
-        let oldLetter = books.oldLetters[trade]
-        if let oldLetter, oldLetter.isDecided {
-            return isClaimedRow ? .rejected(oldLetter.rejection) : .duplicate
+        let letterWithoutRow = books.lettersWithoutRow[trade]
+        if let letterWithoutRow, letterWithoutRow.isDecided {
+            return isClaimedRow ? .rejected(letterWithoutRow.rejection) : .duplicate
         }
         let outcome = decideNew(trade, received, books)
-        if let oldLetter, outcome == .settled { resolvedLetters.insert(oldLetter.number) }
+        if let letterWithoutRow, outcome == .settled { resolvedLetters.insert(letterWithoutRow.number) }
         // What takes no id in the books stands in nobody's way, in the batch as little as after it.
         if case .rejected(let rejection) = outcome, !isClaimedRow, !rejection.failureClass.claimsTradeID {
             return outcome

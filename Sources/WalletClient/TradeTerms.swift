@@ -56,7 +56,8 @@ public struct TradeTerms {
         guard sellerFee <= quote else {
             throw Rejection(
                 .invalid,
-                "seller_fee \(market.quote.text(sellerFee)) is more than the seller receives, \(market.quote.text(quote))"
+                "seller_fee \(market.quote.text(sellerFee)) is more than the seller receives, "
+                    + "\(market.quote.text(quote))"
             )
         }
     }

@@ -15,8 +15,8 @@ extension WalletError {
             self = .retry(fault)
         case let state where ["0A", "25", "26", "28", "3D", "3F", "42", "58", "F0"].contains(state.prefix(2)):
             // A session in the wrong state, prepared statements that are gone or no longer fit the tables, missing
-            // rights or tables, a failing disk: no trade's fault. The connection is given up, which mends the first two;
-            // what stays broken is for an operator to mend.
+            // rights or tables, a failing disk: no trade's fault. The connection is given up, which mends the first
+            // two; what stays broken is for an operator to mend.
             self = .unavailable(fault)
         default:
             self = .reject(fault)

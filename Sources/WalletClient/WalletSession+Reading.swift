@@ -18,7 +18,7 @@ extension WalletSession {
     func readAnew(_ batch: [SettlementItem]) throws(DatabaseError) {
         books.placeBalances(batch)
         try read(
-            claims(of: batch) + oldLetters(of: batch) + accounts(books.accountPlaces()) + holds(of: batch)
+            claims(of: batch) + lettersWithoutRow(of: batch) + accounts(books.accountPlaces()) + holds(of: batch)
                 + balances(books.balancePlaces()))
         books.placeBalances(batch)
     }
@@ -46,15 +46,15 @@ extension WalletSession {
     }
 
     /// Asked only in markets that have such letters.
-    func oldLetters(of batch: [SettlementItem]) -> [Look] {
-        books.oldLetters.removeAll(keepingCapacity: true)
-        guard !books.catalog.marketsWithOldLetters.isEmpty, !books.ignoresClaims else { return [] }
-        let trades = batch.compactMap(\.trade).filter { books.catalog.marketsWithOldLetters.contains($0.market) }
+    func lettersWithoutRow(of batch: [SettlementItem]) -> [Look] {
+        books.lettersWithoutRow.removeAll(keepingCapacity: true)
+        guard !books.catalog.marketsWithLettersWithoutRow.isEmpty, !books.ignoresClaims else { return [] }
+        let trades = batch.compactMap(\.trade).filter { books.catalog.marketsWithLettersWithoutRow.contains($0.market) }
         guard !trades.isEmpty else { return [] }
         return [
             Look(request: DeadLetterStore.withoutRow(trades.map(\.contentBytes))) { [self] rows in
                 for found in DeadLetterStore.decodeWithoutRow(rows) {
-                    books.oldLetters[trades[found.place]] = found.letter
+                    books.lettersWithoutRow[trades[found.place]] = found.letter
                 }
             }
         ]

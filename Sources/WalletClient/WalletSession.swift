@@ -151,7 +151,7 @@ final class WalletSession {
             trades = self.trades(seen.compactMap { batch[$0].trade?.key })
         }
         let unknownAccounts = books.accountPlaces { $0 == nil }
-        try read(trades + oldLetters(of: batch) + accounts(unknownAccounts) + holds(of: batch))
+        try read(trades + lettersWithoutRow(of: batch) + accounts(unknownAccounts) + holds(of: batch))
         books.placeBalances(batch)
         try read(balances(books.balancePlaces { !$0.isKnown }))
     }

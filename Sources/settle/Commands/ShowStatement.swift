@@ -65,7 +65,8 @@ struct ShowStatement: Command {
     ) throws(DatabaseError) -> [StatementSection] {
         let only = assets.count == 1 ? assets[0].number : nil
         let now = try BalanceStore.current(of: [owner.number], asset: only, connection)
-        // Up to a time is before it: times are counted in microseconds. From a time that has not come there is nothing yet.
+        // Up to a time is before it: times are counted in microseconds. From a time that has not come there is nothing
+        // yet.
         let closing = try (until ?? since.flatMap { $0 > reader.begunAt ? $0 : nil }).map {
             until throws(DatabaseError) in
             try reader.balances(of: [owner.number], asset: only, asOf: until.moved(by: -1))
