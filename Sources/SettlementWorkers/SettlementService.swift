@@ -224,6 +224,7 @@ public actor SettlementService {
     /// Brings PENDING rows to the pool: at the start, when told of new ones, and on a timer in case nobody tells.
     private nonisolated func sweep() async {
         var lastSweep: ContinuousClock.Instant?
+        var isFailing = false
         while !stopSignal.hasFired, !Task.isCancelled {
             do {
                 let interval = Duration.milliseconds(configuration.limits.sweepIntervalMilliseconds)
@@ -233,11 +234,15 @@ public actor SettlementService {
                 guard news, !stopSignal.hasFired else { continue }
                 lastSweep = ContinuousClock.now
                 while try await claimAndSubmit() > 0, !stopSignal.hasFired {}
+                if isFailing { configuration.log.info("sweep works again", ["worker": "\(worker)"]) }
+                isFailing = false
             } catch let error as PoolError {
                 configuration.log.debug("sweep ended", ["reason": "\(error)"])
                 return
             } catch {
-                configuration.log.warning("sweep failed", ["reason": "\(error)"])
+                // Said once, not at each try.
+                if !isFailing { configuration.log.warning("sweep failed", ["reason": "\(error)"]) }
+                isFailing = true
                 try? await wallets.untilAvailable()
                 try? await Task.sleep(for: .milliseconds(configuration.limits.breakerPauseMilliseconds))
             }
