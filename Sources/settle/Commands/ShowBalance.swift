@@ -81,7 +81,8 @@ struct ShowBalance: Command {
     private static func creditLines(
         _ accounts: [NamedAccount], _ connection: PostgresConnection
     ) throws -> [AssetSymbol: Amount] {
-        guard accounts.count == 1, let account = accounts.first else { return [:] }
+        // Those of the house and of the world have no end.
+        guard accounts.count == 1, let account = accounts.first, account.kind == .customer else { return [:] }
         let records = BalanceStore.decodeRecords(
             try connection.pipeline([BalanceStore.records(of: account.number)])[0])
         return Dictionary(
