@@ -66,9 +66,8 @@ struct ConfigurationWalk {
             return reportValue(Self.name(of: value), of: setting, line: line)
         }
         guard setting.accepts(text) else {
-            let suggestion: String? =
-                if case .choice(let words) = setting.kind { nearestName(to: text, among: words) } else { nil }
-            return reportValue("'\(Self.short(Secret.masked(text)))'", of: setting, line: line, suggestion)
+            return reportValue(
+                "'\(Self.short(Secret.masked(text)))'", of: setting, line: line, setting.suggestion(for: text))
         }
         entries[setting.key] = ConfigurationFile.Entry(text: text, line: line)
     }

@@ -78,7 +78,8 @@ public struct SettingValues: Sendable {
             else { return nil }
             let found = value.setting.isSecret ? "" : ", found '\(text)'"
             return ConfigurationProblem(
-                key: variable, message: "\(variable): expected \(value.setting.expectation)\(found)")
+                key: variable, message: "\(variable): expected \(value.setting.expectation)\(found)",
+                suggestion: value.setting.suggestion(for: text))
         }
     }
 

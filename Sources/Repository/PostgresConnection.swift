@@ -67,6 +67,9 @@ public final class PostgresConnection {
         return host.hasPrefix("/") ? host : host + ":" + (PQport(handle).map { String(cString: $0) } ?? "")
     }
 
+    /// The name of the database.
+    public var database: String { PQdb(handle).map { String(cString: $0) } ?? "" }
+
     /// Why no connection came about, without what the user wrote: that may hold a password.
     private func refusal() -> DatabaseError {
         guard let host = PQhost(handle).map({ String(cString: $0) }), !host.isEmpty else {

@@ -18,6 +18,13 @@ struct Database {
     /// Where the private one's data lie; nil where another database was named.
     var dataDirectory: String? { cluster?.dataDirectory }
 
+    /// What a person knows it by: `the private database in .settle/`, `database 'settle' at db1:5432`.
+    func name() throws -> String {
+        if isEmbedded { return "the private database in .settle/" }
+        let connection = try connect()
+        return "database '\(connection.database)' at \(connection.address)"
+    }
+
     func connect() throws -> PostgresConnection {
         try PostgresConnection(connectionString, limits: limits)
     }

@@ -18,9 +18,8 @@ struct ReservedNames {
         else { return nil }
         return Rejection(
             .invalid,
-            "'\(id.text)' cannot be a customer's account: 'house' is the exchange itself and 'world' what "
-                + "lies outside. "
-                + "Give another name")
+            "'\(id.text)' cannot be a customer's account: 'house' is the exchange itself and 'world' what lies "
+                + "outside. Give another name")
     }
 
     private func isReserved(_ id: Identifier) -> Bool {

@@ -61,6 +61,10 @@ import Testing
         ),
         ("log:\n  level: ifno", "2: log.level: expected debug, info or error, found 'ifno'. Did you mean 'info'?"),
         ("letters: {classes: [full, empty]}", "1: letters.classes: expected any of full, spent, found 'full,empty'"),
+        (
+            "letters: {classes: [fulll]}",
+            "1: letters.classes: expected any of full, spent, found 'fulll'. Did you mean 'full'?"
+        ),
         ("letters: {classes: [[full]]}", "1: letters.classes: expected any of full, spent, found a list"),
         ("database:\n  url: secret", "2: database.url: expected a URL"),
         (

@@ -174,6 +174,13 @@ import Testing
             try await database.typing("withdraw alice 101 USDT --id w2").errors
                 == "settle: account alice has -400.000000 USDT available and a credit line of 500.000000 USDT, needs "
                 + "101.000000 USDT: 1.000000 USDT missing. 'settle balance alice' shows what there is\n")
+        #expect(
+            try await database.expecting("balance alice") == """
+                ASSET    AVAILABLE    FROZEN  CREDIT LINE
+                USDT   -400.000000  0.000000   500.000000
+
+                """)
+        #expect(try await database.expecting("balance alice -o jsonl").contains(#""credit_line":"500.000000"}"#))
         let frozen = try await database.typing("account freeze alice --reason review")
         #expect(frozen.errors == "Next: settle account unfreeze alice --reason '…'\n")
         try await database.expecting("account unfreeze alice --reason reviewed")

@@ -102,6 +102,8 @@ import Testing
         #expect(
             try await database.typing("market add BTC/BTC").errors.contains(
                 "a market is two different assets, such as BTC/USDT"))
+        let alike = try await database.typing("asset add Usdt --decimals 6 --dry-run")
+        #expect(alike.errors.hasPrefix("USDT is there too, and is another asset than Usdt\n"), "\(alike.errors)")
         let near = try await database.typing("market add btc/USDTT")
         #expect(near.exitCode == 5)
         #expect(

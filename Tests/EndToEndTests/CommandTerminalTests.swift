@@ -62,9 +62,9 @@ import Testing
     }
 
     @Test(arguments: [
-        ("dlq list", ["insufficient_funds", "BTC/USDT:30 ", "80000.000000 USDT"]),
+        ("dlq list", ["insufficient_funds", "BTC/USDT:30 ", "81000.000000 USDT"]),
         ("dlq stats", ["insufficient_funds "]), ("dlq show 1", ["buyer 1001", "seller 1002", "180000.000000"]),
-        ("explain 9001", ["1001", "the house"]), ("explain 1", ["missing."]),
+        ("explain 9001", ["1001  ", "99900.000000"]), ("explain 1", ["missing."]),
         ("statement 1001 USDT", ["trade BTC/USDT:9001", "100 USDT"]), ("trade show 1", ["missing"]),
         ("account list", ["1003 "]),
     ])

@@ -154,7 +154,7 @@ import TradeModel
         _ = try await database.typing("trade submit", input: tradeLine("5") + tradeLine("5", price: "7"))
         let waits = try await database.expecting("explain 5")
         #expect(waits.hasPrefix("BTC/USDT:5 waits to be settled.\n"))
-        #expect(waits.contains("\nDead letter 1, open, received from trades:\n"))
+        #expect(waits.contains("\nDead letter 1, open, received from submit -:\n"))
         #expect(!waits.contains("It failed"))
         try await database.expecting("withdraw alice 1000 USDT --id w1")
         try await database.expecting("worker --once --log-level error")

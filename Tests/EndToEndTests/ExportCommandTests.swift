@@ -89,6 +89,9 @@ import TradeModel
         try await withFolder { folder in
             let path = folder + "/ledger.csv"
             try await database.expecting("export ledger -O \(path)")
+            try await database.expecting("export ledger -O \(path).jsonl")
+            let named = try String(contentsOfFile: "\(path).jsonl", encoding: .utf8)
+            #expect(named.hasPrefix(#"{"committed_at":"#), "\(named)")
             let csv = try String(contentsOfFile: path, encoding: .utf8)
             var sums: [String: Int] = [:]
             var balances: [String: (version: Int, available: String)] = [:]

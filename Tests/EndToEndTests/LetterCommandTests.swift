@@ -65,6 +65,10 @@ import Testing
                  6  BTC/USDT:6  unknown_account  TIME  there is no account carol (the buyer); a first deposit opens it
 
                 """.replacing("PARKED  REASON", with: "PARKED                REASON"))
+        let all = try await database.expecting("dlq list --status all --limit 3").withoutTimes
+        #expect(all.hasPrefix("ID  STATUS  TRADE "), "\(all)")
+        #expect(try await ids(database, "--status all") == [1, 2, 3, 4, 5, 6])
+        #expect(try await ids(database, "--status all --limit 2 --after 4") == [5, 6])
         let ago = try await database.running(["dlq", "list", "--since", "30m ago", "-o", "jsonl"])
         #expect(ago.lines.count == 5, "\(ago)")
         for bad in [

@@ -146,6 +146,9 @@ import Testing
         let before = try database.contents()
         #expect(
             try await database.expecting("dlq purge --older-than 90d --dry-run") == "2 dead letters would be purged\n")
+        let unasked = try await database.typing("dlq purge --older-than 90d --reason x")
+        #expect(unasked.exitCode == 64)
+        #expect(unasked.errors.contains("'Purge 2 dead letters that are resolved and unchanged since "))
         for line in [
             "dlq purge", "dlq purge --older-than 23h --dry-run", "dlq purge --older-than 90d --yes",
             "dlq purge --older-than 90d --reason old", "dlq purge 1 --older-than 90d",

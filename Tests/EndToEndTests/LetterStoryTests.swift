@@ -207,7 +207,7 @@ import Testing
 
                 """)
         let page = try await database.typing("dlq stats --by market --limit 1")
-        #expect(page.errors == "more: --after A/B\n")
+        #expect(page.errors == "more: --after A/B\nNext: settle dlq list --market A/B\n")
         #expect(
             try await database.expecting("dlq stats --by market --after A/B -o jsonl").hasPrefix(
                 #"{"market":"BTC/USDT""#))

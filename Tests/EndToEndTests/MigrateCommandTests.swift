@@ -63,6 +63,11 @@ import Testing
                 result.errors == "settle: '--target' is a version from \(first) to \(newest), not \(target). "
                     + "Try 'settle migrate \(line.prefix { $0 != " " }) --help'.\n")
         }
+        let unasked = try await database.typing("migrate down --target 0")
+        #expect(unasked.exitCode == 64)
+        #expect(
+            unasked.errors.contains(#/ of database 'test_\w+' at \S+ and lose what is in their tables\?/#),
+            "\(unasked.errors)")
         for bad in ["up --target x", "down", "down --target x --yes", "up extra", "sideways", "sql --bogus"] {
             #expect(try await database.typing("migrate \(bad)", fresh).exitCode == 64, "\(bad)")
         }

@@ -31,7 +31,7 @@ import Testing
                 == "ASSET   AVAILABLE    FROZEN\nUSDT   200.500000  0.000000\n")
         #expect(
             try await database.expecting("balance alice -o jsonl") == """
-                {"account":"alice","asset":"USDT","available":"200.500000","frozen":"0.000000"}
+                {"account":"alice","asset":"USDT","available":"200.500000","frozen":"0.000000","credit_line":"0.000000"}
 
                 """)
         #expect(try await database.expecting("balance alice BTC -o jsonl").contains("\"available\":\"0.00000000\""))
@@ -105,7 +105,8 @@ import Testing
         (["balance"], 64, "missing argument ACCOUNT for 'balance'. Try 'settle balance --help'."),
         (
             ["withdraw", "alice", "1000.000001", "USDT", "--id", "k"], 1,
-            "account alice has 1000.000000 USDT available, needs 1000.000001 USDT: 0.000001 USDT missing"
+            "account alice has 1000.000000 USDT available, needs 1000.000001 USDT: 0.000001 USDT missing. "
+                + "'settle balance alice' shows what there is"
         ),
         (
             ["deposit", "alice", "1", "USDT"], 64,
@@ -277,5 +278,13 @@ import Testing
         #expect(file.output == "1 deposit carried out, 0 were there already, 1 refused\n")
         #expect(file.errors.hasPrefix("line 1: 'world/1' cannot be a customer's account"))
         #expect(try database.violations() == [])
+    }
+}
+
+extension String {
+    fileprivate func prefixOfBytes(_ count: Int) -> String {
+        var text = self
+        while text.utf8.count > count { text.removeLast() }
+        return text
     }
 }

@@ -66,7 +66,7 @@ import Testing
         try await database.expecting("worker --once --log-level error")
         let sold = try await database.expecting("statement bob USDT")
         #expect(sold.contains("trade GEM/USDT:g1, sold 1 GEM to alice at 10 USDT, fee 0.250000 USDT "), "\(sold)")
-        #expect(sold.contains("trade GEM/USDT:g2, rebate 0.250000 USDT "), "\(sold)")
+        #expect(sold.contains("trade GEM/USDT:g2, sold 1 GEM to alice at 10 USDT, rebate 0.250000 USDT "), "\(sold)")
         #expect(
             try await database.expecting("statement bob USDT -o jsonl").contains(
                 #""fee":"0.250000","fee_asset":"USDT","available_change":"9.750000""#))
@@ -74,7 +74,10 @@ import Testing
         let bought = try await database.expecting("statement alice \(asset)")
         #expect(bought.contains("trade GEM/USDT:g1, bought 1 GEM from bob at 10 USDT, fee \(fee) "), "\(bought)")
         #expect(
-            bought.contains(rule == "received" ? "g2, rebate \(fee) " : "rebate of trade GEM/USDT:g2 "), "\(bought)")
+            bought.contains(
+                rule == "received"
+                    ? "g2, bought 1 GEM from bob at 10 USDT, rebate \(fee) " : "rebate of trade GEM/USDT:g2 "),
+            "\(bought)")
         let other = try await database.expecting("statement alice \(rule == "received" ? "USDT" : "GEM")")
         #expect(!other.contains("fee") && !other.contains("rebate"), "\(other)")
         #expect(try database.violations() == [])

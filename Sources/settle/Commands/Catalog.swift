@@ -44,6 +44,12 @@ struct AddAsset: Command {
                     ? "\(dryRun ? "would add" : "added") asset \(symbol) with \(decimals.counted("decimal"))"
                     : "asset \(symbol) is there already")
         }
+        let others = try CatalogStore.read(connection).assets.keys.filter {
+            $0 != symbol && $0.text.lowercased() == symbol.text.lowercased()
+        }
+        for other in others.sorted(by: { $0.text < $1.text }) {
+            context.output.note("\(other) is there too, and is another asset than \(symbol)")
+        }
     }
 }
 

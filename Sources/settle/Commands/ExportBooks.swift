@@ -11,7 +11,9 @@ struct ExportOptions: ParameterGroup {
     @Option("--until", "TIME", help: "Only what was committed before then; without it, before now.")
     var until: Timestamp?
     @Option("--after", "BATCH", help: "Go on behind this batch, the last of an earlier export.") var after: Int64?
-    @Option("--format", help: "CSV with a header, or a JSON object a line.", default: .csv) var format: ExportFormat
+    @Option(
+        "--format", help: "CSV with a header, or a JSON object a line; without it, as the file's name ends, or CSV.")
+    var format: ExportFormat?
     @Option("-O", "--output-file", "FILE", help: "Write to this file, which appears when it is complete.")
     var file: String?
     @Flag("--force", help: "Replace the file if it exists.") var force: Bool
@@ -32,7 +34,9 @@ struct ExportOptions: ParameterGroup {
         guard context.output.format != .json else {
             throw UsageError("an export is written as csv or jsonl; '--format' says which")
         }
-        let format = context.output.format == .jsonl ? .jsonl : self.format
+        let named: ExportFormat? =
+            [".jsonl", ".ndjson"].contains { self.file?.lowercased().hasSuffix($0) == true } ? .jsonl : nil
+        let format = context.output.format == .jsonl ? .jsonl : self.format ?? named ?? .csv
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()

@@ -65,7 +65,9 @@ struct MigrateDown: Command {
         let steps = known.reversed().filter { applied.contains($0.version) && $0.version > target }
         if !dryRun, !steps.isEmpty {
             try context.confirm(
-                "Take back \(steps.count.counted("migration")) and lose what is in their tables?", yes: yes)
+                "Take back \(steps.count.counted("migration")) of \(try database.name()) "
+                    + "and lose what is in their tables?",
+                yes: yes)
             try migrator.down(to: target)
         }
         try show(steps, verb: dryRun ? "would be taken back" : "taken back", nothing: "Nothing to take back.", context)

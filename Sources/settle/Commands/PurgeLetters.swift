@@ -34,8 +34,11 @@ struct PurgeLetters: Command {
         let connection = try database.connect()
         let limit = Timestamp(ago: age)
         let dryRun = action.dryRun
-        if !dryRun {
-            try context.confirm("Purge what is resolved and has not changed since \(limit)?", yes: yes)
+        if !dryRun, !yes {
+            let count = try count(before: limit, connection)
+            try context.confirm(
+                "Purge \(count) that \(count == "1 dead letter" ? "is" : "are") resolved and unchanged since \(limit)?",
+                yes: yes)
         }
         let interruption = Interruption()
         let progress = ProgressLine(context.output)
@@ -63,5 +66,19 @@ struct PurgeLetters: Command {
             try context.output.line("\(count.counted("dead letter")) \(dryRun ? "would be " : "")purged")
         }
         if !isDone { context.output.note("stopped before the end; the same command goes on from there") }
+    }
+
+    /// How many there are to purge, in words; not counted beyond what a person waits for.
+    private func count(before limit: Timestamp, _ connection: PostgresConnection) throws -> String {
+        var count = 0
+        var step: PurgedLetterStore.Step?
+        repeat {
+            let request = PurgedLetterStore.count(olderThan: limit, after: step, limit: Self.chunkSize)
+            let next = PurgedLetterStore.decode(try connection.pipeline([request])[0])
+            count += Int(next.resolved)
+            step = next
+            if next.seen < Self.chunkSize { return count.counted("dead letter") }
+        } while count < BoundedCount.bound
+        return "\(count.grouped) dead letters or more"
     }
 }

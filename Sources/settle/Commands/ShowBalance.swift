@@ -40,21 +40,32 @@ struct ShowBalance: Command {
         if let asset, balances.isEmpty {
             balances = [AccountBalance(asset: asset, available: .zero, frozen: .zero)]
         }
+        let lines = asOf == nil ? try Self.creditLines(accounts, connection) : [:]
         let rows: [JSONValue] = balances.map {
             var pairs: [(key: String, value: JSONValue)] = [
                 ("account", .id(account)), ("asset", .string($0.asset.symbol.text)),
                 ("available", .string($0.available.text(decimals: $0.asset.decimals))),
                 ("frozen", .string($0.frozen.text(decimals: $0.asset.decimals))),
             ]
-            if let asOf { pairs.append(("as_of", .time(asOf))) }
+            if let asOf {
+                pairs.append(("as_of", .time(asOf)))
+            } else {
+                let line = lines[$0.asset.symbol] ?? .zero
+                pairs.append(("credit_line", .string(line.text(decimals: $0.asset.decimals))))
+            }
             return .object(pairs)
         }
         try context.output.list(rows, empty: remark(accounts)) {
             var table = Table("ASSET", Table.Column("AVAILABLE", .right), Table.Column("FROZEN", .right))
+            let hasLines = balances.contains { lines[$0.asset.symbol, default: .zero] != .zero }
+            if hasLines { table.columns.append(Table.Column("CREDIT LINE", .right)) }
             for balance in balances {
+                let line = lines[balance.asset.symbol, default: .zero]
                 table.add(
-                    "\(balance.asset.symbol)", "\(balance.available.text(decimals: balance.asset.decimals))",
-                    "\(balance.frozen.text(decimals: balance.asset.decimals))")
+                    [
+                        "\(balance.asset.symbol)", "\(balance.available.text(decimals: balance.asset.decimals))",
+                        "\(balance.frozen.text(decimals: balance.asset.decimals))",
+                    ] + (hasLines ? ["\(line.text(decimals: balance.asset.decimals))"] : []))
             }
             return table
         }
@@ -64,6 +75,18 @@ struct ShowBalance: Command {
         if let opened = accounts.map(\.openedAt).min(), let asOf, asOf < opened, !balances.isEmpty {
             context.output.note("Account \(account) did not exist at \(asOf); it was opened at \(opened).")
         }
+    }
+
+    /// How far below zero a customer may go, where that is more than nothing.
+    private static func creditLines(
+        _ accounts: [NamedAccount], _ connection: PostgresConnection
+    ) throws -> [AssetSymbol: Amount] {
+        // Those of the house and of the world have no end.
+        guard accounts.count == 1, let account = accounts.first, account.kind == .customer else { return [:] }
+        let records = BalanceStore.decodeRecords(
+            try connection.pipeline([BalanceStore.records(of: account.number)])[0])
+        return Dictionary(
+            records.filter { $0.creditLine > .zero }.map { ($0.asset.symbol, $0.creditLine) }, uniquingKeysWith: { $1 })
     }
 
     private static func sum(_ found: [BalanceKey: BalanceMoment], _ asset: Asset) throws -> AccountBalance? {
