@@ -81,7 +81,6 @@ private struct QueueStop {
         if !isDone(report) {
             throw CommandFailure(complaint(report, try QueueControlStore.settling(on: connection)))
         }
-        context.output.next("settle queue resume")
         if !report.silent.isEmpty {
             context.output.note(
                 (report.silent.count == 1
@@ -89,6 +88,7 @@ private struct QueueStop {
                     : "Shut out; what they hold is stored when they come back: ")
                     + report.silent.map(report.name).joined(separator: ", "))
         }
+        context.output.next("settle queue resume")
     }
 
     private func isDone(_ report: QueueReport) -> Bool {
