@@ -85,7 +85,7 @@ struct BatchProgress {
         switch error {
         case .unavailable:
             return .untilAvailable
-        case .overtaken:
+        case .overtaken, .outOfTurn:
             return hitch()
         case .findOut(let batch, _):
             // The newest number is enough: the attempt under it had found out about those before.

@@ -31,19 +31,30 @@ extension PoolState {
         var nextOfSecond = PoolState.none
     }
 
-    /// One worker and what waits for it.
+    /// One worker and what waits for it. A worker has hands, so that a batch can be prepared while the one before it is
+    /// written.
     struct Lane {
         var head = PoolState.none
         var tail = PoolState.none
         var waiting = 0
         var inFlight = 0
-        /// The worker has asked for work and has none.
-        var isReady = false
-        /// The worker was given a batch and has not asked again.
-        var isBusy = false
+        /// How many hands of the worker have asked for work and have none.
+        var readyCount = 0
+        /// How many were given a batch and have not asked again.
+        var busyCount = 0
+        /// A batch of it takes more than one try, so none can follow it yet.
+        var isStumbling = false
         /// The worker pauses after a failure; who need not wait for it should not.
         var isStalled = false
+        /// How many batches of others were begun since this one could have begun its next.
+        var passedOver = 0
 
-        var isAwake: Bool { isBusy || waiting > 0 }
+        var isAwake: Bool { busyCount > 0 || waiting > 0 }
+
+        /// Whether a hand is free for what waits. Behind the worker's own batch only a full one is begun: less would
+        /// grow while it waits.
+        func canStart(fullBatchSize: Int) -> Bool {
+            readyCount > 0 && waiting > 0 && (busyCount == 0 || !isStumbling && waiting >= fullBatchSize)
+        }
     }
 }

@@ -43,6 +43,9 @@ struct PoolState {
     /// The item that reaches the bound of the queue is still let in; a batch has one item at least.
     private let queueBytesMax: Int
     private let batchBytesMax: Int
+    /// How many batches are begun at most, those of workers that pause not counted: more would wait for a connection
+    /// where they cannot grow. With those that pause they are as many as there are lanes.
+    private let batchCountMax: Int
     /// A lane with so many waiting has a full batch. With a queue too short for one, half of it is.
     let fullBatchSize: Int
 
@@ -67,11 +70,13 @@ struct PoolState {
     private var leftovers: [(sequence: UInt64, item: SettlementItem)] = []
 
     init(
-        capacity: Int, laneCount: Int, batchSizeMax: Int, queueBytesMax: Int = .max, batchBytesMax: Int = .max
+        capacity: Int, laneCount: Int, batchSizeMax: Int, batchCountMax: Int = .max, queueBytesMax: Int = .max,
+        batchBytesMax: Int = .max
     ) {
         precondition(capacity > 0 && laneCount > 0 && batchSizeMax > 0)
         self.capacity = capacity
         self.batchSizeMax = batchSizeMax
+        self.batchCountMax = batchCountMax
         self.queueBytesMax = queueBytesMax
         self.batchBytesMax = batchBytesMax
         fullBatchSize = min(batchSizeMax, max(1, capacity / 2))
@@ -168,12 +173,22 @@ struct PoolState {
 
     // MARK: Workers
 
-    /// The worker of a lane asks for work.
-    mutating func ready(_ lane: Int) -> Action {
-        lanes[lane].isReady = true
-        lanes[lane].isBusy = false
-        lanes[lane].isStalled = false
+    /// A hand of a lane's worker asks for work.
+    ///
+    /// - Parameter isFirst: whether it does for the first time, and not after a batch.
+    mutating func ready(_ lane: Int, isFirst: Bool = false) -> Action {
+        lanes[lane].readyCount += 1
+        if !isFirst { lanes[lane].busyCount = max(0, lanes[lane].busyCount - 1) }
+        if lanes[lane].busyCount == 0 {
+            lanes[lane].isStalled = false
+            lanes[lane].isStumbling = false
+        }
         return advance()
+    }
+
+    /// A lane's batch takes more than one try.
+    mutating func stumble(_ lane: Int) {
+        lanes[lane].isStumbling = true
     }
 
     /// Items of a lane's batch have come to their end.
@@ -193,6 +208,13 @@ struct PoolState {
     /// it, and what it gives back of its batch, goes to lanes that are not held up, as far as order allows.
     mutating func stall(_ lane: Int, givingBack batch: Batch) -> Action {
         lanes[lane].isStalled = true
+        return giveBack(batch)
+    }
+
+    /// Takes back what was begun and not settled. It and all that waits with it or for it is put into lanes anew, in
+    /// the order in which it came.
+    mutating func giveBack(_ batch: Batch) -> Action {
+        let lane = batch.lane
         takeBack(batch)
         guard phase != .stopped else { return Action() }
         var moved: [SlotNumber] = []
@@ -241,7 +263,6 @@ struct PoolState {
             dismissReadyWorkers(&action)
             return action
         }
-        var mayStartSmall = false
         while true {
             while submittersHead < submitters.count, hasRoom {
                 var submitter = submitters[submittersHead]
@@ -251,31 +272,38 @@ struct PoolState {
                 action.answers.append((submitter.ticket, .taken))
                 dropFirstSubmitter()
             }
-            guard let lane = nextToStart(small: mayStartSmall) else { break }
+            guard let lane = nextToStart() else { break }
             action.starts.append(take(lane))
-            mayStartSmall = true
         }
         if phase == .closing, isIdle { dismissReadyWorkers(&action) }
         return action
     }
 
-    /// A lane whose worker is ready and has something to do.
+    /// A lane whose worker has a hand free and something to do; of several the one that was passed over most often.
     ///
     /// A lane with crumbs holds them while another that works has a full batch waiting: they would only cost that one
     /// time and accounts. They start with the next batch of any lane, so they wait for one batch at most.
-    private func nextToStart(small: Bool) -> Int? {
+    private func nextToStart() -> Int? {
+        var begun = 0
+        var pausing = 0
+        var best: Int?
         var crumbs: Int?
         var isFullElsewhere = false
         for index in lanes.indices {
             let lane = lanes[index]
-            if lane.isReady, lane.waiting > 0 {
-                if lane.waiting * 2 >= fullBatchSize { return index }
-                if crumbs == nil { crumbs = index }
-            } else if lane.isBusy, !lane.isStalled, lane.waiting >= fullBatchSize {
+            if lane.isStalled { pausing += lane.busyCount } else { begun += lane.busyCount }
+            if lane.canStart(fullBatchSize: fullBatchSize) {
+                if lane.waiting * 2 >= fullBatchSize || lane.passedOver > 0 {
+                    if best.map({ lane.passedOver > lanes[$0].passedOver }) ?? true { best = index }
+                } else if crumbs == nil {
+                    crumbs = index
+                }
+            } else if !lane.isStalled, lane.waiting >= fullBatchSize {
                 isFullElsewhere = true
             }
         }
-        return small || !isFullElsewhere ? crumbs : nil
+        guard begun < batchCountMax, begun + pausing < lanes.count else { return nil }
+        return best ?? (isFullElsewhere ? nil : crumbs)
     }
 
     private mutating func take(_ lane: Int) -> Batch {
@@ -303,8 +331,12 @@ struct PoolState {
         if number < 0 { lanes[lane].tail = Self.none }
         lanes[lane].waiting -= count
         lanes[lane].inFlight += count
-        lanes[lane].isReady = false
-        lanes[lane].isBusy = true
+        for other in lanes.indices where other != lane && lanes[other].canStart(fullBatchSize: fullBatchSize) {
+            lanes[other].passedOver += 1
+        }
+        lanes[lane].passedOver = 0
+        lanes[lane].readyCount -= 1
+        lanes[lane].busyCount += 1
         waitingCount -= count
         inFlightCount += count
         return batch
@@ -384,9 +416,9 @@ struct PoolState {
     }
 
     private mutating func dismissReadyWorkers(_ action: inout Action) {
-        for lane in lanes.indices where lanes[lane].isReady {
-            lanes[lane].isReady = false
-            action.dismissed.append(lane)
+        for lane in lanes.indices {
+            action.dismissed += Array(repeating: lane, count: lanes[lane].readyCount)
+            lanes[lane].readyCount = 0
         }
     }
 

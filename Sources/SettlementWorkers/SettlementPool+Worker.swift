@@ -3,21 +3,27 @@ import TradeModel
 import WalletClient
 
 extension SettlementPool {
-    /// One worker: takes what has arrived in its lane and brings it to its end, batch after batch.
-    nonisolated func work(_ lane: Int) async {
+    /// One hand of a worker: takes what has arrived in its lane and brings it to its end, batch after batch.
+    nonisolated func work(_ lane: Int, _ hand: Int) async {
         await CurrentWorker.$number.withValue(lane) {
-            var generator = SeededGenerator(seed: seed &+ UInt64(lane))
-            while let batch = await nextBatch(of: lane) {
-                await settle(batch, using: &generator)
+            var generator = SeededGenerator(seed: seed &+ UInt64(lane) &+ UInt64(hand) << 32)
+            var isFirst = true
+            while let assignment = await next(of: lane, isFirst: isFirst) {
+                isFirst = false
+                await settle(assignment.batch, in: assignment.turn, using: &generator)
+                assignment.turn.reach(.over)
             }
         }
         await left(lane)
     }
 
-    private nonisolated func settle(_ batch: PoolState.Batch, using generator: inout SeededGenerator) async {
+    private nonisolated func settle(
+        _ batch: PoolState.Batch, in turn: Turn, using generator: inout SeededGenerator
+    ) async {
         var progress = BatchProgress(count: batch.items.count, policy: policy.withLock { $0 })
         while true {
             guard !Task.isCancelled else {
+                turn.fail()
                 await handBack(batch.part(progress.remaining))
                 return
             }
@@ -27,8 +33,9 @@ extension SettlementPool {
                 return
             case .settle(let range, let lostBatch):
                 let part = range.count == batch.items.count ? batch : batch.part(range)
-                switch await shielded({ await Self.settle(part.items, resolving: lostBatch, with: $0) }) {
+                switch await shielded({ await Self.settle(part.items, resolving: lostBatch, in: turn, with: $0) }) {
                 case .success(let outcomes):
+                    _ = await turn.untilPredecessor(.over)
                     await report(outcomes, for: part, attempts: progress.attempts, isParked: false)
                     progress.succeeded()
                     continue
@@ -46,7 +53,12 @@ extension SettlementPool {
                     failure = error
                 }
             }
-            await countRetry()
+            turn.fail()
+            guard await turn.untilPredecessor(.over) else {
+                await givesBack(batch.part(progress.remaining))
+                return
+            }
+            await tryAgain(batch.lane)
             let pause = progress.failed(failure, at: .now, using: &generator)
             await self.pause(pause, &progress, of: batch)
         }
@@ -94,10 +106,10 @@ extension SettlementPool {
     }
 
     private static func settle(
-        _ items: [SettlementItem], resolving lostBatch: BatchNumber?, with wallet: any SettlementWallet
+        _ items: [SettlementItem], resolving lostBatch: BatchNumber?, in turn: Turn, with wallet: any SettlementWallet
     ) async -> Result<[Outcome], WalletError> {
         do throws(WalletError) {
-            return .success(try await wallet.settle(items, resolving: lostBatch))
+            return .success(try await wallet.settle(items, resolving: lostBatch, in: turn))
         } catch {
             return .failure(error)
         }

@@ -17,16 +17,27 @@ public actor SettlementPool {
     let executor: (any TaskExecutor)?
     private let elapsed: @Sendable () -> Duration
 
+    /// A batch, and which one it follows.
+    struct Assignment: Sendable {
+        let batch: PoolState.Batch
+        let turn: Turn
+    }
+
+    /// With two hands a worker prepares a batch while the one before it is written.
+    private static let handCount = 2
+
     private var state: PoolState
     private var counters = PoolSnapshot.Counters()
     private var activities: [PoolSnapshot.Activity]
     private var records: [PoolSnapshot.WorkerRecord]
-    private var runningWorkers = 0
+    private var runningHands = 0
     private var hasRun = false
 
     private var lastTicket: PoolState.Ticket = 0
     private var submitters: [PoolState.Ticket: CheckedContinuation<PoolState.Answer, Never>] = [:]
-    private var readyWorkers: [CheckedContinuation<PoolState.Batch?, Never>?]
+    /// The hands of each worker that have nothing to do.
+    private var readyHands: [[CheckedContinuation<Assignment?, Never>]]
+    private var latestTurns: [Turn?]
     private var idleWaiters: [PoolState.Ticket: CheckedContinuation<Void, Never>] = [:]
     private var endWaiters: [CheckedContinuation<Void, Never>] = []
     private var supervisor: CheckedContinuation<Void, Never>?
@@ -46,10 +57,12 @@ public actor SettlementPool {
         elapsed = stopwatch(clock)
         state = PoolState(
             capacity: limits.queueCapacity, laneCount: limits.workerCount, batchSizeMax: limits.batchSizeMax,
-            queueBytesMax: limits.queueBytesMax, batchBytesMax: limits.batchBytesMax)
+            batchCountMax: limits.connections + 1, queueBytesMax: limits.queueBytesMax,
+            batchBytesMax: limits.batchBytesMax)
         activities = Array(repeating: .idle, count: limits.workerCount)
         records = Array(repeating: PoolSnapshot.WorkerRecord(), count: limits.workerCount)
-        readyWorkers = Array(repeating: nil, count: limits.workerCount)
+        readyHands = Array(repeating: [], count: limits.workerCount)
+        latestTurns = Array(repeating: nil, count: limits.workerCount)
     }
 
     /// Takes over how often and after what pauses batches are repeated, from the next batch on.
@@ -107,13 +120,15 @@ public actor SettlementPool {
     public func run() async {
         precondition(!hasRun, "a pool runs once")
         hasRun = true
-        runningWorkers = activities.count
+        runningHands = activities.count * Self.handCount
         await withTaskCancellationHandler {
             await withTaskGroup(of: Bool.self) { group in
                 for lane in activities.indices {
-                    group.addTask {
-                        await self.work(lane)
-                        return false
+                    for hand in 0..<Self.handCount {
+                        group.addTask {
+                            await self.work(lane, hand)
+                            return false
+                        }
                     }
                 }
                 group.addTask {
@@ -187,7 +202,7 @@ public actor SettlementPool {
         idleWaiters.removeValue(forKey: ticket)?.resume()
     }
 
-    private var isEnded: Bool { runningWorkers == 0 && state.phase != .open && state.isIdle }
+    private var isEnded: Bool { runningHands == 0 && state.phase != .open && state.isIdle }
 
     private func untilEnded() async {
         guard !isEnded else { return }
@@ -195,7 +210,7 @@ public actor SettlementPool {
     }
 
     private func untilStoppedOrDone() async {
-        guard state.phase != .stopped, runningWorkers > 0 else { return }
+        guard state.phase != .stopped, runningHands > 0 else { return }
         await withCheckedContinuation { supervisor = $0 }
     }
 
@@ -205,11 +220,13 @@ public actor SettlementPool {
             submitters.removeValue(forKey: ticket)?.resume(returning: answer)
         }
         for batch in action.starts {
-            activities[batch.lane] = .settling(batch.items.count)
-            readyWorkers[batch.lane].take()!.resume(returning: batch)
+            let turn = Turn(after: latestTurns[batch.lane])
+            latestTurns[batch.lane] = turn
+            activities[batch.lane] = .settling(state.lanes[batch.lane].inFlight)
+            readyHands[batch.lane].removeLast().resume(returning: Assignment(batch: batch, turn: turn))
         }
         for lane in action.dismissed {
-            readyWorkers[lane].take()!.resume(returning: nil)
+            readyHands[lane].removeLast().resume(returning: nil)
         }
         if state.isIdle, !idleWaiters.isEmpty {
             for waiter in idleWaiters.values { waiter.resume() }
@@ -226,12 +243,19 @@ public actor SettlementPool {
 
 extension SettlementPool {
     /// The next batch of a lane; nil when there will be none.
-    func nextBatch(of lane: Int) async -> PoolState.Batch? {
-        activities[lane] = .idle
-        return await withCheckedContinuation { continuation in
-            readyWorkers[lane] = continuation
-            perform(state.ready(lane))
+    func next(of lane: Int, isFirst: Bool) async -> Assignment? {
+        await withCheckedContinuation { continuation in
+            readyHands[lane].append(continuation)
+            let action = state.ready(lane, isFirst: isFirst)
+            showWhatIsLeft(lane)
+            perform(action)
         }
+    }
+
+    /// One hand of a worker has ended; the other may be at work.
+    private func showWhatIsLeft(_ lane: Int) {
+        let inFlight = state.lanes[lane].inFlight
+        activities[lane] = inFlight == 0 ? .idle : .settling(inFlight)
     }
 
     func committed(_ completions: [Completion], slots: ArraySlice<PoolState.SlotNumber>, of lane: Int, isParked: Bool) {
@@ -251,8 +275,16 @@ extension SettlementPool {
         perform(state.complete(slots, of: lane))
     }
 
-    func countRetry() {
+    func tryAgain(_ lane: Int) {
         counters.retries += 1
+        state.stumble(lane)
+    }
+
+    /// What follows a batch that failed comes again behind it.
+    func givesBack(_ rest: PoolState.Batch) {
+        // The one that failed may not have said so yet.
+        state.stumble(rest.lane)
+        perform(state.giveBack(rest))
     }
 
     func backsOff(_ lane: Int, for pause: Duration, givingBack others: PoolState.Batch) {
@@ -277,9 +309,9 @@ extension SettlementPool {
     }
 
     func left(_ lane: Int) {
-        activities[lane] = .idle
-        runningWorkers -= 1
-        if runningWorkers == 0 { supervisor.take()?.resume() }
+        showWhatIsLeft(lane)
+        runningHands -= 1
+        if runningHands == 0 { supervisor.take()?.resume() }
         perform(PoolState.Action())
     }
 

@@ -14,6 +14,15 @@ extension SettlementItem {
         }
     }
 
+    /// Whether the item names orders, whose holds it may touch.
+    var hasOrders: Bool {
+        switch subject {
+        case .trade(let trade): trade.buyOrder != nil || trade.sellOrder != nil
+        case .operation(let operation): operation.order != nil
+        case .refused: false
+        }
+    }
+
     /// Adds the orders whose holds the item may touch.
     func addOrders(to orders: inout Set<OrderKey>) {
         switch subject {

@@ -5,9 +5,13 @@ import TradeModel
 public protocol SettlementWallet: Sendable {
     /// Settles a batch in one transaction: everything that its outcomes say has happened, or nothing has.
     ///
-    /// - Parameter lostBatch: the number of an earlier attempt at the same batch whose commit was not answered.
+    /// - Parameters:
+    ///   - lostBatch: the number of an earlier attempt at the same batch whose commit was not answered.
+    ///   - turn: which batch of the same accounts this one follows, and what those that follow it wait for.
     /// - Returns: an outcome for each item, in the order of the batch.
-    func settle(_ batch: [SettlementItem], resolving lostBatch: BatchNumber?) async throws(WalletError) -> [Outcome]
+    func settle(
+        _ batch: [SettlementItem], resolving lostBatch: BatchNumber?, in turn: Turn
+    ) async throws(WalletError) -> [Outcome]
 
     /// Writes one item to the dead letters because of what happened around it, not because of what it says:
     /// its retries are spent, or the queue had no room. A trade that was settled meanwhile stays settled.
@@ -45,6 +49,8 @@ public enum WalletError: Error, Hashable, Sendable {
     case unavailable(DatabaseFault)
     /// Nothing was written, since others kept moving the money that was counted on. That is no failure: again.
     case overtaken
+    /// Nothing was written, since the batch before it in its turn failed. It is to come again behind that one.
+    case outOfTurn
 }
 
 /// What the database said, for logs and for the history of a dead letter.

@@ -56,10 +56,10 @@ public actor Wallet {
         self.configuration = configuration
     }
 
-    public func settle(_ batch: [SettlementItem], resolving lostBatch: BatchNumber? = nil) throws(WalletError)
-        -> [Outcome]
-    {
-        try inSession { session throws(WalletError) in try session.settle(batch, resolving: lostBatch) }
+    public func settle(
+        _ batch: [SettlementItem], resolving lostBatch: BatchNumber? = nil, in turn: Turn = Turn()
+    ) throws(WalletError) -> [Outcome] {
+        try inSession { session throws(WalletError) in try session.settle(batch, resolving: lostBatch, in: turn) }
     }
 
     /// Says what would become of a batch if it were settled now.
@@ -138,7 +138,7 @@ public actor Wallet {
         } catch {
             switch error {
             case .unavailable, .findOut: self.session = nil
-            case .retry, .reject, .overtaken: break
+            case .retry, .reject, .overtaken, .outOfTurn: break
             }
             throw error
         }

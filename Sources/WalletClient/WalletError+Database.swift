@@ -26,7 +26,7 @@ extension WalletError {
     public var fault: DatabaseFault? {
         switch self {
         case .retry(let fault), .reject(let fault), .findOut(_, let fault), .unavailable(let fault): fault
-        case .overtaken: nil
+        case .overtaken, .outOfTurn: nil
         }
     }
 }

@@ -30,10 +30,13 @@ public actor WalletPool: SettlementWallet {
     }
 
     public func settle(
-        _ batch: [SettlementItem], resolving lostBatch: BatchNumber?
+        _ batch: [SettlementItem], resolving lostBatch: BatchNumber?, in turn: Turn = Turn()
     ) async throws(WalletError) -> [Outcome] {
-        try await onWallet { wallet throws(WalletError) in
-            try await wallet.settle(batch, resolving: lostBatch)
+        // Should there be only one connection, whom this one waits for must not wait for it.
+        guard await turn.untilPredecessor(.begun) else { throw .outOfTurn }
+        return try await onWallet { wallet throws(WalletError) in
+            turn.reach(.begun)
+            return try await wallet.settle(batch, resolving: lostBatch, in: turn)
         }
     }
 
@@ -129,7 +132,7 @@ public actor WalletPool: SettlementWallet {
             case .retry, .reject:
                 log.warning("batch failed", ["reason": error.fault?.description ?? ""])
                 succeeded()
-            case .overtaken: break
+            case .overtaken, .outOfTurn: break
             }
             throw error
         }

@@ -60,14 +60,19 @@ final class WalletSession {
     // MARK: Settling
 
     func settle(
-        _ batch: [SettlementItem], resolving lostBatch: BatchNumber?, parking: Parking? = nil
+        _ batch: [SettlementItem], resolving lostBatch: BatchNumber?, in turn: Turn = Turn(), parking: Parking? = nil
     ) throws(WalletError) -> [Outcome] {
         books.storesOnly = configuration.storeOnly.hasFired
         do {
-            try prepare(batch, lostBatch: lostBatch, parking: parking)
+            let looksAtClaims = lostBatch != nil || looksFirst || parking != nil
+            // Balances are conditions of the write, whatever was read of them. What else the batch before may change is
+            // not, and is read after it.
+            if looksAtClaims || batch.contains(where: \.hasOrders) { try turn.blockUntilPredecessor(.committed) }
+            try prepare(batch, lostBatch: lostBatch, looksAtClaims: looksAtClaims)
             for _ in 0..<configuration.limits.replanRoundsMax {
-                let plan = try planOnFreshGrounds(batch, parking)
-                if let outcomes = try write(plan, batch, parking) {
+                let plan = try planOnFreshGrounds(batch, parking, turn)
+                if let outcomes = try write(plan, batch, parking, turn) {
+                    turn.reach(.committed)
                     remember(batch, outcomes)
                     return outcomes
                 }
@@ -109,7 +114,7 @@ final class WalletSession {
             // What was imagined is not to be remembered.
             defer { if !opened.isEmpty { books.memory.forgetAll() } }
             books.placeBalances(batch)
-            return try planOnFreshGrounds(batch, nil).outcomes
+            return try planOnFreshGrounds(batch, nil, Turn()).outcomes
         } catch let error as DatabaseError {
             throw WalletError(error)
         } catch {
@@ -117,11 +122,10 @@ final class WalletSession {
         }
     }
 
-    private func prepare(_ batch: [SettlementItem], lostBatch: BatchNumber?, parking: Parking?) throws {
+    private func prepare(_ batch: [SettlementItem], lostBatch: BatchNumber?, looksAtClaims: Bool) throws {
         try place(batch)
         try openAccounts(of: batch)
-        try readWhatIsMissing(
-            for: batch, lostBatch: lostBatch, looksAtClaims: lostBatch != nil || looksFirst || parking != nil)
+        try readWhatIsMissing(for: batch, lostBatch: lostBatch, looksAtClaims: looksAtClaims)
     }
 
     /// Finds what the batch touches among what is remembered.
@@ -157,13 +161,16 @@ final class WalletSession {
     }
 
     /// Plans until nothing is rejected for a reason that was only remembered.
-    private func planOnFreshGrounds(_ batch: [SettlementItem], _ parking: Parking?) throws -> SettlementPlan {
+    private func planOnFreshGrounds(
+        _ batch: [SettlementItem], _ parking: Parking?, _ turn: Turn
+    ) throws -> SettlementPlan {
         books.memory.beginReading()
         books.oldestWaiting.removeAll(keepingCapacity: true)
         while true {
             let plan = SettlementPlan(batch, on: books, parking: parking?.rejection)
             let isFresh = plan.isOnFreshGrounds
             if isFresh, books.claimsAreKnown || !plan.hasRejections { return plan }
+            try turn.blockUntilPredecessor(.committed)
             if isFresh {
                 // What is rejected may have been carried out long ago, and lack the money just for that.
                 try read(claims(of: batch))
@@ -191,16 +198,22 @@ final class WalletSession {
 
     /// Writes the plan in one transaction of two round trips. Returns nil, with nothing written and the books read
     /// anew, when something was not as planned.
-    private func write(_ plan: SettlementPlan, _ batch: [SettlementItem], _ parking: Parking?) throws -> [Outcome]? {
+    private func write(
+        _ plan: SettlementPlan, _ batch: [SettlementItem], _ parking: Parking?, _ turn: Turn
+    ) throws -> [Outcome]? {
         let number = try batchNumber()
         let write = BatchWrite(
             batch, plan, books, number: number.number, parking: parking, configuration: configuration)
-        guard !write.isEmpty else { return plan.outcomes }
-
+        guard !write.isEmpty else {
+            try turn.blockUntilPredecessor(.committed)
+            return plan.outcomes
+        }
+        try turn.blockUntilPredecessor(.written)
         do {
             let answers = try connection.pipeline([Request(.begin)] + write.requests)
             guard let balances = write.balances(from: answers), let entries = write.entries(balances, books) else {
                 connection.rollBack()
+                try turn.blockUntilPredecessor(.committed)
                 if write.hasOutdatedMarkets(answers) {
                     books.catalog = try CatalogStore.readToSettle(connection)
                     books.place(batch)
@@ -208,12 +221,15 @@ final class WalletSession {
                 try readAnew(batch)
                 return nil
             }
+            turn.reach(.written)
+            try turn.blockUntilPredecessor(.committed)
             try commit(write, plan, entries, number)
             write.remember(balances, in: &books.memory)
             return plan.outcomes
         } catch let error as DatabaseError where error.sqlState == DatabaseError.uniqueViolation {
             connection.rollBack()
             looksFirst = true
+            try turn.blockUntilPredecessor(.committed)
             try readAnew(batch)
             return nil
         }

@@ -29,7 +29,7 @@ struct DirectWallet {
                 guard attempts < 2 * limits.retryAttemptsMax else { throw error }
                 switch error {
                 case .findOut(let number, _): lostBatch = number
-                case .retry, .overtaken: break
+                case .retry, .overtaken, .outOfTurn: break
                 case .unavailable where lostBatch != nil: break
                 case .unavailable, .reject: throw error
                 }

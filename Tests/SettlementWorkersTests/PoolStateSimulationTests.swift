@@ -24,11 +24,15 @@ import TradeModel
         let batchSizeMax = some(1...10)
         let customers = [2, 5, 20, 100][some(0...3)]
         let batchBytesMax = some(1...40)
+        let handCount = some(1...2)
+        let batchCountMax = some(0...2) == 0 ? some(1...4) : .max
         var state = PoolState(
-            capacity: capacity, laneCount: laneCount, batchSizeMax: batchSizeMax, queueBytesMax: some(5...200),
-            batchBytesMax: batchBytesMax)
+            capacity: capacity, laneCount: laneCount, batchSizeMax: batchSizeMax, batchCountMax: batchCountMax,
+            queueBytesMax: some(5...200), batchBytesMax: batchBytesMax)
 
-        var batches: [Int: PoolState.Batch] = [:]
+        // Of each lane, the earlier first.
+        var batches: [Int: [PoolState.Batch]] = [:]
+        var stumbling: Set<Int> = []
         var stalled: Set<Int> = []
         var submitted = 0
         var admittedOf: [PoolState.Ticket: Int] = [:]
@@ -40,12 +44,16 @@ import TradeModel
 
         func note(_ action: PoolState.Action) {
             for batch in action.starts {
-                if batches[batch.lane] != nil || batch.items.isEmpty || batch.items.count > batchSizeMax
+                let earlier = batches[batch.lane, default: []].count
+                if earlier > 0, stumbling.contains(batch.lane) { problem = "a follower of a batch that failed" }
+                if earlier >= handCount || batch.items.isEmpty || batch.items.count > batchSizeMax
                     || batch.items.count > 1 && batch.items.reduce(0, { $0 + $1.payload.count }) > batchBytesMax
                 {
                     problem = "bad batch"
                 }
-                batches[batch.lane] = batch
+                batches[batch.lane, default: []].append(batch)
+                let begun = batches.filter { !state.lanes[$0.key].isStalled }.values.joined().count
+                if begun > batchCountMax { problem = "more than may be begun" }
             }
             for (ticket, answer) in action.answers {
                 guard let count = waitingTickets.removeValue(forKey: ticket) else {
@@ -68,7 +76,7 @@ import TradeModel
         }
 
         func finish(_ count: Int, of lane: Int) {
-            guard var batch = batches[lane] else { return }
+            guard let batch = batches[lane]?.first else { return }
             for item in batch.items[..<count] {
                 ended.append(item.number)
                 for account in [item.accounts.first, item.accounts.second].compactMap(\.self) {
@@ -78,18 +86,36 @@ import TradeModel
             }
             // What is left of the batch is known before the state may start another.
             let slots = batch.slots[..<count]
-            batch = batch.part(count..<batch.items.count)
-            batches[lane] = batch
+            batches[lane]![0] = batch.part(count..<batch.items.count)
             note(state.complete(slots, of: lane))
-            if batch.items.isEmpty {
-                batches[lane] = nil
-                stalled.remove(lane)
-                note(state.ready(lane))
-            }
+            if count == batch.items.count { handIsFree(0, of: lane) }
         }
 
-        for lane in 0..<laneCount where some(0...3) > 0 { note(state.ready(lane)) }
-        let readyAtStart = state.lanes.map { $0.isReady || $0.isBusy }
+        func handIsFree(_ place: Int, of lane: Int) {
+            batches[lane]!.remove(at: place)
+            if batches[lane]!.isEmpty {
+                batches[lane] = nil
+                stalled.remove(lane)
+                stumbling.remove(lane)
+            }
+            note(state.ready(lane))
+        }
+
+        /// The one behind a batch that failed.
+        func giveBackFollower(of lane: Int) {
+            guard batches[lane]!.count > 1 else { return }
+            let follower = batches[lane]![1]
+            batches[lane]![1] = follower.part(0..<0)
+            note(state.giveBack(follower))
+            handIsFree(1, of: lane)
+        }
+
+        var handsMissing: [Int] = []
+        for lane in 0..<laneCount {
+            for _ in 0..<handCount {
+                if some(0...3) > 0 { note(state.ready(lane, isFirst: true)) } else { handsMissing.append(lane) }
+            }
+        }
         var ticket: PoolState.Ticket = 0
         for _ in 0..<some(10...200) {
             let depthBefore = state.waitingCount
@@ -123,20 +149,26 @@ import TradeModel
                     admittedOf[victim] = taken
                 }
             case 6:
-                if let lane = batches.keys.sorted().randomElement(using: &generator), batches[lane]!.items.count > 0 {
-                    let batch = batches[lane]!
+                if let lane = batches.keys.sorted().randomElement(using: &generator) {
+                    let batch = batches[lane]![0]
+                    let inFlightBefore = state.lanes[lane].inFlight
                     let kept = some(1...batch.items.count)
-                    batches[lane] = batch.part(0..<kept)
+                    batches[lane]![0] = batch.part(0..<kept)
                     stalled.insert(lane)
+                    stumbling.insert(lane)
+                    state.stumble(lane)
+                    let isFollowerFirst = some(0...1) == 0
+                    if isFollowerFirst { giveBackFollower(of: lane) }
                     note(state.stall(lane, givingBack: batch.part(kept..<batch.items.count)))
+                    if !isFollowerFirst { giveBackFollower(of: lane) }
                     if some(0...1) == 0 { state.resume(lane) }
                     // A large message that starts makes room for several small ones, but not for more than fit.
-                    let depthMax = max(capacity, depthBefore + batch.items.count - kept)
+                    let depthMax = max(capacity, depthBefore + inFlightBefore - kept)
                     if state.waitingCount > depthMax { problem = "too much came back" }
                 }
             default:
                 if let lane = batches.keys.sorted().randomElement(using: &generator) {
-                    finish(some(0...batches[lane]!.items.count), of: lane)
+                    finish(some(0...batches[lane]![0].items.count), of: lane)
                 }
             }
             if state.waitingCount > max(capacity, depthBefore), state.lanes.allSatisfy({ !$0.isStalled }),
@@ -147,10 +179,10 @@ import TradeModel
             if let problem = problem ?? audit(state, batches) { return problem }
         }
 
-        for lane in 0..<laneCount where !readyAtStart[lane] { note(state.ready(lane)) }
+        for lane in handsMissing { note(state.ready(lane, isFirst: true)) }
         var patience = 10_000
         while let lane = batches.keys.sorted().randomElement(using: &generator) {
-            finish(some(1...batches[lane]!.items.count), of: lane)
+            finish(some(1...batches[lane]![0].items.count), of: lane)
             if let problem = problem ?? audit(state, batches) { return problem }
             patience -= 1
             if patience == 0 { return "no end" }
@@ -159,10 +191,10 @@ import TradeModel
         if !waitingTickets.isEmpty { return "a submitter waits for nobody" }
         if ended.count != expected || Set(ended).count != expected { return "\(ended.count) of \(expected) ended" }
         if state.accounts.count != 0 { return "accounts were left behind" }
-        return state.close().dismissed.count == laneCount ? nil : "somebody did not go home"
+        return state.close().dismissed.count == laneCount * handCount ? nil : "somebody did not go home"
     }
 
-    private func audit(_ state: PoolState, _ batches: [Int: PoolState.Batch]) -> String? {
+    private func audit(_ state: PoolState, _ batches: [Int: [PoolState.Batch]]) -> String? {
         var laneOf: [AccountTable.Number: Int] = [:]
         var waiting = 0
         func claim(_ number: PoolState.SlotNumber, _ lane: Int) -> String? {
@@ -183,10 +215,11 @@ import TradeModel
             }
             if count != state.lanes[index].waiting { return "a lane counts wrong" }
             waiting += count
-            for number in batches[index]?.slots ?? [] {
+            let inFlight = batches[index, default: []].flatMap(\.slots)
+            for number in inFlight {
                 if let problem = claim(number, index) { return problem }
             }
-            if (batches[index]?.slots.count ?? 0) != state.lanes[index].inFlight { return "in flight counts wrong" }
+            if inFlight.count != state.lanes[index].inFlight { return "in flight counts wrong" }
         }
         if waiting + state.blockedCount != state.waitingCount { return "the waiting are counted wrong" }
         if state.slots.count(where: { $0.place == .blocked }) != state.blockedCount { return "set aside counts wrong" }

@@ -40,7 +40,10 @@ actor ScriptedWallet: SettlementWallet {
         self.isHolding = isHolding
     }
 
-    func settle(_ batch: [SettlementItem], resolving lostBatch: BatchNumber?) async throws(WalletError) -> [Outcome] {
+    func settle(
+        _ batch: [SettlementItem], resolving lostBatch: BatchNumber?, in turn: Turn
+    ) async throws(WalletError) -> [Outcome] {
+        guard await turn.untilPredecessor(.committed) else { throw .outOfTurn }
         calls.append(batch.map(\.number))
         resolved.append(lostBatch)
         for watcher in watchers where watcher.count <= calls.count { watcher.continuation.resume() }
@@ -51,6 +54,7 @@ actor ScriptedWallet: SettlementWallet {
         if !script.isEmpty, let error = script.removeFirst() { throw error }
         if let error = batch.lazy.compactMap({ self.culprits[$0.number] }).first { throw error }
         settled += batch.map(\.number)
+        turn.reach(.committed)
         return batch.map { outcomes[$0.number] ?? .settled }
     }
 

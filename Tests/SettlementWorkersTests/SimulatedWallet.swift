@@ -66,20 +66,26 @@ actor SimulatedWallet: SettlementWallet {
     // MARK: SettlementWallet
 
     func settle(
-        _ batch: [SettlementItem], resolving lostBatch: BatchNumber?
+        _ batch: [SettlementItem], resolving lostBatch: BatchNumber?, in turn: Turn
     ) async throws(WalletError) -> [Outcome] {
         check(batch, resolving: lostBatch)
-        let accounts = enter(batch)
-        defer { accountsInWork.subtract(accounts) }
+        guard await turn.untilPredecessor(.begun) else { throw .outOfTurn }
         await lease()
         defer { giveConnectionBack() }
+        turn.reach(.begun)
 
         let number = try await reach(batch, lost: lostBatch)
+        guard await turn.untilPredecessor(.written) else { throw .outOfTurn }
+        if chance(faults.passing) { throw fail(batch, .stubborn) }
+        turn.reach(.written)
+        guard await turn.untilPredecessor(.committed) else { throw .outOfTurn }
+        let accounts = enter(batch)
+        defer { accountsInWork.subtract(accounts) }
+        if faults.unanswered > 0 { await Task.yield() }
         if let culprit = batch.first(where: { poison[$0.number] != nil }) {
             settled(lostBatch)
             throw fail(batch, poison[culprit.number]!)
         }
-        if chance(faults.passing) { throw fail(batch, .stubborn) }
         if chance(faults.unanswered) {
             settled(lostBatch)
             lostBatches[number] = batch.map(\.number)
@@ -87,7 +93,9 @@ actor SimulatedWallet: SettlementWallet {
             throw .findOut(number, DatabaseFault(message: "connection lost"))
         }
         settled(lostBatch)
-        return batch.map { apply($0) }
+        let outcomes = batch.map { apply($0) }
+        turn.reach(.committed)
+        return outcomes
     }
 
     func park(
@@ -98,8 +106,9 @@ actor SimulatedWallet: SettlementWallet {
         await lease()
         defer { giveConnectionBack() }
 
+        // What an item failed before it was given back, since the batch before its own failed, is forgotten.
         if rejection.failureClass == .retriesExhausted,
-            tries.count != attemptsMax || failuresAlone[item.number] != tries.count
+            tries.count != attemptsMax || failuresAlone[item.number, default: 0] < tries.count
         {
             violations.append(
                 "\(item.number) parked after \(failuresAlone[item.number] ?? 0) of \(tries.count) attempts")

@@ -9,7 +9,9 @@ import TradeModel
 /// The whole way to the tables and back, against the reference that takes one item at a time.
 @Suite struct DatabaseOracleTests {
     @Test(arguments: 0..<6 as Range<UInt64>)
-    func `two wallets with stale caches book what one item at a time would`(seed: UInt64) async throws {
+    func `batches hand in hand on wallets with stale caches book what one item at a time would`(seed: UInt64)
+        async throws
+    {
         var run = try DatabaseRun(seed: seed)
         try await run.start()
         for batch in 0..<40 {
@@ -29,7 +31,7 @@ import TradeModel
 
 private struct DatabaseRun {
     let database: TestDatabase
-    let wallets: [Wallet]
+    let wallets: WalletPool
     let worker: Int64
     var scenario: Scenario
     var reference: ReferenceBooks
@@ -57,7 +59,7 @@ private struct DatabaseRun {
         // The reference has one account for the outside world, which amounts of 38 digits can fill; two wallets have
         // two.
         let size = seed % 2 == 0 ? Scenario.Size.tight : .extreme
-        wallets = (0..<(size == .tight ? 2 : 1)).map { [database] _ in database.wallet(limits) }
+        wallets = WalletPool(database.walletConfiguration(limits), connectionCount: size == .tight ? 2 : 1)
         worker = try WorkerIdentity.register(on: connection, version: "1").number
         scenario = Scenario(seed: seed, size: size)
         reference = scenario.emptyBooks()
@@ -110,7 +112,34 @@ private struct DatabaseRun {
         claimed.sort { $0.receivedSequence! < $1.receivedSequence! }
     }
 
-    private mutating func settle(_ batch: [SettlementItem]) async throws {
+    /// Settles neighbours in batches of their own, each begun without waiting for the one before it to end.
+    private mutating func settle(_ items: [SettlementItem]) async throws {
+        var batches: [[SettlementItem]] = []
+        var rest = items[...]
+        while !rest.isEmpty {
+            batches.append(Array(rest.prefix(Int.random(in: 1...max(1, items.count / 2), using: &scenario.random))))
+            rest = rest.dropFirst(batches.last!.count)
+        }
+        let verdicts = batches.map { decide($0) }
+        let outcomes = try await withThrowingTaskGroup(of: (Int, [Outcome]).self) { [wallets] group in
+            var turn: Turn?
+            for (place, batch) in batches.enumerated() {
+                let following = Turn(after: turn)
+                turn = following
+                group.addTask { (place, try await wallets.settle(batch, resolving: nil, in: following)) }
+            }
+            return try await group.reduce(into: Array(repeating: [Outcome](), count: batches.count)) { $0[$1.0] = $1.1 }
+        }
+        for (place, batch) in batches.enumerated() {
+            for index in batch.indices where ReferenceBooks.Verdict(outcomes[place][index]) != verdicts[place][index] {
+                let (outcome, verdict) = (outcomes[place][index], verdicts[place][index])
+                Issue.record(
+                    "item \(index) of batch \(place), \(batch[index].subject): \(outcome) instead of \(verdict)")
+            }
+        }
+    }
+
+    private mutating func decide(_ batch: [SettlementItem]) -> [ReferenceBooks.Verdict] {
         reference.openAccounts(of: batch)
         reference.entries = []
         let verdicts = batch.map { reference.decide($0) }
@@ -123,11 +152,7 @@ private struct DatabaseRun {
             case .operation: break
             }
         }
-        let outcomes = try await wallets.randomElement(using: &scenario.random)!.settle(batch)
-        for (place, (outcome, verdict)) in zip(outcomes, verdicts).enumerated()
-        where ReferenceBooks.Verdict(outcome) != verdict {
-            Issue.record("item \(place), \(batch[place].subject): \(outcome) instead of \(verdict)")
-        }
+        return verdicts
     }
 
     func difference() throws -> String? {

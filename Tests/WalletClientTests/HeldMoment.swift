@@ -93,6 +93,7 @@ extension WalletError {
         case .findOut: "findOut"
         case .unavailable: "unavailable"
         case .overtaken: "overtaken"
+        case .outOfTurn: "out of turn"
         }
     }
 
