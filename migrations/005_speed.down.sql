@@ -34,7 +34,8 @@ begin
         partition_name, range_no << 20, (range_no + 1) << 20);
 end $$;
 
-create or replace function reading_index_work(piece_entries bigint) returns table (statement text) language plpgsql stable as $$
+create or replace function reading_index_work(piece_entries bigint) returns table (statement text)
+language plpgsql stable as $$
 declare
     newest bigint;
     range_in_use bigint;

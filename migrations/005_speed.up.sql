@@ -5,19 +5,19 @@
 set local lock_timeout = '10s';
 
 -- A page of balances that is fuller than its fillfactor says is tidied up by each update, which was a fifth of what an
--- update cost. So a row is made with some room in it, which the first change after its opening gives up (`room = null`):
--- a page that was filled by half then is emptier than that, and is tidied up every fifteen updates or so. Rows that are
--- there already stay as they are.
+-- update cost. So a row is made with some room in it, which its first change after the opening gives up: a page that
+-- was filled by half then is emptier from there on, and is tidied up every fifteen updates or so. Rows that are there
+-- already stay as they are.
 alter table balances add column room bytea;
 -- A vacuum would offer what was given up to new rows. Dead versions go without it, when their page is tidied up, and
 -- until then are usual: half as many as there are balances. It comes when somebody keeps them from going.
 alter table balances alter column room set default decode(repeat('00', 40), 'hex'),
     set (autovacuum_vacuum_scale_factor = 0.9, autovacuum_vacuum_insert_threshold = -1);
 
--- The ledger goes without a primary key, which cost a quarter of its appending. That a batch is written once follows from
--- the key of `batches`, and that no entry stands twice from the versions of its balance; the verification asks both.
--- Batches are found by their numbers, which rise with the rows as they are appended: a summary of each stretch of pages
--- is enough, and costs an insert nothing.
+-- The ledger goes without a primary key, which cost a quarter of its appending. That a batch is written once follows
+-- from the key of `batches`, and that no entry stands twice from the versions of its balance; the verification asks
+-- both. Batches are found by their numbers, which rise with the rows as they are appended: a summary of each stretch of
+-- pages is enough, and costs an insert next to nothing.
 alter table ledger_entries drop constraint ledger_entries_pkey;
 
 create or replace function ensure_ledger_range(batch bigint) returns void language plpgsql as $$
@@ -51,7 +51,8 @@ begin
 end $$;
 
 -- As before, with the indexes by batch, the newest range first: explanations of trades rest on them.
-create or replace function reading_index_work(piece_entries bigint) returns table (statement text) language plpgsql stable as $$
+create or replace function reading_index_work(piece_entries bigint) returns table (statement text)
+language plpgsql stable as $$
 declare
     newest bigint;
     range_in_use bigint;

@@ -41,7 +41,7 @@ public enum ReadingIndexStore {
         "reading_index_summarize_ledger",
         """
         select brin_summarize_new_values(c.oid) from batch_numbers n
-          join ledger_ranges() r on r.range_no between ledger_range_of(n.last_value) - 1 and ledger_range_of(n.last_value)
+          join ledger_ranges() r on ledger_range_of(n.last_value) - r.range_no in (0, 1)
           join pg_index x on x.indrelid = r.relation and x.indisvalid
           join pg_class c on c.oid = x.indexrelid and c.relname = format('ledger_entries_%s_by_batch', r.range_no)
         """)
