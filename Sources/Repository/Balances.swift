@@ -113,7 +113,7 @@ public enum BalanceStore {
         update balances b
            set available = b.available + c.available_delta,
                frozen = b.frozen + c.frozen_delta,
-               version = b.version + c.entries
+               version = b.version + c.entries, \(givesUpRoom)
           from (select unnest($1) as account_no, unnest($2) as asset_no, unnest($3) as place, unnest($4) as entries,
                        unnest($5) as available_delta, unnest($6) as available_lowest, unnest($7) as ceiling,
                        unnest($8) as line, unnest($9) as frozen_delta, unnest($10) as frozen_lowest) c
@@ -125,7 +125,8 @@ public enum BalanceStore {
     static let applyAvailableStatement = Statement(
         "balances_apply_available",
         """
-        update balances b set available = b.available + c.available_delta, version = b.version + c.entries
+        update balances b
+           set available = b.available + c.available_delta, version = b.version + c.entries, \(givesUpRoom)
           from (select unnest($1) as account_no, unnest($2) as asset_no, unnest($3) as place, unnest($4) as entries,
                        unnest($5) as available_delta, unnest($6) as available_lowest, unnest($7) as ceiling,
                        unnest($8) as line) c
@@ -137,6 +138,8 @@ public enum BalanceStore {
         (c.available_lowest is null or b.lowest is null or b.available + c.available_lowest >= b.lowest)
            and (c.ceiling is null or (b.available <= c.ceiling and b.lowest >= c.line))
         """
+    /// A row is opened and changed for the first time in one transaction: until its end both versions need their place.
+    private static let givesUpRoom = "room = case when b.version = 0 then b.room end"
     private static let written = "c.place, b.available, b.frozen, b.version, b.lowest"
 
     /// Each row that is written comes back with the place of its change, for ``decode(_:)``.

@@ -28,7 +28,13 @@ public struct ExportedTrade: Sendable {
 }
 
 extension CommittedBatches {
-    private static let entriesStatement = Statement(
+    /// The bounds find the entries; a list of numbers would have the summary gone through for each.
+    private static let isOfPage = """
+        e.batch_no >= $2 and e.batch_no <= $3
+           and exists (select from unnest($1) as wanted (batch_no) where wanted.batch_no = e.batch_no)
+        """
+
+    static let entriesStatement = Statement(
         "export_entries",
         """
         select c.committed_at, e.batch_no, e.place,
@@ -36,14 +42,13 @@ extension CommittedBatches {
                e.kind::text, e.market_no, e.cause_id, e.available_delta, e.frozen_delta,
                e.available_after, e.frozen_after
           from ledger_entries e join batches c using (batch_no) join accounts a using (account_no)
-         where e.batch_no = any ($1) order by c.committed_at, e.batch_no, e.place
+         where \(isOfPage) order by c.committed_at, e.batch_no, e.place
         """)
 
     /// The next entries; nil after the last.
     public mutating func nextEntries() throws(DatabaseError) -> [ExportedEntry]? {
-        let numbers = try nextPage()
-        guard !numbers.isEmpty else { return nil }
-        let rows = try connection.query(Self.entriesStatement, .int8s(numbers) { $0 })
+        guard let page = try nextPage() else { return nil }
+        let rows = try connection.pipeline([Request(Self.entriesStatement, page.parameters)])[0]
         let assets = Dictionary(uniqueKeysWithValues: catalog.assets.values.map { ($0.number, $0) })
         let markets = Dictionary(uniqueKeysWithValues: catalog.markets.values.map { ($0.number, $0.symbol) })
         return rows.indices.map { row in
@@ -57,12 +62,12 @@ extension CommittedBatches {
     }
 
     /// A trade's entries tell where it stands in its batch.
-    private static let tradesStatement = Statement(
+    static let tradesStatement = Statement(
         "export_trades",
         """
         select \(TradeStore.columns), c.committed_at
           from (select e.batch_no, e.market_no, e.cause_id, min(e.place) as place from ledger_entries e
-                 where e.batch_no = any ($1) and e.kind = 'trade' group by e.batch_no, e.market_no, e.cause_id) f
+                 where \(isOfPage) and e.kind = 'trade' group by e.batch_no, e.market_no, e.cause_id) f
           join batches c on c.batch_no = f.batch_no
           join markets m on m.market_no = f.market_no
           join trades t on t.market = m.symbol and t.trade_id = f.cause_id
@@ -71,9 +76,8 @@ extension CommittedBatches {
 
     /// The next settled trades; nil after the last.
     public mutating func nextTrades() throws(DatabaseError) -> [ExportedTrade]? {
-        let numbers = try nextPage()
-        guard !numbers.isEmpty else { return nil }
-        let rows = try connection.query(Self.tradesStatement, .int8s(numbers) { $0 })
+        guard let page = try nextPage() else { return nil }
+        let rows = try connection.pipeline([Request(Self.tradesStatement, page.parameters)])[0]
         return zip(TradeStore.decode(rows), rows.indices).map { recorded, row in
             guard let content = recorded.trade, let batch = recorded.batch,
                 let market = catalog.markets[recorded.key.market],

@@ -39,7 +39,7 @@ public struct CommittedBatches {
     public init(
         after place: Place, until: Timestamp?, on connection: PostgresConnection, patience: Duration = .seconds(10)
     ) throws {
-        try connection.script("set plan_cache_mode = force_custom_plan")
+        try connection.script(LedgerStore.readingSettings)
         let horizon = try CommitHorizon(on: connection)
         self.connection = connection
         self.until = min(until ?? .init(microseconds: .max), horizon.now)
@@ -56,18 +56,45 @@ public struct CommittedBatches {
          order by committed_at, batch_no limit $4
         """)
 
-    /// The next batches that together have about so many entries as a page takes; empty after the last.
-    mutating func nextPage() throws(DatabaseError) -> [BatchNumber] {
-        var numbers: [BatchNumber] = []
+    /// The next batches that together have about so many entries as a page takes; nil after the last.
+    ///
+    /// The entries between the first and the last of their numbers are gone through. So one whose number was given out
+    /// long before it was used, or after the beginning of another range, is left for the next page.
+    mutating func nextPage() throws(DatabaseError) -> Page? {
+        var page: Page?
         var entries = 0
         while entries < Self.pageEntriesMax {
             if headers.isEmpty, !isAtEnd { try readHeaders() }
-            guard let header = headers.popFirst() else { break }
+            guard let header = headers.first else { break }
+            if header.entries > 0 {
+                guard let next = Page(page, adding: header.place.batch) else { break }
+                page = next
+            }
+            headers.removeFirst()
             place = header.place
             entries += header.entries
-            if header.entries > 0 { numbers.append(header.place.batch) }
         }
-        return numbers
+        return page
+    }
+
+    /// Batches whose numbers are close together.
+    struct Page: Equatable {
+        private static let strangersMax = 16
+
+        private(set) var batches: [BatchNumber]
+        private(set) var numbers: ClosedRange<BatchNumber>
+
+        /// Returns nil when too many other batches lie between them.
+        init?(_ page: Page?, adding batch: BatchNumber) {
+            batches = (page?.batches ?? []) + [batch]
+            numbers = min(page?.numbers.lowerBound ?? batch, batch)...max(page?.numbers.upperBound ?? batch, batch)
+            guard numbers.count <= 2 * batches.count + Self.strangersMax else { return nil }
+        }
+
+        /// For statements over ``CommittedBatches/isOfPage``.
+        var parameters: [Parameter] {
+            [.int8s(batches) { $0 }, .int8(numbers.lowerBound), .int8(numbers.upperBound)]
+        }
     }
 
     private mutating func readHeaders() throws(DatabaseError) {

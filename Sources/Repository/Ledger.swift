@@ -34,6 +34,10 @@ public struct LedgerEntry: Sendable {
 
 /// Table `ledger_entries`.
 public enum LedgerStore {
+    /// For sessions that read it. A plan for the values at hand sees which ranges and which indexes they mean. What a
+    /// range holds is found through the summary of its batch numbers also while there are no statistics of it.
+    static let readingSettings = "set plan_cache_mode = force_custom_plan; set enable_seqscan = off"
+
     private static let kinds = EnumColumn<EntryKind>("entry_kind")
 
     static let appendStatement = Statement(
@@ -41,8 +45,12 @@ public enum LedgerStore {
         """
         insert into ledger_entries (batch_no, place, account_no, asset_no, version, kind, market_no, cause_id,
                                     available_delta, frozen_delta, available_after, frozen_after)
-        select $1, unnest($2), unnest($3), unnest($4), unnest($5), \(kinds.sql("unnest($6)")), unnest($7),
-               unnest($8), unnest($9), unnest($10), unnest($11), unnest($12)
+        select $1, place, account_no, asset_no, version, kind, market_no, cause_id,
+               available_delta, coalesce(frozen_delta, 0), available_after, coalesce(frozen_after, 0)
+          from (select unnest($2) as place, unnest($3) as account_no, unnest($4) as asset_no, unnest($5) as version,
+                       \(kinds.sql("unnest($6)")) as kind, unnest($7) as market_no, unnest($8) as cause_id,
+                       unnest($9) as available_delta, unnest($10) as frozen_delta,
+                       unnest($11) as available_after, unnest($12) as frozen_after) appended
         """)
 
     public static func append(_ entries: [LedgerEntry], to batch: BatchNumber) -> Request {
@@ -53,8 +61,13 @@ public enum LedgerStore {
                 .int8s(entries) { $0.key.account }, .int4s(entries) { $0.key.asset }, .int8s(entries) { $0.version },
                 .int4s(entries) { kinds.number(of: $0.kind) }, .int4s(entries) { $0.market }.emptyIfNull,
                 .texts(entries) { $0.cause.text },
-                .amounts(entries) { $0.availableDelta }, .amounts(entries) { $0.frozenDelta },
-                .amounts(entries) { $0.availableAfter }, .amounts(entries) { $0.frozenAfter },
+                .amounts(entries) { $0.availableDelta }, frozen(entries) { $0.frozenDelta },
+                .amounts(entries) { $0.availableAfter }, frozen(entries) { $0.frozenAfter },
             ])
+    }
+
+    /// Nothing is frozen in most batches, and then nothing is sent.
+    private static func frozen(_ entries: [LedgerEntry], _ amount: (LedgerEntry) -> Amount) -> Parameter {
+        Parameter.amounts(entries) { amount($0) == .zero ? nil : amount($0) }.emptyIfNull
     }
 }

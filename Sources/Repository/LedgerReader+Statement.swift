@@ -29,7 +29,7 @@ public struct StatementLine: Sendable {
 }
 
 extension LedgerReader {
-    private static let linesStatement = Statement(
+    static let linesStatement = Statement(
         "ledger_lines",
         """
         select e.version, e.batch_no, c.committed_at, e.kind::text, m.symbol, e.cause_id, e.available_delta,

@@ -27,9 +27,9 @@ public struct LedgerReader {
     ) throws -> Value {
         let horizon = try CommitHorizon(upTo: times, on: connection)
         try horizon.reach(on: connection, patience: patience)
-        // A plan for these values: it sees which ranges and which indexes they mean. The joins are of few rows.
+        // The joins are of few rows.
         try connection.script(
-            "set plan_cache_mode = force_custom_plan; set enable_hashjoin = off; set enable_mergejoin = off")
+            "\(LedgerStore.readingSettings); set enable_hashjoin = off; set enable_mergejoin = off")
         return try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in
             try body(
                 LedgerReader(
@@ -122,7 +122,7 @@ public struct LedgerReader {
         """)
 
     /// Goes through all entries of the segment, once for all balances.
-    private static let scanningStatement = Statement(
+    static let scanningStatement = Statement(
         "ledger_as_of_bare",
         """
         select f.account_no, f.asset_no, f.last[1]::bigint, b.committed_at, f.last[3], f.last[4], f.next

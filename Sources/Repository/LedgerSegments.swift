@@ -29,13 +29,21 @@ public enum ReadingIndexStore {
     static let unlockStatement = Statement(
         "reading_index_unlock", "select pg_advisory_unlock(\(AdvisoryLock.readingIndexes), 1)")
     static let workStatement = Statement("reading_index_work", "select statement from reading_index_work($1)")
-    static let summarizeStatement = Statement(
-        "reading_index_summarize",
+    static let summarizeTradesStatement = Statement(
+        "reading_index_summarize_trades",
         """
         select brin_summarize_new_values(c.oid) from pg_inherits i join pg_class t on t.oid = i.inhrelid
           join pg_index x on x.indrelid = t.oid and x.indisvalid
           join pg_class c on c.oid = x.indexrelid and c.relname = t.relname || '_by_arrival'
          where i.inhparent = 'trades'::regclass
+        """)
+    static let summarizeLedgerStatement = Statement(
+        "reading_index_summarize_ledger",
+        """
+        select brin_summarize_new_values(c.oid) from batch_numbers n
+          join ledger_ranges() r on ledger_range_of(n.last_value) - r.range_no in (0, 1)
+          join pg_index x on x.indrelid = r.relation and x.indisvalid
+          join pg_class c on c.oid = x.indexrelid and c.relname = format('ledger_entries_%s_by_batch', r.range_no)
         """)
 
     /// Does the next thing that is missing, if another process is not at it; returns what it was, or nil for nothing.
@@ -53,12 +61,15 @@ public enum ReadingIndexStore {
         return statement
     }
 
-    /// Brings the index of arrivals up to the newest trades. Gives way to a vacuum, which does the same.
+    /// Brings the indexes of arrivals and of batches up to the newest trades and entries. Gives way to a vacuum, which
+    /// does the same.
     public static func summarize(on connection: PostgresConnection) throws(DatabaseError) {
-        do {
-            try connection.script("set lock_timeout = 100")
-            try connection.query(summarizeStatement)
-        } catch  where error.sqlState == DatabaseError.lockNotAvailable {}
+        try connection.script("set lock_timeout = 100")
+        for statement in [summarizeTradesStatement, summarizeLedgerStatement] {
+            do {
+                try connection.query(statement)
+            } catch  where error.sqlState == DatabaseError.lockNotAvailable {}
+        }
         try connection.script("set lock_timeout = 0")
     }
 }

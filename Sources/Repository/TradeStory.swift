@@ -97,7 +97,7 @@ public enum TradeStoryStore {
     public static func read(
         _ key: TradeKey, limits: Limits, _ connection: PostgresConnection
     ) throws(DatabaseError) -> TradeStory? {
-        try connection.script("set plan_cache_mode = force_custom_plan")
+        try connection.script(LedgerStore.readingSettings)
         return try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in
             var story = TradeStory(key: key)
             let catalog = try CatalogStore.read(connection)
@@ -148,7 +148,7 @@ public enum TradeStoryStore {
         )
     }
 
-    private static let postingsStatement = Statement(
+    static let postingsStatement = Statement(
         "story_postings",
         """
         select a.id, a.kind::text, s.symbol, e.kind::text, e.version, e.available_delta, e.frozen_delta,

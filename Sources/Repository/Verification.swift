@@ -204,6 +204,15 @@ public struct Verification: Sendable {
                  order by 1 limit $1
                 """)),
         Check(
+            invariant: 3,
+            statement: Statement(
+                "verify_3_places",
+                """
+                select 'batch ' || batch_no, format('has %s entries at place %s', count(*), place)
+                  from ledger_entries group by batch_no, place having count(*) > 1
+                 order by batch_no, place limit $1
+                """)),
+        Check(
             invariant: 4,
             statement: Statement(
                 "verify_4_states",

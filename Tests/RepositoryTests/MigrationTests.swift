@@ -1,6 +1,7 @@
 import Foundation
 import SettleTesting
 import Testing
+import WalletClient
 
 @testable import Repository
 
@@ -51,6 +52,35 @@ import Testing
         #expect(try migrator().pending().isEmpty)
         #expect(try objects() == before)
         #expect(try migrator().up().isEmpty)
+    }
+
+    @Test func `a ledger with a key goes on without, and back again`() async throws {
+        // Given: books from before.
+        try database.addMarket()
+        let wallet = database.wallet()
+        _ = try await wallet.settle([
+            operation("d1", .deposit, "alice", "1000", "USDT"), operation("d2", .deposit, "bob", "2", "BTC"),
+            trade("t1", quantity: "0.5"),
+        ])
+        try migrator().down(to: 4)
+        let twice = "begin; insert into ledger_entries select * from ledger_entries"
+        #expect(throws: DatabaseError.self) { try database.execute(twice) }
+        // When
+        try migrator().up()
+        // Then: an index is built where there are entries, and is there where there are none.
+        #expect(
+            try database.value(
+                """
+                select string_agg(split_part(statement, ' ', 4), ' ') from reading_index_work(1000)
+                 where statement like '%by_batch%'
+                """) == "ledger_entries_0_by_batch")
+        #expect(try database.value("select count(*) from balances where room is not null") == "0")
+        let (later, connection) = (database.wallet(), try database.connect())
+        #expect(try await later.settle([trade("t2", quantity: "0.5")]) == [.settled])
+        try connection.liftStatementTimeout()
+        while try ReadingIndexStore.advance(on: connection) != nil {}
+        #expect(try database.value("select to_regclass('ledger_entries_0_by_batch') is not null") == "true")
+        #expect(try database.violations() == [])
     }
 
     @Test func `letters from before their facts keep what they say, and so do those that go back`() throws {

@@ -50,6 +50,79 @@ import WalletClient
         #expect(try database.violations() == [])
     }
 
+    @Test func `each range of the ledger is found by batch, those from before it was so, too`() throws {
+        let missing = """
+            select string_agg(r.range_no::text, ' ' order by r.range_no) from ledger_ranges() r
+             where not exists (select from pg_index x where x.indrelid = r.relation and x.indisvalid
+                                  and x.indexrelid = to_regclass(format('ledger_entries_%s_by_batch', r.range_no)))
+            """
+        // New ones have the index from the start.
+        try database.execute("select setval('batch_numbers', (1 << 20) * 2 + 1); select maintain_ledger_ranges()")
+        #expect(
+            try database.value("select string_agg(range_no::text, ' ' order by range_no) from ledger_ranges()")
+                == "0 1 2 3")
+        #expect(try database.value(missing) == "")
+        // One that held entries when that came gets it beside the work, and the newest first.
+        try database.execute("drop index ledger_entries_0_by_batch, ledger_entries_1_by_batch")
+        let done = try advanceToTheEnd()
+        #expect(
+            done.prefix(2).map { $0.split(separator: " ")[3] }
+                == ["ledger_entries_1_by_batch", "ledger_entries_0_by_batch"])
+        #expect(try database.value(missing) == "")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `what came last is found by batch once it was summarized`() throws {
+        // Given: more pages than the summary takes together, in the range in use and in the one before.
+        try database.execute(
+            """
+            set session_replication_role = replica;
+            insert into ledger_entries
+            select b << 20, 1, n, n, 1, null, 'deposit', 'x', 1, 0, n, 0
+              from generate_series(0, 1) b, generate_series(1, 10000) n;
+            select setval('batch_numbers', (1 << 20) + 5)
+            """)
+        let summarized = """
+            select string_agg((brin_summarize_new_values(format('ledger_entries_%s_by_batch', n)::regclass) = 0)::text, ' ')
+              from generate_series(0, 1) n
+            """
+        let size = "select pg_relation_size('ledger_entries_1') / 8192 > 64"
+        #expect(try database.value(size) == "true")
+        // When
+        try ReadingIndexStore.summarize(on: connection)
+        // Then
+        #expect(try database.value(summarized) == "true true")
+    }
+
+    private static let byBatch: [(name: String, statement: Statement, types: String, values: String)] = [
+        ("a trade's postings", TradeStoryStore.postingsStatement, "bigint, integer, text", "1, 1, 't-1'"),
+        (
+            "an account's lines", LedgerReader.linesStatement, "bigint, bigint, bigint, integer, bigint, bigint",
+            "1, 9, 1, 1, 1, 9"
+        ),
+        (
+            "balances at a time", LedgerReader.scanningStatement, "bigint, bigint, bigint[], timestamptz",
+            "1, 9, '{1}', now()"
+        ),
+        ("exported entries", CommittedBatches.entriesStatement, "bigint[], bigint, bigint", "'{1,2}', 1, 2"),
+        ("exported trades", CommittedBatches.tradesStatement, "bigint[], bigint, bigint", "'{1,2}', 1, 2"),
+    ]
+
+    @Test(arguments: [false, true])
+    func `who reads the ledger by batch goes by its summary, with statistics and without`(isAnalyzed: Bool) throws {
+        if isAnalyzed { try database.execute("analyze") }
+        try connection.script(LedgerStore.readingSettings)
+        for (number, reading) in Self.byBatch.enumerated() {
+            try connection.script("prepare p\(number) (\(reading.types)) as \(reading.statement.sql)")
+            let rows = try connection.query(
+                Statement("of_p\(number)", "explain (costs off) execute p\(number) (\(reading.values))"))
+            let plan = rows.indices.map { rows.string($0, 0) }.joined(separator: "\n")
+            #expect(plan.contains("Bitmap Index Scan on ledger_entries_0_by_batch"), "\(reading.name): \(plan)")
+            #expect(!plan.contains("ledger_entries_1"), "\(reading.name): \(plan)")
+            #expect(!plan.contains("Seq Scan"), "\(reading.name): \(plan)")
+        }
+    }
+
     @Test func `of several processes one builds, and the others do not wait`() throws {
         let other = try database.connect()
         try other.script("select pg_advisory_lock(\(AdvisoryLock.readingIndexes), 1)")

@@ -127,6 +127,55 @@ import WalletClient
         #expect(try database.violations() == [])
     }
 
+    @Test func `a balance keeps its room through the transaction that opens it, and gives it up with the next change`()
+        async throws
+    {
+        let room = "select string_agg(octet_length(room)::text, ' ') from balances where account_no = account('carol')"
+        try database.execute(
+            """
+            create function account(text) returns bigint language sql as
+                $$ select account_no from accounts where id = $1 and kind = 'customer' $$
+            """)
+        _ = try await wallet.settle([operation("c1", .deposit, "carol", "3", "USDT")])
+        #expect(try database.value(room) == "40")
+        _ = try await wallet.settle([operation("c2", .withdrawal, "carol", "1", "USDT")])
+        #expect(try database.value(room) == "")
+        // With what is held, too.
+        _ = try await wallet.settle([operation("c3", .deposit, "carol", "3", "BTC")])
+        #expect(try database.value(room) == "40")
+        _ = try await wallet.settle([operation("c4", .reserve, "carol", "1", "BTC", order: "o9")])
+        #expect(try database.value(room) == "")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `balances that a batch opens and changes stay on their page`() throws {
+        // When: one transaction opens balances for several pages, and changes them.
+        try database.execute("insert into accounts (id) select 'many-' || n from generate_series(1, 400) n")
+        let numbers = try database.value(
+            "select min(account_no) || ' ' || max(account_no) from accounts where id like 'many-%'"
+        ).split(separator: " ").map { AccountNumber($0)! }
+        let keys = (numbers[0]...numbers[1]).map { BalanceKey(account: $0, asset: 1) }
+        let changes = keys.map {
+            BalanceChange(
+                key: $0, availableDelta: Amount.zero, frozenDelta: .zero, entryCount: 1, availableLowest: .zero,
+                frozenLowest: .zero, ceiling: nil, line: nil)
+        }
+        let connection = try database.connect()
+        try connection.script("begin")
+        _ = try connection.pipeline([BalanceStore.open(keys.map { ($0, .zero) }), BalanceStore.apply(changes)])
+        try connection.script("commit")
+        // Then: no change needed an entry in the index.
+        try connection.script("select pg_stat_force_next_flush()")
+        let updates = Statement(
+            "updates",
+            """
+            select n_tup_upd, n_tup_upd - n_tup_hot_upd from pg_stat_user_tables where relname = 'balances'
+            """)
+        let rows = try connection.query(updates)
+        #expect(rows.int64(0, 0) >= 400)
+        #expect(rows.int64(0, 1) == 0)
+    }
+
     @Test func `the ids of accounts and trades are what their bytes are`() async throws {
         let composed = "caf\u{e9}"
         let decomposed = "cafe\u{301}"

@@ -48,6 +48,28 @@ import WalletClient
                 """,
             finds: ["2: balance of customer alice in USDT:", "3: trade BTC/USDT:t1:", "3: batch "]),
         Damage(
+            name: "an entry that stands twice",
+            sql: """
+                insert into ledger_entries
+                select * from ledger_entries where cause_id = 't1' and account_no = account('alice') and asset_no = usdt()
+                """,
+            finds: [
+                "2: balance of customer alice in USDT:", "3: trade BTC/USDT:t1:", "3: batch 1: says ",
+                "3: batch 1: has 2 entries at place ",
+            ]),
+        Damage(
+            name: "a batch that stands twice",
+            sql: "insert into ledger_entries select * from ledger_entries",
+            finds: [
+                "2: balance of customer alice in USDT:", "2: balance of customer", "2: balance of house",
+                "2: balance of world", "3: trade BTC/USDT:t1:", "3: operation d1:", "3: operation d2:",
+                "3: operation r1:", "3: batch 1: says ", "3: batch 1: has 2 entries at place ",
+            ]),
+        Damage(
+            name: "an entry in another's place",
+            sql: "update ledger_entries set place = 0 where place = 1",
+            finds: ["3: batch 1: has 2 entries at place 0"]),
+        Damage(
             name: "an edited entry",
             sql:
                 "update ledger_entries set available_delta = available_delta - 1 where cause_id = 'd1' and available_delta > 0",
