@@ -47,7 +47,7 @@ import Testing
     @Test func `connections meet each account several times, and no more accounts than they remember`() {
         var plan = BenchmarkPlan()
         plan.accountCount = 1_000
-        plan.limits.connections = 2
+        plan.limits.connectionCount = 2
         // Two accounts a trade, shared out between two connections.
         #expect(plan.warmingCount == 4 * 1_000 * 2 / 2)
         plan.accountCount = 10_000_000

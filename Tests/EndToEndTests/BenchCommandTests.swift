@@ -177,9 +177,10 @@ extension Processes {
                 let rows = try database.connect().query(
                     Statement(
                         "filling",
-                        "select coalesce(sum(xact_commit), 0)::bigint from pg_stat_database where datname = $1"),
+                        "select coalesce(sum(tup_inserted), 0)::bigint from pg_stat_database where datname = $1"),
                     .text(scratch))
-                return rows.int64(0, 0) > 200
+                // Far more than the funding and the warming of so few accounts.
+                return rows.int64(0, 0) > 50_000
             }
             program.signal(SIGINT)
             let result = await program.wait(timeout: .seconds(60))
