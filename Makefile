@@ -30,6 +30,7 @@ run: packages toolchain ## Build for release and start everything on this machin
 	@if [ -t 0 ]; then set -m; .build/release/settle up $(ARGS); else exec .build/release/settle up $(ARGS); fi
 
 bench: packages toolchain ## Measure what docs/performance.md tells, in 15 minutes: make bench PREFILL=0,1M,20M
+	@command -v python3 >/dev/null || { echo "python3 is not on PATH; it draws the plots. Install it: apt-get install python3" >&2; exit 1; }
 	@swift build -c release -j $(JOBS) --product settle
 	@FOR=$(FOR) ROUNDS=$(ROUNDS) PREFILL=$(PREFILL) scripts/measure .build/release/settle $(BENCH_FOLDER) $(BENCH)
 	@scripts/performance-page $(BENCH_FOLDER)
@@ -41,7 +42,7 @@ bench-page: ## Put what `make bench` measured into docs/performance.md
 # them only, a second run decides.
 bench-check: packages toolchain ## Fail if settling has become much slower, beside one transaction a trade
 	@swift build -c release -j $(JOBS) --product settle
-	@check() { .build/release/settle bench --skew uniform,hot,ten --accounts 20000 --for 1s --warm-up 500ms --rounds 3 \
+	@check() { .build/release/settle bench --skew uniform,hot,ten --accounts 10000 --for 700ms --warm-up 300ms --rounds 3 \
 		--compare naive $(BENCH_BOUNDS) $(BENCH); }; \
 	check || { echo "Once more, since something else may have been in the way." >&2; check; }
 

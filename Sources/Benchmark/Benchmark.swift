@@ -173,7 +173,8 @@ public final class Benchmark {
         let parts = report.cases.filter { $0.kind.prefillCount == prefillCount }.compactMap { result -> String? in
             guard let last = result.rounds.last else { return nil }
             let pace = last.offeredPerSecond.map { " of \($0)/s due" } ?? ""
-            let processes = plan.processCount > 1 ? ", \(result.kind.processCount) processes" : ""
+            let count = result.kind.processCount
+            let processes = plan.processCount > 1 ? ", \(count) process\(count == 1 ? "" : "es")" : ""
             let clean = !plan.shape(.uniform).isClean && result.kind.shape.isClean ? ", clean" : ""
             return "\(result.kind.shape.skew.name)\(clean)\(processes) \(Int(last.figures.perSecond))/s\(pace)"
         }

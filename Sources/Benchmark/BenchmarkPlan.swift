@@ -83,5 +83,5 @@ public struct BenchmarkPlan: Sendable {
     /// So many commits of one row, and trades one at a time, are timed in each round.
     static let singleCount = 200
     /// So many accounts are asked for their balance and their statement.
-    static let readingCount = 20
+    static let readingCount = 10
 }
