@@ -8,7 +8,8 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 # Arguments of `settle up`, for example: make run ARGS='--for 30s'
 ARGS ?=
-# Further arguments of each run of `settle bench`, and where `make bench` puts what they found.
+# Further arguments of each run of `settle bench`, such as --yes for a server of one's own, and where `make bench` puts
+# what they found. FOR=5s ROUNDS=5 PREFILL=0,1M say how long, how often, and with how full tables it measures.
 BENCH ?=
 BENCH_FOLDER ?= .bench
 # What a change must not break. About half of what a quiet machine shows: a slower machine slows both sides, a
