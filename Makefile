@@ -8,26 +8,44 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 # Arguments of `settle up`, for example: make run ARGS='--for 30s'
 ARGS ?=
-# Arguments of `settle bench`.
-BENCH ?= --skew uniform,hot,ten,zipf --compare naive,function,pgbench,copy
+# Further arguments of each run of `settle bench`, such as --yes for a server of one's own, and where `make bench` puts
+# what they found. FOR=5s ROUNDS=5 PREFILL=0,1M say how long, how often, and with how full tables it measures.
+BENCH ?=
+BENCH_FOLDER ?= .bench
+# What a change must not break. About half of what a quiet machine shows: a slower machine slows both sides, a
+# regression only one.
+BENCH_BOUNDS ?= --at-least naive=7 --memory-max 200MB
 # Which tests `make tsan` runs: those of the concurrent parts.
 TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
 
 SOURCES := Sources Tests Plugins Package.swift
 
-.PHONY: help run bench test build docs format lint tsan clean toolchain packages
+.PHONY: help run bench bench-check bench-page test build docs format lint tsan clean toolchain packages
 
 help: ## This list
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
 
 # On a terminal settle gets a process group of its own there: Ctrl-C is for it alone, and make sees its clean exit.
 run: packages toolchain ## Build for release and start everything on this machine: make run ARGS='--for 30s'
 	@swift build -c release -j $(JOBS) --product settle
 	@if [ -t 0 ]; then set -m; .build/release/settle up $(ARGS); else exec .build/release/settle up $(ARGS); fi
 
-bench: packages toolchain ## Measure how fast this machine settles: make bench BENCH='--trades 100k'
+bench: packages toolchain ## Measure what docs/performance.md tells, in 15 minutes: make bench PREFILL=0,1M,20M
+	@command -v python3 >/dev/null || { echo "python3 is not on PATH; it draws the plots. Install it: apt-get install python3" >&2; exit 1; }
 	@swift build -c release -j $(JOBS) --product settle
-	@.build/release/settle bench $(BENCH)
+	@FOR=$(FOR) ROUNDS=$(ROUNDS) PREFILL=$(PREFILL) scripts/measure .build/release/settle $(BENCH_FOLDER) $(BENCH)
+	@scripts/performance-page $(BENCH_FOLDER)
+
+bench-page: ## Put what `make bench` measured into docs/performance.md
+	@scripts/performance-page $(BENCH_FOLDER) --docs
+
+# Each round measures ours and theirs alternately, so that what else the machine does meets both; should it meet one of
+# them only, a second run decides.
+bench-check: packages toolchain ## Fail if settling has become much slower, beside one transaction a trade
+	@swift build -c release -j $(JOBS) --product settle
+	@check() { .build/release/settle bench --skew uniform,hot,ten --accounts 10000 --for 700ms --warm-up 300ms --rounds 3 \
+		--compare naive $(BENCH_BOUNDS) $(BENCH); }; \
+	check || { echo "Once more, since something else may have been in the way." >&2; check; }
 
 # How many tests run at once. Without a bound all begin together, and those that wait for PostgreSQL keep the others from
 # their threads.

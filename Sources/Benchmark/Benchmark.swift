@@ -12,9 +12,13 @@ public final class Benchmark {
     private var report: BenchmarkReport
     private var loaders: [any Loader] = []
     private var rivals: Opponents?
+    /// All trades of this run, and those of the rounds alone with what they added to the tables.
+    private var settled = 0
     private var settledInRounds = 0
+    private var grown = ServerProbe.Sizes(rows: 0, bytes: 0)
     private let connection: PostgresConnection
     private let probe: ServerProbe
+    private let readings: ReadingProbe
 
     public init(
         _ plan: BenchmarkPlan, in scratch: ScratchDatabase, note: @escaping @Sendable (String) -> Void,
@@ -27,6 +31,9 @@ public final class Benchmark {
         report = BenchmarkReport(plan)
         connection = try scratch.connect()
         probe = try ServerProbe(connection)
+        readings = ReadingProbe(
+            try scratch.connect(), LoadGenerator(plan.shape(plan.skews[0]).clean, seed: plan.seed),
+            count: BenchmarkPlan.readingCount)
     }
 
     public func run() async throws -> BenchmarkReport {
@@ -59,14 +66,10 @@ public final class Benchmark {
         rivals = opponents
         try connection.script("create table one_row_commits (number bigint primary key, at timestamptz default now())")
         try startLoaders()
-        try await prefill()
-
-        let before = try probe.sizes()
-        for round in 1...plan.roundCount { try await measureRound(round) }
-        let after = try probe.sizes()
-        let settled = max(1, settledInRounds)
-        report.rowsPerTrade = Double(after.rows - before.rows) / Double(settled)
-        report.bytesPerTrade = Double(after.bytes - before.bytes) / Double(settled)
+        try await warm()
+        for prefillCount in plan.prefillCounts { try await measureStage(prefillCount) }
+        report.rowsPerTrade = Double(grown.rows) / Double(max(1, settledInRounds))
+        report.bytesPerTrade = Double(grown.bytes) / Double(max(1, settledInRounds))
     }
 
     private func startLoaders() throws {
@@ -80,25 +83,65 @@ public final class Benchmark {
         }
     }
 
-    /// Fills the tables by settling, so that they are as a service of that age has them.
-    private func prefill() async throws {
-        guard plan.prefillCount > 0 else { return }
-        let request = LoadRequest(
-            shape: plan.shape(.uniform).clean, seed: plan.seed &+ 1_000_003, run: "prefill",
-            amount: .trades(plan.prefillCount), warmUpMilliseconds: 0)
-        let total = plan.prefillCount + LoadRequest.warmUpTrades(plan.prefillCount)
-        _ = try await loaders[0].measure(request) { [progress] in progress("filling the tables", $0, total) }
+    /// Settles until the connections know the accounts: what is measured is not how fast they are read.
+    private func warm() async throws {
+        try await prepare("letting connections meet the accounts", loaders, run: "warm", count: plan.warmingCount)
         try connection.liftStatementTimeout()
-        try connection.script("vacuum (analyze)")
+        try connection.script("analyze")
+    }
+
+    /// Fills the tables by settling, so that they are as a service of that age has them.
+    private func fill(to count: Int) async throws {
+        guard count > settled else { return }
+        try await prepare("filling the tables", [loaders[0]], run: "fill\(settled)", count: count - settled)
+        try connection.script("analyze")
+    }
+
+    /// Settles uniform trades that are not measured, so many in each of some processes.
+    private func prepare(_ title: String, _ loaders: [any Loader], run: String, count: Int) async throws {
+        let requests = loaders.indices.map { number in
+            let run = "\(run)-\(number)"
+            return LoadRequest(
+                shape: plan.shape(.uniform).clean, seed: seed(run), run: run, amount: .trades(count), warmUp: 0)
+        }
+        settled += try await measure(requests, title, with: loaders).settledInAll
+    }
+
+    /// Fills the tables up to a number of trades, and measures with them.
+    private func measureStage(_ prefillCount: Int) async throws {
+        try await fill(to: prefillCount)
+        let before = try condition()
+        let sizes = try probe.sizes()
+        let settledBefore = settled
+        for round in 1...plan.roundCount { try await measureRound(round, prefillCount) }
+        let sizesAfter = try probe.sizes()
+        grown.rows += sizesAfter.rows - sizes.rows
+        grown.bytes += sizesAfter.bytes - sizes.bytes
+        settledInRounds += settled - settledBefore
+        report.stages.append(
+            BenchmarkReport.Stage(prefillCount: prefillCount, before: before, after: try condition()))
+    }
+
+    private func condition() throws -> BenchmarkReport.Condition {
+        progress("asking for balances and statements", 0, nil)
+        var condition = BenchmarkReport.Condition()
+        condition.trades = settled
+        try readings.measure(into: &condition)
+        condition.tables = try TableHealth.read(connection)
+        return condition
     }
 
     // MARK: Rounds
 
-    private func measureRound(_ round: Int) async throws {
-        let label = "round \(round) of \(plan.roundCount)"
+    /// - Parameter stageRound: counted from 1 in each stage.
+    private func measureRound(_ stageRound: Int, _ prefillCount: Int) async throws {
+        let stage = plan.prefillCounts.count > 1 ? "stage \(report.stages.count + 1), " : ""
+        let label = "\(stage)round \(stageRound) of \(plan.roundCount)"
+        // Of the whole run: nothing is to be done twice.
+        let round = report.stages.count * plan.roundCount + stageRound
         var rates: [Rival: Double] = [:]
         var seconds = BenchmarkPlan.opponentSeconds.lowerBound
-        for index in report.cases.indices {
+        for index in report.cases.indices where report.cases[index].kind.prefillCount == prefillCount {
             let kind = report.cases[index].kind
             let measurement = try await measure(kind, round: round, label: label)
             report.cases[index].rounds.append(measurement)
@@ -118,21 +161,22 @@ public final class Benchmark {
                 BenchmarkPlan.singleCount,
                 LoadRequest(
                     shape: plan.shape(plan.skews[0]).clean, seed: plan.seed &+ UInt64(round), run: "a\(round)",
-                    amount: .trades(BenchmarkPlan.singleCount), warmUpMilliseconds: 0)))
-        settledInRounds += BenchmarkPlan.singleCount
+                    amount: .trades(BenchmarkPlan.singleCount), warmUp: 0)))
+        settled += BenchmarkPlan.singleCount
         let peak = report.cases.flatMap(\.rounds).map(\.figures.peakBytes).max() ?? 0
         if round == 1 { report.peakBytesFirstRound = peak }
         report.peakBytes = peak
-        noteRound(label)
+        noteRound(label, prefillCount)
     }
 
-    private func noteRound(_ label: String) {
-        let parts = report.cases.compactMap { result -> String? in
+    private func noteRound(_ label: String, _ prefillCount: Int) {
+        let parts = report.cases.filter { $0.kind.prefillCount == prefillCount }.compactMap { result -> String? in
             guard let last = result.rounds.last else { return nil }
-            let pace = result.kind.pace == nil ? "" : " at a given rate"
-            let processes = plan.processCount > 1 ? ", \(result.kind.processCount) processes" : ""
+            let pace = last.offeredPerSecond.map { " of \($0)/s due" } ?? ""
+            let count = result.kind.processCount
+            let processes = plan.processCount > 1 ? ", \(count) process\(count == 1 ? "" : "es")" : ""
             let clean = !plan.shape(.uniform).isClean && result.kind.shape.isClean ? ", clean" : ""
-            return "\(result.kind.shape.skew.name)\(clean)\(processes)\(pace) \(Int(last.figures.perSecond))/s"
+            return "\(result.kind.shape.skew.name)\(clean)\(processes) \(Int(last.figures.perSecond))/s\(pace)"
         }
         note("\(label): " + parts.joined(separator: "; "))
     }
@@ -154,11 +198,28 @@ public final class Benchmark {
         let walBefore = try probe.walPosition()
         let serverBefore = probe.serverSeconds()
         let title = "\(label): settling, \(kind.shape.skew.name)"
-        let settled = Guarded([Int](repeating: 0, count: kind.processCount))
-        let total = plan.amount.tradesWithWarmUp
+        let requests = (0..<kind.processCount).map { request(kind, "\(round)-\(index)-\($0)", perSecond) }
+        let figures = try await measure(requests, title, with: Array(loaders.prefix(kind.processCount)))
+        settled += figures.settledInAll
+        guard figures.settled > 0 else {
+            throw BenchmarkError("nothing was settled in the time; measure for longer, or more trades")
+        }
+        let serverAfter = probe.serverSeconds()
+        return BenchmarkReport.Measurement(
+            figures: figures, walBytes: try probe.walPosition() - walBefore,
+            serverSeconds: serverBefore.flatMap { before in serverAfter.map { $0 - before } },
+            offeredPerSecond: perSecond)
+    }
+
+    /// Lets each of some processes do something, at once.
+    private func measure(
+        _ requests: [LoadRequest], _ title: String, with loaders: [any Loader]
+    ) async throws -> LoadFigures {
+        let settled = Guarded([Int](repeating: 0, count: requests.count))
+        let totals = requests.compactMap(\.tradesInAll)
+        let total = totals.count == requests.count ? totals.reduce(0, +) : nil
         let parts = try await withThrowingTaskGroup(of: LoadFigures.self) { group in
-            for (number, loader) in loaders.prefix(kind.processCount).enumerated() {
-                let request = request(kind, "\(round)-\(index)-\(number)", perSecond)
+            for (number, (request, loader)) in zip(requests, loaders).enumerated() {
                 group.addTask { [progress] in
                     try await loader.measure(request) { count in
                         let sum = settled.withLock { settled in
@@ -171,27 +232,20 @@ public final class Benchmark {
             }
             return try await group.reduce(into: []) { $0.append($1) }
         }
-        let figures = LoadFigures.sum(parts)
-        settledInRounds += figures.settledInAll
-        guard figures.settled > 0 else {
-            throw BenchmarkError("nothing was settled in the time; measure for longer, or more trades")
-        }
-        let serverAfter = probe.serverSeconds()
-        return BenchmarkReport.Measurement(
-            figures: figures, walBytes: try probe.walPosition() - walBefore,
-            serverSeconds: serverBefore.flatMap { before in serverAfter.map { $0 - before } },
-            offeredPerSecond: perSecond)
+        return LoadFigures.sum(parts)
     }
 
     /// What one of the processes is to do: its share of the trades and of the rate.
     private func request(_ kind: BenchmarkReport.Case, _ run: String, _ perSecond: Int?) -> LoadRequest {
         var amount = plan.amount
         if case .trades(let count) = amount { amount = .trades(max(1, count / kind.processCount)) }
-        let seed = run.utf8.reduce(plan.seed) { $0 &* 1_000_003 &+ UInt64($1) }
         return LoadRequest(
-            shape: kind.shape, seed: seed, run: run, amount: amount, warmUpMilliseconds: plan.warmUpMilliseconds,
+            shape: kind.shape, seed: seed(run), run: run, amount: amount, warmUp: plan.warmUp(of: amount),
             perSecond: perSecond.map { max(1, $0 / kind.processCount) })
     }
+
+    /// Each run has trades of its own.
+    private func seed(_ run: String) -> UInt64 { run.utf8.reduce(plan.seed) { $0 &* 1_000_003 &+ UInt64($1) } }
 
     /// An opponent on a load; without one where it does not matter.
     private struct Rival: Hashable {

@@ -8,6 +8,8 @@ public struct BenchmarkReport: Sendable {
         /// nil: as fast as it goes.
         public var pace: BenchmarkPlan.Pace?
         public var processCount: Int
+        /// How many trades the tables were filled up to before.
+        public var prefillCount: Int
     }
 
     /// One round of a case.
@@ -60,6 +62,29 @@ public struct BenchmarkReport: Sendable {
         }
     }
 
+    /// The tables at a moment, and how long an account's questions take then.
+    public struct Condition: Sendable {
+        /// How many trades this run had settled.
+        public internal(set) var trades = 0
+        public internal(set) var balance = LatencyCounts()
+        /// The first page of a statement, and the newest entries.
+        public internal(set) var statement = LatencyCounts()
+        public internal(set) var newestEntries = LatencyCounts()
+        public internal(set) var tables: [TableHealth] = []
+    }
+
+    /// The rounds with one number of trades in the tables before them.
+    public struct Stage: Sendable {
+        public let prefillCount: Int
+        public let before: Condition
+        public internal(set) var after: Condition
+
+        /// What became of a table during the rounds.
+        public func growth(of table: TableHealth) -> TableHealth.Growth? {
+            before.tables.first { $0.name == table.name }.map { TableHealth.Growth(from: $0, to: table) }
+        }
+    }
+
     public struct OpponentResult: Sendable {
         public let kind: OpponentKind
         /// nil where it does not matter who trades.
@@ -69,6 +94,7 @@ public struct BenchmarkReport: Sendable {
 
     public let plan: BenchmarkPlan
     public internal(set) var cases: [CaseResult] = []
+    public internal(set) var stages: [Stage] = []
     public internal(set) var opponents: [OpponentResult] = []
     /// Opponents that could not be measured, and why.
     public internal(set) var missing: [(kind: OpponentKind, reason: String)] = []
@@ -109,6 +135,16 @@ public struct BenchmarkReport: Sendable {
         var clean = result.kind
         clean.shape = clean.shape.clean
         return self.result(of: clean).flatMap { result.ratio(to: $0) }
+    }
+
+    /// The rate over that with the fewest trades in the tables.
+    public func ratioToFirstStage(_ result: CaseResult) -> Spread? {
+        guard let first = plan.prefillCounts.first, result.kind.prefillCount != first, result.kind.pace == nil else {
+            return nil
+        }
+        var young = result.kind
+        young.prefillCount = first
+        return self.result(of: young).flatMap { result.ratio(to: $0) }
     }
 
     public func ratioToOneProcess(_ result: CaseResult) -> Spread? {

@@ -3,12 +3,6 @@ public struct LoadRequest: Sendable, Codable {
     public enum Amount: Sendable, Codable, Hashable {
         case trades(Int)
         case milliseconds(Int)
-
-        /// How many trades that are in all; nil where it is a time.
-        var tradesWithWarmUp: Int? {
-            guard case .trades(let count) = self else { return nil }
-            return count + LoadRequest.warmUpTrades(count)
-        }
     }
 
     var shape: LoadShape
@@ -16,12 +10,16 @@ public struct LoadRequest: Sendable, Codable {
     /// What the ids of the trades begin with.
     var run: String
     var amount: Amount
-    var warmUpMilliseconds: Int
+    /// How much goes before what is counted, in the unit of the amount.
+    var warmUp: Int
     /// nil: as fast as it goes.
     var perSecond: Int?
 
-    /// How many trades go before those that are counted, where the amount is a number of trades.
-    static func warmUpTrades(_ count: Int) -> Int { min(max(1, count / 5), 50_000) }
+    /// How many trades that are in all; nil where the amount is a time.
+    var tradesInAll: Int? {
+        guard case .trades(let count) = amount else { return nil }
+        return count + warmUp
+    }
 }
 
 /// What came of it.

@@ -49,9 +49,8 @@ final class SettlementLoad: Loader {
         var end = ContinuousClock.now
         switch request.amount {
         case .trades(let count):
-            let warmUp = LoadRequest.warmUpTrades(count)
-            try await run(&phase, warmUp, request.perSecond)
-            phase.places = warmUp...
+            if request.warmUp > 0 { try await run(&phase, request.warmUp, request.perSecond) }
+            phase.places = request.warmUp...
             start = .now
             meter.openWindow()
             try await run(&phase, count, request.perSecond)
@@ -61,9 +60,9 @@ final class SettlementLoad: Loader {
             begin(&phase, nil, request.perSecond)
             await source.begin(phase)
             do {
-                // Connecting, and reading what is not known yet, is no part of the warm-up.
+                // Connecting is no part of the warm-up.
                 while meter.all.commits == countsBefore.commits { try await Task.sleep(for: .milliseconds(1)) }
-                try await Task.sleep(for: .milliseconds(request.warmUpMilliseconds))
+                try await Task.sleep(for: .milliseconds(request.warmUp))
                 start = .now
                 meter.openWindow()
                 try await Task.sleep(for: .milliseconds(milliseconds))

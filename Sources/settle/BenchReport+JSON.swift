@@ -5,7 +5,7 @@ import ServiceKit
 
 extension BenchmarkReport {
     /// The figures of the load that was asked for first stand at the top; those of each stand in `runs`.
-    var json: JSONValue {
+    func json(_ bounds: [BenchBound]) -> JSONValue {
         [
             "trades_per_second": .measure(main.perSecond?.median, decimals: 1),
             "latency_ms": main.latencies.json,
@@ -14,6 +14,10 @@ extension BenchmarkReport {
                     .map { ($0.rawValue, .measure(Spread(main.ratios[$0] ?? [])?.median, decimals: 3)) }),
             "verified": .bool(verification?.isClean == true),
             "runs": .array(cases.map(json)),
+            "stages": .array(stages.map(json)),
+            "balance_ms": stages.last?.after.balance.json ?? .null,
+            "statement_ms": stages.last?.after.statement.json ?? .null,
+            "newest_entries_ms": stages.last?.after.newestEntries.json ?? .null,
             "opponents": .array(
                 opponents.map {
                     [
@@ -21,6 +25,7 @@ extension BenchmarkReport {
                         "per_second": Spread($0.perSecond).json(decimals: 1),
                     ]
                 }),
+            "bounds": .array(bounds.map(\.json)),
             "missing": .array(missing.map { ["name": .string($0.kind.rawValue), "reason": .string($0.reason)] }),
             "one_row_commit_ms": oneRowCommit.json,
             "alone_ms": alone.json,
@@ -48,7 +53,7 @@ extension BenchmarkReport {
             "skew": .string(result.kind.shape.skew.name), "zipf": Optional(result.kind.shape.skew).json,
             "loop": .string(result.kind.pace == nil ? "closed" : "open"),
             "offered_per_second": result.offeredPerSecond.map { .integer($0) } ?? .null,
-            "processes": .integer(result.kind.processCount),
+            "processes": .integer(result.kind.processCount), "prefill": .integer(result.kind.prefillCount),
             "unfundable_percent": .measure(Double(result.kind.shape.unfundableBasisPoints) / 100, decimals: 2),
             "duplicates_percent": .measure(Double(result.kind.shape.duplicateBasisPoints) / 100, decimals: 2),
             "settled": .integer(result.settled), "rejected": .integer(result.rejected),
@@ -63,11 +68,48 @@ extension BenchmarkReport {
             "ratio_to_uniform": ratioToUniform(result).json(decimals: 3),
             "ratio_to_clean": ratioToClean(result).json(decimals: 3),
             "ratio_to_one_process": ratioToOneProcess(result).json(decimals: 3),
+            "ratio_to_first_stage": ratioToFirstStage(result).json(decimals: 3),
             "trades_per_commit": .measure(result.tradesPerCommit, decimals: 1),
             "wal_bytes_per_commit": .measure(result.walBytesPerCommit, decimals: 0),
             "wal_bytes_per_trade": .measure(result.walBytesPerTrade, decimals: 1),
             "client_us_per_trade": .measure(result.clientMicrosecondsPerTrade, decimals: 2),
             "server_us_per_trade": .measure(result.serverMicrosecondsPerTrade, decimals: 2),
+        ]
+    }
+
+    private func json(_ stage: Stage) -> JSONValue {
+        [
+            "prefill": .integer(stage.prefillCount), "before": json(stage.before), "after": json(stage.after),
+            "growth": .named(
+                stage.after.tables.compactMap { table in
+                    stage.growth(of: table).map { growth in
+                        (
+                            table.name,
+                            [
+                                "updates": .count(growth.updates), "hot_updates": .count(growth.hotUpdates),
+                                "hot_percent": .measure(growth.hotPercent, decimals: 2),
+                                "autovacuums": .count(growth.autovacuums), "bytes": .count(growth.bytes),
+                            ]
+                        )
+                    }
+                }),
+        ]
+    }
+
+    private func json(_ condition: Condition) -> JSONValue {
+        [
+            "trades": .integer(condition.trades), "balance_ms": condition.balance.json,
+            "statement_ms": condition.statement.json, "newest_entries_ms": condition.newestEntries.json,
+            "tables": .named(
+                condition.tables.map {
+                    (
+                        $0.name,
+                        [
+                            "live_rows": .count($0.liveRows), "dead_rows": .count($0.deadRows),
+                            "table_bytes": .count($0.tableBytes), "index_bytes": .count($0.indexBytes),
+                        ]
+                    )
+                }),
         ]
     }
 
@@ -93,7 +135,9 @@ extension BenchmarkReport {
             "scratch": .string(scratch.rawValue), "seed": .string("\(plan.seed)"),
             "accounts": .integer(plan.accountCount),
             "rounds": .integer(plan.roundCount), amount: .integer(count),
-            "warm_up_milliseconds": .integer(plan.warmUpMilliseconds), "prefill": .integer(plan.prefillCount),
+            "warm_up_milliseconds": .integer(plan.warmUpMilliseconds),
+            "warming_trades": .integer(plan.warmingCount * plan.processCount),
+            "prefill": .array(plan.prefillCounts.map { .integer($0) }),
             "pgbench_scale": .integer(plan.pgbenchScale), "connections": .integer(plan.limits.connections),
             "workers": .integer(plan.limits.workerCount), "queue": .integer(plan.limits.queueCapacity),
             "batch": .integer(plan.limits.batchSizeMax),
@@ -102,7 +146,7 @@ extension BenchmarkReport {
 }
 
 extension JSONValue {
-    fileprivate static func named(_ values: [(String, JSONValue)]) -> JSONValue {
+    static func named(_ values: [(String, JSONValue)]) -> JSONValue {
         .object(values.map { (key: $0.0, value: $0.1) })
     }
 }

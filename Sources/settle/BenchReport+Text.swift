@@ -4,7 +4,7 @@ import ServiceKit
 
 extension BenchmarkReport {
     /// The same figures for a person.
-    func write(to output: Output) throws {
+    func write(to output: Output, _ bounds: [BenchBound]) throws {
         var table = Table(
             "LOAD", .init("TRADES/S", .right), .init("RANGE", .right), .init("P50 MS", .right), .init("P95", .right),
             .init("P99", .right), .init("MAX", .right), .init("A COMMIT", .right), .init("CLIENT US", .right),
@@ -37,7 +37,9 @@ extension BenchmarkReport {
         try output.line(
             "a trade: \(rowsPerTrade.rounded(decimals: 1)) rows, \(bytesPerTrade.rounded(decimals: 0)) bytes of "
                 + "tables; peak memory \((peakBytes / 1_048_576).grouped) MB")
+        try writeStages(to: output)
         try writeConditions(to: output)
+        for bound in bounds { try output.line(bound.text) }
         if let verification {
             for violation in verification.violations {
                 try output.line(
@@ -47,11 +49,12 @@ extension BenchmarkReport {
         }
     }
 
-    private func name(_ result: CaseResult) -> String {
+    func name(_ result: CaseResult) -> String {
         let shape = result.kind.shape
         var words = [shape.skew.label]
         if shape.unfundableBasisPoints > 0 { words.append("\(percent(shape.unfundableBasisPoints)) unfundable") }
         if shape.duplicateBasisPoints > 0 { words.append("\(percent(shape.duplicateBasisPoints)) duplicates") }
+        if plan.prefillCounts.count > 1 { words.append("\(result.kind.prefillCount.grouped) before") }
         if plan.processCount > 1 {
             words.append("\(result.kind.processCount) process\(result.kind.processCount == 1 ? "" : "es")")
         }
@@ -67,6 +70,7 @@ extension BenchmarkReport {
         ratios += [
             ("uniform", ratioToUniform(result)), ("the clean load", ratioToClean(result)),
             ("one process", ratioToOneProcess(result)),
+            ("\(plan.prefillCounts[0].grouped) before", ratioToFirstStage(result)),
         ]
         let texts = ratios.compactMap { name, spread in
             spread.map {
@@ -84,6 +88,39 @@ extension BenchmarkReport {
                 + "\(result.duplicates.grouped), retries \(result.retries.grouped)"
         }
         if !line.isEmpty { try output.line("\(name(result)): \(line)") }
+    }
+
+    /// How the tables were before and after the rounds of each stage.
+    private func writeStages(to output: Output) throws {
+        var table = Table(
+            .init("TRADES IN THE TABLES", .right), .init("BALANCE MS", .right), .init("STATEMENT MS", .right),
+            .init("NEWEST ENTRIES MS", .right), .init("BALANCES MB", .right), .init("DEAD ROWS", .right),
+            .init("TRADES MB", .right), .init("LEDGER MB", .right))
+        for condition in stages.flatMap({ [$0.before, $0.after] }) {
+            func megabytes(_ name: String) -> Table.Cell {
+                let bytes = condition.tables.filter { $0.name == name }.map { $0.tableBytes + $0.indexBytes }
+                return .init((Int(bytes.reduce(0, +)) / 1_048_576).grouped)
+            }
+            let balances = condition.tables.first { $0.name == TableHealth.balances }
+            table.add(
+                .init(condition.trades.grouped), .init(condition.balance.milliseconds(perMille: 500).text(2)),
+                .init(condition.statement.milliseconds(perMille: 500).text(2)),
+                .init(condition.newestEntries.milliseconds(perMille: 500).text(2)), megabytes(TableHealth.balances),
+                .init(Int(balances?.deadRows ?? 0).grouped), megabytes("trades"), megabytes("ledger_entries"))
+        }
+        try output.line()
+        try output.print(table)
+        try output.line()
+        for stage in stages {
+            guard let balances = stage.after.tables.first(where: { $0.name == TableHealth.balances }),
+                let growth = stage.growth(of: balances)
+            else { continue }
+            let place = stages.count > 1 ? "\(stage.prefillCount.grouped) before: " : ""
+            let vacuums = Int(growth.autovacuums)
+            try output.line(
+                "\(place)of the updates of balances \(growth.hotPercent.text(1))% touched no index; "
+                    + "\(vacuums.grouped) autovacuum\(vacuums == 1 ? "" : "s") of balances")
+        }
     }
 
     private func writeConditions(to output: Output) throws {

@@ -109,6 +109,86 @@ extension Processes {
             #expect(try scratches(database) == [])
         }
 
+        @Test func `several rates are measured beside what is reached without one`() async throws {
+            let database = try TestDatabase()
+            let result = try await bench(
+                "--yes --json --for 300ms --warm-up 50ms --accounts 50 --rounds 1 --rate 20%,60%,500/s", on: database)
+            #expect(result.exitCode == 0, "\(result.errors)")
+            let runs = try #require(try figures(result)["runs"] as? [[String: Any]])
+            #expect(runs.compactMap { $0["loop"] as? String } == ["closed", "open", "open", "open"])
+            let offered = runs.map { number($0, "offered_per_second") }
+            #expect(offered[1] > 0 && abs(offered[2] - 3 * offered[1]) <= 3 && offered[3] == 500, "\(offered)")
+        }
+
+        @Test func `with stages of age the tables grow, and what readers wait for is told`() async throws {
+            let database = try TestDatabase()
+            let line = "--yes --trades 500 --accounts 50 --rounds 1 --prefill 0,3000"
+            let result = try await bench("\(line) --json", on: database)
+            #expect(result.exitCode == 0, "\(result.errors)")
+            let report = try figures(result)
+            #expect(report["verified"] as? Bool == true)
+            for quantity in ["balance_ms", "statement_ms", "newest_entries_ms"] {
+                #expect(number(report, quantity, "p50") > 0, "\(quantity)")
+            }
+            let runs = try #require(report["runs"] as? [[String: Any]])
+            #expect(runs.map { number($0, "prefill") } == [0, 3_000])
+            #expect(number(runs[1], "ratio_to_first_stage", "median") > 0)
+            let stages = try #require(report["stages"] as? [[String: Any]])
+            try #require(stages.count == 2)
+            // Each stage has what the warming took, what filled it up, and its rounds.
+            #expect(number(stages[0], "before", "trades") < 3_000)
+            #expect(number(stages[1], "before", "trades") == 3_000)
+            #expect(number(stages[1], "after", "trades") >= 3_500)
+            let sizes = stages.flatMap { stage in
+                ["before", "after"].map { number(stage, $0, "tables", "ledger_entries", "table_bytes") }
+            }
+            #expect(sizes.allSatisfy { $0 > 0 } && sizes == sizes.sorted(), "\(sizes)")
+            #expect(number(stages[1], "after", "tables", "balances", "index_bytes") > 0)
+
+            let text = try await bench(line, on: database)
+            #expect(text.output.contains("uniform, 3,000 before"))
+            #expect(text.output.contains("TRADES IN THE TABLES") && text.output.contains("touched no index"))
+        }
+
+        @Test func `a bound that does not hold is told, and ends in a mismatch`() async throws {
+            let database = try TestDatabase()
+            let line = "--yes --json --trades 300 --accounts 50 --rounds 1 --compare naive"
+            let kept = try await bench("\(line) --at-least naive=0.01 --memory-max 4GB", on: database)
+            #expect(kept.exitCode == 0, "\(kept.errors)")
+            let bounds = try #require(try figures(kept)["bounds"] as? [[String: Any]])
+            #expect(bounds.compactMap { $0["what"] as? String } == ["naive", "memory_bytes"])
+            #expect(bounds.allSatisfy { $0["holds"] as? Bool == true && number($0, "measured") > 0 })
+
+            let broken = try await bench("\(line) --at-least naive=100000 --memory-max 1MB", on: database)
+            #expect(broken.exitCode == 3)
+            #expect(try figures(broken)["verified"] as? Bool == true)
+            let last = try #require(broken.errors.split(separator: "\n").last)
+            #expect(last.contains("x naive, which is below 100000"), "\(last)")
+            #expect(last.contains("MB, which is above 1 MB"), "\(last)")
+        }
+
+        @Test func `a signal ends the filling of the tables`() async throws {
+            let database = try TestDatabase()
+            let program = try Program(
+                ["bench", "--yes", "--accounts", "20", "--prefill", "100M"],
+                environment: ["DATABASE_URL": database.connectionString])
+            try await eventually("it fills its tables") {
+                guard let scratch = try scratches(database).first else { return false }
+                let rows = try database.connect().query(
+                    Statement(
+                        "filling",
+                        "select coalesce(sum(tup_inserted), 0)::bigint from pg_stat_database where datname = $1"),
+                    .text(scratch))
+                // Far more than the funding and the warming of so few accounts.
+                return rows.int64(0, 0) > 50_000
+            }
+            program.signal(SIGINT)
+            let result = await program.wait(timeout: .seconds(60))
+            #expect(result.exitCode == 0, "\(result.errors)")
+            #expect(result.errors.contains("stopped"))
+            #expect(try scratches(database) == [])
+        }
+
         @Test func `a role that may not create databases gets a scratch schema`() async throws {
             let database = try TestDatabase()
             let role = "bench_" + database.name
@@ -185,6 +265,11 @@ extension Processes {
             ("--skew hot:2", "only 'zipf' has an exponent"), ("--zipf 11", "a number from 0 to 10"),
             ("--unfundable 51", "a percentage from 0 to 50"), ("--rate 0%", "a rate such as 20000/s"),
             ("--accounts 9", "'--accounts' is a whole number from 10 to 10000000"),
+            ("--rate 10%,fast", "a rate such as 20000/s"), ("--prefill 1M,0", "'--prefill' do not ascend"),
+            ("--at-least naive=7", "'--at-least naive=7' needs '--compare'"),
+            ("--compare naive --at-least naive", "an opponent and a number such as naive=7"),
+            ("--compare naive --at-least naiv=7", "Did you mean 'naive'?"),
+            ("--memory-max 200", "a size such as 200MB"),
             ("--compare naive,fast", "expected naive, function, pgbench or copy"),
         ])
         func `a mistyped option is one line of advice`(line: String, message: String) async throws {

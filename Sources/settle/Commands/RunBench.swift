@@ -11,13 +11,18 @@ struct RunBench: Command {
             Trades are made from a seed, decoded, queued, settled and committed as everywhere else, in a scratch \
             database (a scratch schema where the role may not create databases) that is dropped at the end; what is \
             there is not touched. All that is measured alternates within each round, since machines drift; ratios are \
-            the medians of the rounds. With --rate, latency counts from the moment at which a trade was due. At the \
-            end the books are verified; exits 3 if they do not balance.
+            the medians of the rounds. Before them, uniform trades are settled until the connections have met nearly \
+            all accounts, as those of a service that has run for a while have. With --rate, latency counts from the \
+            moment at which a trade was due. At the end the books are verified; exits 3 if they do not balance, or if \
+            a bound that was given does not hold.
             """,
         examples: [
             Example("settle bench", "Five seconds, three times, on uniform accounts."),
             Example("settle bench --skew uniform,hot,ten,zipf --compare naive,pgbench", "With who trades with whom."),
             Example("settle bench --rate 50% -o json", "Latency at half of the load that it can take."),
+            Example("settle bench --rate 10%,50%,90%", "Latency as the load grows."),
+            Example("settle bench --prefill 0,1M", "With empty tables, and with a million trades in them."),
+            Example("settle bench --compare naive --at-least naive=7", "Exits 3 where it is slower than that."),
             Example("settle bench --trades 100k --unfundable 1 --duplicates 1", "With some that cannot be settled."),
         ])
 
@@ -39,12 +44,24 @@ struct RunBench: Command {
     var duplicates: Percent
     @Option(
         "--rate",
-        help: "Trades arrive at this pace: N/s, or N% of what is reached without one (which is measured first).")
-    var rate: BenchPace?
+        help: """
+            Trades arrive at this pace: N/s, or N% of what is reached without one (which is measured first); several \
+            are measured one after the other.
+            """)
+    var rate: CommaList<BenchPace>?
     @Option("--processes", "N", help: "How many processes settle.", default: 1) var processes: Count
-    @Option("--prefill", "N", help: "How many trades the tables hold before.", default: 0) var prefill: Count
+    @Option(
+        "--prefill", "N,N",
+        help: "How many trades the tables hold before; ascending numbers are stages, each with rounds of its own.",
+        default: CommaList([0]))
+    var prefill: CommaList<Count>
     @Option("--compare", help: "Also measure other ways to do it, on the same server.")
     var compare: CommaList<Comparison>?
+    @Option(
+        "--at-least", "NAME=N",
+        help: "Exit 3 where settling is not so many times as fast as an opponent: naive=7,pgbench=3.")
+    var atLeast: CommaList<RatioBound>?
+    @Option("--memory-max", help: "Exit 3 where a process that settles takes more memory.") var memoryMax: ByteSize?
     @Option("--pgbench-scale", "N", help: "The scale of pgbench's tables.", default: 50) var pgbenchScale: Count
     @Option("--seed", "N", help: "The same seed makes the same trades.", default: 1) var seed: UInt64
     @OptionGroup("Limits") var limits: LimitOptions
@@ -62,7 +79,14 @@ struct RunBench: Command {
         try check("--rounds", rounds.value, 1...1_000)
         try check("--accounts", accounts.value, 10...10_000_000)
         try check("--processes", processes.value, 1...64)
-        try check("--prefill", prefill.value, 0...1_000_000_000)
+        for count in prefill.elements { try check("--prefill", count.value, 0...1_000_000_000) }
+        guard zip(prefill.elements, prefill.elements.dropFirst()).allSatisfy({ $0.value < $1.value }) else {
+            throw UsageError("the numbers of '--prefill' do not ascend")
+        }
+        let opponents = compare?.elements.flatMap(\.opponents) ?? []
+        for bound in atLeast?.elements ?? [] where !opponents.contains(bound.opponent) {
+            throw UsageError("'--at-least \(bound.argumentText)' needs '--compare' with that opponent")
+        }
         try check("--pgbench-scale", pgbenchScale.value, 1...10_000)
         guard (.milliseconds(100) ... .seconds(86_400)).contains(time ?? .seconds(5)) else {
             throw UsageError("'--for' is from 100ms to 24h")
@@ -95,10 +119,15 @@ struct RunBench: Command {
         } catch let error as BenchmarkError {
             throw CommandFailure("the benchmark failed: \(error)")
         }
-        try context.output.show(report.json) { try report.write(to: context.output) }
+        let bounds = report.bounds(ratios: atLeast?.elements ?? [], memoryMax: memoryMax)
+        try context.output.show(report.json(bounds)) { try report.write(to: context.output, bounds) }
         try context.output.flush()
         if report.verification?.isClean == false {
             throw CommandFailure("the books do not balance", exit: .mismatch)
+        }
+        let broken = bounds.filter { !$0.holds }
+        if !broken.isEmpty {
+            throw CommandFailure(broken.map(\.text).joined(separator: "; "), exit: .mismatch)
         }
     }
 
@@ -131,10 +160,10 @@ struct RunBench: Command {
         plan.duplicateBasisPoints = duplicates.basisPoints
         plan.amount = trades.map { .trades($0.value) } ?? .milliseconds(Self.milliseconds(time ?? .seconds(5)))
         plan.warmUpMilliseconds = Self.milliseconds(warmUp)
-        plan.pace = rate?.pace
+        plan.paces = rate?.elements.map(\.pace) ?? []
         plan.roundCount = rounds.value
         plan.processCount = processes.value
-        plan.prefillCount = prefill.value
+        plan.prefillCounts = prefill.elements.map(\.value)
         plan.opponents = (compare?.elements ?? []).flatMap(\.opponents)
         plan.pgbenchScale = pgbenchScale.value
         plan.seed = seed
