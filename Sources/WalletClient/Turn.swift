@@ -3,13 +3,11 @@ import ServiceKit
 
 /// A batch's place behind an earlier one of the same accounts, so that both can be in work at once.
 ///
-/// The later batch is planned while the earlier is written. It is written itself when the earlier has locked all that
-/// it changes, so that nothing overtakes; it commits, and is told of, only after the earlier. Should the earlier fail,
-/// the later is not settled and comes again behind it.
+/// The later batch is planned and written when the earlier has changed all its balances, which stay locked, so that
+/// nothing overtakes; it commits, and is told of, only after the earlier. Should the earlier fail, the later is not
+/// settled and comes again behind it.
 public final class Turn: Sendable {
     public enum Stage: Comparable, Sendable {
-        case waiting
-        /// It has a connection.
         case begun
         /// It has locked all rows that it changes, and changed them.
         case written
@@ -19,7 +17,7 @@ public final class Turn: Sendable {
     }
 
     private struct State: Sendable {
-        var stage = Stage.waiting
+        var stage = Stage.begun
         /// Nobody can follow a batch that takes more than one try.
         var hasFailed = false
         var predecessor: Turn?

@@ -32,11 +32,10 @@ public actor WalletPool: SettlementWallet {
     public func settle(
         _ batch: [SettlementItem], resolving lostBatch: BatchNumber?, in turn: Turn = Turn()
     ) async throws(WalletError) -> [Outcome] {
-        // Should there be only one connection, whom this one waits for must not wait for it.
-        guard await turn.untilPredecessor(.begun) else { throw .outOfTurn }
+        // From there on the one before waits for nobody; until then others can use the connection.
+        guard await turn.untilPredecessor(.written) else { throw .outOfTurn }
         return try await onWallet { wallet throws(WalletError) in
-            turn.reach(.begun)
-            return try await wallet.settle(batch, resolving: lostBatch, in: turn)
+            try await wallet.settle(batch, resolving: lostBatch, in: turn)
         }
     }
 

@@ -1,13 +1,10 @@
-import Dispatch
 import Glibc
 import ServiceKit
 
 /// The signals that ask a service to end: the first in order, the second at once, the third without any ado.
-///
-/// Unchecked, since Dispatch does not say that its sources may be shared; they are only kept alive here.
-final class StopSignals: @unchecked Sendable {
-    private let count = Guarded(0)
-    private let sources: [any DispatchSourceSignal]
+final class StopSignals: Sendable {
+    private let count: Guarded<Int>
+    private let watch: SignalWatch
     private let first: @Sendable () -> Void
 
     /// - Parameter last: what must be done even when nothing else is.
@@ -16,26 +13,20 @@ final class StopSignals: @unchecked Sendable {
         last: @escaping @Sendable () -> Void = {}
     ) {
         self.first = first
-        let queue = DispatchQueue(label: "settle.signals")
-        sources = [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            return DispatchSource.makeSignalSource(signal: number, queue: queue)
-        }
-        for source in sources {
-            source.setEventHandler { [count] in
-                let nth = count.withLock { count in
-                    count += 1
-                    return count
-                }
-                switch nth {
-                case 1: first()
-                case 2: second()
-                default:
-                    last()
-                    _exit(130)
-                }
+        let count = Guarded(0)
+        self.count = count
+        watch = SignalWatch([SIGINT, SIGTERM], label: "settle.signals") {
+            let nth = count.withLock { count in
+                count += 1
+                return count
             }
-            source.resume()
+            switch nth {
+            case 1: first()
+            case 2: second()
+            default:
+                last()
+                _exit(130)
+            }
         }
     }
 
@@ -50,8 +41,7 @@ final class StopSignals: @unchecked Sendable {
 
     /// From now on a signal ends the program on the spot: what is left to do may be cut short at any point.
     func letGo() {
-        for source in sources { source.cancel() }
-        for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+        watch.letGo()
     }
 
     /// Whether somebody insisted.

@@ -43,7 +43,9 @@ extension TestDatabase {
             "assets", "markets", "accounts", "balances", "ledger_entries", "operations", "trades", "dead_letters",
             "dead_letter_attempts", "dead_letter_versions", "purged_letters", "queue_control", "operator_actions",
         ].map { table in
-            let hash = "md5(coalesce(string_agg(t::text, ',' order by t::text), ''))"
+            // The room in a new balance is given up by the first write that looks at it.
+            let row = "(to_jsonb(t) - 'room')::text"
+            let hash = "md5(coalesce(string_agg(\(row), ',' order by \(row)), ''))"
             return try "\(table) " + value("select count(*) || ' ' || \(hash) from \(table) t")
         }.joined(separator: "\n")
     }

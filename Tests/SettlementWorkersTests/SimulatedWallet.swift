@@ -69,13 +69,10 @@ actor SimulatedWallet: SettlementWallet {
         _ batch: [SettlementItem], resolving lostBatch: BatchNumber?, in turn: Turn
     ) async throws(WalletError) -> [Outcome] {
         check(batch, resolving: lostBatch)
-        guard await turn.untilPredecessor(.begun) else { throw .outOfTurn }
+        guard await turn.untilPredecessor(.written) else { throw .outOfTurn }
         await lease()
         defer { giveConnectionBack() }
-        turn.reach(.begun)
-
         let number = try await reach(batch, lost: lostBatch)
-        guard await turn.untilPredecessor(.written) else { throw .outOfTurn }
         if chance(faults.passing) { throw fail(batch, .stubborn) }
         turn.reach(.written)
         guard await turn.untilPredecessor(.committed) else { throw .outOfTurn }
