@@ -87,14 +87,30 @@ public final class Benchmark {
     private func warm() async throws {
         try await prepare("letting connections meet the accounts", loaders, run: "warm", count: plan.warmingCount)
         try connection.liftStatementTimeout()
-        try connection.script("analyze")
+        try await analyze()
+    }
+
+    /// Brings the planner's statistics up to date.
+    private func analyze() async throws {
+        while try !hasAnalyzed() { try await Task.sleep(for: .seconds(1)) }
+    }
+
+    /// Where an index for readers is just being built, PostgreSQL may end one of the two.
+    private func hasAnalyzed() throws(DatabaseError) -> Bool {
+        do {
+            try connection.script("analyze")
+            return true
+        } catch {
+            guard error.sqlState == DatabaseError.deadlockDetected else { throw error }
+            return false
+        }
     }
 
     /// Fills the tables by settling, so that they are as a service of that age has them.
     private func fill(to count: Int) async throws {
         guard count > settled else { return }
         try await prepare("filling the tables", [loaders[0]], run: "fill\(settled)", count: count - settled)
-        try connection.script("analyze")
+        try await analyze()
     }
 
     /// Settles uniform trades that are not measured, so many in each of some processes.

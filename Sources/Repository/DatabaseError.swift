@@ -35,6 +35,7 @@ public struct DatabaseError: Error, Sendable, Hashable, CustomStringConvertible 
     public var isOfSharedSession: Bool { sqlState == "26000" || sqlState == "42P05" }
 
     public static let uniqueViolation = "23505"
+    public static let deadlockDetected = "40P01"
     public static let lockNotAvailable = "55P03"
     public static let queryCanceled = "57014"
 }

@@ -27,6 +27,15 @@ extension Processes {
             try expectSettledOnce(load, in: database)
         }
 
+        @Test func `SIGTERM is heard however soon it comes after the start`() async throws {
+            let database = try TestDatabase()
+            for _ in 0..<20 {
+                let result = try await Program.worker(on: database).stop()
+                #expect(result.exitCode == 0 && !result.wasKilled, "\(result.errors)")
+            }
+            #expect(try database.count("workers") == 0)
+        }
+
         @Test func `the deadline names what is left, frees it and exits with an error`() async throws {
             let held = try await HeldUp(storing: 5)
             let worker = try await Program.worker(on: held.database, ["--shutdown-timeout", "1s"])
