@@ -50,6 +50,5 @@ final class SignalWatch: @unchecked Sendable {
     }
 }
 
-/// Where the handler of each of the 64 signals writes to. It is made before the first handler is there, which only reads
-/// it.
+/// Where the handler of each of the 64 signals writes to. It is made before the first handler, which only reads it.
 nonisolated(unsafe) private let destinations = UnsafeMutablePointer<Int32>.allocate(capacity: 65)
