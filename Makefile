@@ -30,7 +30,7 @@ run: packages toolchain ## Build for release and start everything on this machin
 	@swift build -c release -j $(JOBS) --product settle
 	@if [ -t 0 ]; then set -m; .build/release/settle up $(ARGS); else exec .build/release/settle up $(ARGS); fi
 
-bench: packages toolchain ## Measure what docs/performance.md tells, in 15 minutes: make bench PREFILL=0,1M,20M
+bench: packages toolchain ## Measure what docs/performance.md tells: make bench PREFILL=0,1M,20M
 	@command -v python3 >/dev/null || { echo "python3 is not on PATH; it draws the plots. Install it: apt-get install python3" >&2; exit 1; }
 	@swift build -c release -j $(JOBS) --product settle
 	@FOR=$(FOR) ROUNDS=$(ROUNDS) PREFILL=$(PREFILL) scripts/measure .build/release/settle $(BENCH_FOLDER) $(BENCH)

@@ -45,7 +45,7 @@ struct PoolState {
     private let batchBytesMax: Int
     /// How many batches are begun at most, those of workers that pause not counted: more would wait for a connection
     /// where they cannot grow. With those that pause they are as many as there are lanes.
-    private let batchCountMax: Int
+    let batchCountMax: Int
     /// A lane with so many waiting has a full batch. With a queue too short for one, half of it is.
     let fullBatchSize: Int
 
@@ -277,33 +277,6 @@ struct PoolState {
         }
         if phase == .closing, isIdle { dismissReadyWorkers(&action) }
         return action
-    }
-
-    /// A lane whose worker has a hand free and something to do; of several the one that was passed over most often.
-    ///
-    /// A lane with crumbs holds them while another that works has a full batch waiting: they would only cost that one
-    /// time and accounts. They start with the next batch of any lane, so they wait for one batch at most.
-    private func nextToStart() -> Int? {
-        var begun = 0
-        var pausing = 0
-        var best: Int?
-        var crumbs: Int?
-        var isFullElsewhere = false
-        for index in lanes.indices {
-            let lane = lanes[index]
-            if lane.isStalled { pausing += lane.busyCount } else { begun += lane.busyCount }
-            if lane.canStart(fullBatchSize: fullBatchSize) {
-                if lane.waiting * 2 >= fullBatchSize || lane.passedOver > 0 {
-                    if best.map({ lane.passedOver > lanes[$0].passedOver }) ?? true { best = index }
-                } else if crumbs == nil {
-                    crumbs = index
-                }
-            } else if !lane.isStalled, lane.waiting >= fullBatchSize {
-                isFullElsewhere = true
-            }
-        }
-        guard begun < batchCountMax, begun + pausing < lanes.count else { return nil }
-        return best ?? (isFullElsewhere ? nil : crumbs)
     }
 
     private mutating func take(_ lane: Int) -> Batch {
