@@ -90,7 +90,7 @@ public final class ScratchDatabase {
         let databases = try connection.query(leftoverDatabasesStatement, .text(namePattern))
         for row in databases.indices {
             let name = databases.string(row, 0)
-            // Refused while somebody is connected: then it is none.
+            // Refused while somebody is connected: then it is none. An autovacuum is sent away.
             guard (try? connection.script("drop database if exists \(name)")) != nil else { continue }
             removed.append("the database \(name)")
         }
@@ -113,7 +113,7 @@ public final class ScratchDatabase {
         """
         select datname::text from pg_database d
          where datname ~ $1 and pg_has_role(datdba, 'usage')
-           and not exists (select from pg_stat_activity a where a.datid = d.oid)
+           and not exists (select from pg_stat_activity a where a.datid = d.oid and a.backend_type = 'client backend')
         """)
     private static let leftoverSchemasStatement = Statement(
         "scratch_schemas",

@@ -27,21 +27,28 @@ extension PoolState {
         return secondLane < 0 || secondLane == firstLane ? Int(firstLane) : nil
     }
 
-    /// The least full of the lanes awake that lack a full batch; another is woken only when none does.
+    /// The least full of the lanes awake that lack a full batch. Another is woken when none does, or when they are all at
+    /// work and a connection is not; but not while items are set aside, since more lanes would set more aside.
     private func laneForAnybody() -> Int {
         var best = -1
         var bestWaiting = fullBatchSize
         var asleep = -1
+        var busyCount = 0
+        var areAllBusy = true
         for index in lanes.indices where !lanes[index].isStalled {
-            if !lanes[index].isAwake {
+            guard lanes[index].isAwake else {
                 if asleep < 0 { asleep = index }
-            } else if lanes[index].waiting < bestWaiting {
+                continue
+            }
+            if lanes[index].busyCount > 0 { busyCount += 1 } else { areAllBusy = false }
+            if lanes[index].waiting < bestWaiting {
                 best = index
                 bestWaiting = lanes[index].waiting
             }
         }
+        let isConnectionIdle = areAllBusy && busyCount < connectionCount && blockedCount == 0
+        if asleep >= 0, best < 0 || isConnectionIdle { return asleep }
         if best >= 0 { return best }
-        if asleep >= 0 { return asleep }
         return lanes.indices.min { left, right in
             (lanes[left].isStalled ? 1 : 0, lanes[left].waiting) < (
                 lanes[right].isStalled ? 1 : 0, lanes[right].waiting

@@ -43,9 +43,11 @@ struct PoolState {
     /// The item that reaches the bound of the queue is still let in; a batch has one item at least.
     private let queueBytesMax: Int
     private let batchBytesMax: Int
+    /// How many batches can be written at once.
+    let connectionCount: Int
     /// How many batches are begun at most, those of workers that pause not counted: more would wait for a connection
     /// where they cannot grow. With those that pause they are as many as there are lanes.
-    let batchCountMax: Int
+    var batchCountMax: Int { connectionCount + 1 }
     /// A lane with so many waiting has a full batch. With a queue too short for one, half of it is.
     let fullBatchSize: Int
 
@@ -70,13 +72,13 @@ struct PoolState {
     private var leftovers: [(sequence: UInt64, item: SettlementItem)] = []
 
     init(
-        capacity: Int, laneCount: Int, batchSizeMax: Int, batchCountMax: Int = .max, queueBytesMax: Int = .max,
+        capacity: Int, laneCount: Int, batchSizeMax: Int, connectionCount: Int? = nil, queueBytesMax: Int = .max,
         batchBytesMax: Int = .max
     ) {
         precondition(capacity > 0 && laneCount > 0 && batchSizeMax > 0)
         self.capacity = capacity
         self.batchSizeMax = batchSizeMax
-        self.batchCountMax = batchCountMax
+        self.connectionCount = connectionCount ?? laneCount
         self.queueBytesMax = queueBytesMax
         self.batchBytesMax = batchBytesMax
         fullBatchSize = min(batchSizeMax, max(1, capacity / 2))

@@ -57,7 +57,7 @@ public actor SettlementPool {
         elapsed = stopwatch(clock)
         state = PoolState(
             capacity: limits.queueCapacity, laneCount: limits.workerCount, batchSizeMax: limits.batchSizeMax,
-            batchCountMax: limits.connections + 1, queueBytesMax: limits.queueBytesMax,
+            connectionCount: limits.connections, queueBytesMax: limits.queueBytesMax,
             batchBytesMax: limits.batchBytesMax)
         activities = Array(repeating: .idle, count: limits.workerCount)
         records = Array(repeating: PoolSnapshot.WorkerRecord(), count: limits.workerCount)

@@ -25,9 +25,9 @@ import TradeModel
         let customers = [2, 5, 20, 100][some(0...3)]
         let batchBytesMax = some(1...40)
         let handCount = some(1...2)
-        let batchCountMax = some(0...2) == 0 ? some(1...4) : .max
+        let connectionCount = some(0...2) == 0 ? some(1...laneCount) : laneCount
         var state = PoolState(
-            capacity: capacity, laneCount: laneCount, batchSizeMax: batchSizeMax, batchCountMax: batchCountMax,
+            capacity: capacity, laneCount: laneCount, batchSizeMax: batchSizeMax, connectionCount: connectionCount,
             queueBytesMax: some(5...200), batchBytesMax: batchBytesMax)
 
         // Of each lane, the earlier first.
@@ -53,7 +53,7 @@ import TradeModel
                 }
                 batches[batch.lane, default: []].append(batch)
                 let begun = batches.filter { !state.lanes[$0.key].isStalled }.values.joined().count
-                if begun > batchCountMax { problem = "more than may be begun" }
+                if begun > connectionCount + 1 { problem = "more than may be begun" }
             }
             for (ticket, answer) in action.answers {
                 guard let count = waitingTickets.removeValue(forKey: ticket) else {
