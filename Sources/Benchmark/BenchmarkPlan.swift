@@ -65,10 +65,9 @@ public struct BenchmarkPlan: Sendable {
         return !paces.isEmpty && isAllGiven ? kinds.flatMap(paced) : kinds + paced(own)
     }
 
-    /// So many trades make it likely that each connection of a process has met each account: the connections share them
-    /// out, and each trade has two accounts, so that a connection meets an account four times on average. More accounts
-    /// than a connection remembers are no use.
-    public var warmingCount: Int { min(accountCount, limits.cachedBalancesMax / 2) * limits.connections * 2 }
+    /// So many trades make it likely that a process has met each account: each has two, so that an account is met four
+    /// times on average. More accounts than a process remembers are no use.
+    public var warmingCount: Int { min(accountCount, limits.cachedBalancesMax / 2) * 2 }
 
     /// How much of an amount goes before what is counted.
     func warmUp(of amount: LoadRequest.Amount) -> Int {

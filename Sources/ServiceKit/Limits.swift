@@ -31,8 +31,9 @@ public struct Limits: Sendable, Equatable {
     /// How often a batch is planned anew in one attempt because others moved the money it counted on.
     public var replanRoundsMax = 20
 
-    /// How many balances, accounts and recent ids a connection remembers.
+    /// How many balances, and how many accounts, a process remembers.
     public var cachedBalancesMax = 300_000
+    /// How many recent ids a connection remembers.
     public var recentTradesMax = 65_536
 
     /// How often PENDING rows are looked for when no notification comes.

@@ -6,6 +6,7 @@ import TradeModel
 struct Books {
     var catalog = Catalog()
     var memory: AccountMemory
+    private let cache: AccountCache
     /// What the items of the batch at hand touch.
     private(set) var places: ContiguousArray<ItemPlaces> = []
     var holds: [OrderKey: Hold] = [:]
@@ -27,7 +28,9 @@ struct Books {
     /// - Parameters:
     ///   - house: the stripe of the house that this connection books to.
     ///   - world: the same of the outside world.
-    init(house: AccountNumber, world: AccountNumber) {
+    ///   - cache: what is remembered from batch to batch.
+    init(house: AccountNumber, world: AccountNumber, cache: AccountCache) {
+        self.cache = cache
         memory = AccountMemory(house: house, world: world)
     }
 
@@ -44,6 +47,25 @@ struct Books {
 
     /// Looks up what the items name. Accounts that were never read have places afterwards, and are to be read.
     mutating func place(_ batch: [SettlementItem]) {
+        let cache = cache
+        cache.contents.withLock { place(batch, recalling: &$0) }
+    }
+
+    /// Gives places to the balances that the batch may touch, as far as their accounts are known.
+    mutating func placeBalances(_ batch: [SettlementItem]) {
+        let cache = cache
+        cache.contents.withLock { placeBalances(batch, recalling: $0) }
+    }
+
+    /// Lets the batches that come next know what is known now.
+    mutating func keep() {
+        let cache = cache
+        cache.contents.withLock { memory.keep(in: &$0) }
+    }
+
+    private mutating func place(_ batch: [SettlementItem], recalling cache: inout AccountCache.Contents) {
+        cache.makeRoom()
+        memory.begin(itemCount: batch.count, epoch: cache.epoch)
         places.removeAll(keepingCapacity: true)
         places.reserveCapacity(batch.count)
         // Most batches are of one market.
@@ -54,11 +76,11 @@ struct Books {
             case .trade(let trade):
                 if latest?.symbol != trade.market { latest = (trade.market, catalog.place(of: trade.market) ?? -1) }
                 found.market = latest!.place
-                found.first = memory.place(of: trade.buyer)
-                found.second = trade.buyer == trade.seller ? found.first : memory.place(of: trade.seller)
+                found.first = memory.place(of: trade.buyer, recalling: &cache)
+                found.second = memory.place(of: trade.seller, recalling: &cache)
                 found.tradeHash = trade.key.hashValue
             case .operation(let operation):
-                found.first = memory.place(of: operation.account)
+                found.first = memory.place(of: operation.account, recalling: &cache)
             case .refused:
                 break
             }
@@ -66,8 +88,10 @@ struct Books {
         }
     }
 
-    /// Gives places to the balances that the batch may touch, as far as their accounts are known.
-    mutating func placeBalances(_ batch: [SettlementItem]) {
+    private mutating func placeBalances(_ batch: [SettlementItem], recalling cache: borrowing AccountCache.Contents) {
+        func place(_ account: AccountMemory.Place, _ asset: AssetNumber) -> AccountMemory.Place {
+            memory.place(ofBalance: account, in: asset, recalling: cache)
+        }
         for index in batch.indices {
             let found = places[index]
             switch batch[index].subject {
@@ -76,16 +100,16 @@ struct Books {
                     memory[account: found.second] != nil
                 else { continue }
                 let (base, quote) = (market.base.number, market.quote.number)
-                places[index][.firstBase] = memory.place(ofBalance: found.first, in: base)
-                places[index][.firstQuote] = memory.place(ofBalance: found.first, in: quote)
-                places[index][.secondBase] = memory.place(ofBalance: found.second, in: base)
-                places[index][.secondQuote] = memory.place(ofBalance: found.second, in: quote)
-                places[index][.insideBase] = memory.place(ofBalance: AccountMemory.house, in: base)
-                places[index][.insideQuote] = memory.place(ofBalance: AccountMemory.house, in: quote)
+                places[index][.firstBase] = place(found.first, base)
+                places[index][.firstQuote] = place(found.first, quote)
+                places[index][.secondBase] = place(found.second, base)
+                places[index][.secondQuote] = place(found.second, quote)
+                places[index][.insideBase] = place(AccountMemory.house, base)
+                places[index][.insideQuote] = place(AccountMemory.house, quote)
             case .operation(let operation):
                 guard let asset = catalog.assets[operation.asset], memory[account: found.first] != nil else { continue }
-                places[index][.firstBase] = memory.place(ofBalance: found.first, in: asset.number)
-                places[index][.insideBase] = memory.place(ofBalance: AccountMemory.world, in: asset.number)
+                places[index][.firstBase] = place(found.first, asset.number)
+                places[index][.insideBase] = place(AccountMemory.world, asset.number)
             case .refused: continue
             }
         }

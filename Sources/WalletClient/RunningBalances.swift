@@ -68,8 +68,7 @@ struct RunningBalances {
 
     /// The slot of a balance that the batch touches.
     mutating func slot(_ place: AccountMemory.Place) -> Int {
-        // Neighbouring places are to lie apart, so that searches stay short.
-        let hash = Int(truncatingIfNeeded: (UInt64(truncatingIfNeeded: place) &* 0x9e37_79b9_7f4a_7c15) >> 32)
+        let hash = HashedPlaces.hash(of: place)
         if let index = slotOfPlace.find(hash, where: { slots[Int($0)].place == place }) { return Int(index) }
         slots.append(Slot(place: place))
         slotOfPlace.insert(Int32(slots.count - 1), under: hash)

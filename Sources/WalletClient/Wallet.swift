@@ -36,6 +36,7 @@ public struct WalletConfiguration: Sendable {
 public actor Wallet {
     private let executor = BlockingExecutor(label: "settle.wallet")
     private let configuration: WalletConfiguration
+    private let cache: AccountCache
     private var session: WalletSession? {
         didSet {
             let (interrupter, backend) = (session?.interrupter(), session?.connection.backend)
@@ -52,8 +53,10 @@ public actor Wallet {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    public init(_ configuration: WalletConfiguration) {
+    /// - Parameter cache: what is remembered of accounts; wallets of one process share it.
+    public init(_ configuration: WalletConfiguration, cache: AccountCache? = nil) {
         self.configuration = configuration
+        self.cache = cache ?? AccountCache(countMax: configuration.limits.cachedBalancesMax)
     }
 
     public func settle(
@@ -129,7 +132,7 @@ public actor Wallet {
             session = open
         } else {
             do throws(DatabaseError) {
-                session = try WalletSession(configuration)
+                session = try WalletSession(configuration, cache)
             } catch { throw .unavailable(DatabaseFault(error)) }
             self.session = session
         }

@@ -17,7 +17,8 @@ public actor WalletPool: SettlementWallet {
 
     /// - Parameter connectionCount: how many connections settle; at least one.
     public init(_ configuration: WalletConfiguration, connectionCount: Int) {
-        all = (0..<max(1, connectionCount)).map { _ in Wallet(configuration) }
+        let cache = AccountCache(countMax: configuration.limits.cachedBalancesMax)
+        all = (0..<max(1, connectionCount)).map { _ in Wallet(configuration, cache: cache) }
         idle = all
         breaker = CircuitBreaker(configuration.limits)
         log = configuration.log

@@ -63,13 +63,12 @@ extension WalletSession {
     /// What is read is fresh for the plan that is being made.
     func accounts(_ wanted: Set<AccountMemory.Place>) -> [Look] {
         guard !wanted.isEmpty else { return [] }
-        let ids = wanted.map { books.memory.accounts[Int($0)].id }
+        let places = Dictionary(wanted.map { (books.memory.accounts[Int($0)].id, $0) }) { first, _ in first }
         return [
-            Look(request: AccountStore.find(ids)) { [self] rows in
+            Look(request: AccountStore.find(Array(places.keys))) { [self] rows in
                 for place in wanted { books.memory.set(account: nil, at: place) }
                 for account in AccountStore.decode(rows) {
-                    let place = books.memory.place(of: account.id)
-                    books.memory.set(account: account, at: place)
+                    if let place = places[account.id] { books.memory.set(account: account, at: place) }
                 }
             }
         ]

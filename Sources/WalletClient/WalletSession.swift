@@ -2,7 +2,7 @@ import Repository
 import ServiceKit
 import TradeModel
 
-/// One connection that settles, and what it remembers. Synchronous from end to end: between the beginning and the
+/// One connection that settles. Synchronous from end to end: between the beginning and the
 /// commit of a transaction nobody else gets in.
 final class WalletSession {
     let connection: PostgresConnection
@@ -20,7 +20,7 @@ final class WalletSession {
         set enable_seqscan = off; set plan_cache_mode = force_generic_plan;
         """
 
-    init(_ configuration: WalletConfiguration) throws(DatabaseError) {
+    init(_ configuration: WalletConfiguration, _ cache: AccountCache) throws(DatabaseError) {
         self.configuration = configuration
         connection = try PostgresConnection(
             configuration.connectionString, limits: configuration.limits, applicationName: "settle wallet")
@@ -29,7 +29,7 @@ final class WalletSession {
         let opened = try connection.pipeline([
             AccountStore.openStripe(.house, stripe), AccountStore.openStripe(.world, stripe),
         ])
-        books = Books(house: opened[0].int64(0, 0), world: opened[1].int64(0, 0))
+        books = Books(house: opened[0].int64(0, 0), world: opened[1].int64(0, 0), cache: cache)
         recent = RecentTrades(countMax: configuration.limits.recentTradesMax)
         books.catalog = try CatalogStore.readToSettle(connection)
     }
@@ -111,8 +111,6 @@ final class WalletSession {
                 books.memory.set(
                     account: Account(number: -1 - AccountNumber(number), id: account.key), at: account.value)
             }
-            // What was imagined is not to be remembered.
-            defer { if !opened.isEmpty { books.memory.forgetAll() } }
             books.placeBalances(batch)
             return try planOnFreshGrounds(batch, nil, Turn()).outcomes
         } catch let error as DatabaseError {
@@ -130,7 +128,6 @@ final class WalletSession {
 
     /// Finds what the batch touches among what is remembered.
     private func place(_ batch: [SettlementItem]) throws {
-        if books.memory.largestCount > configuration.limits.cachedBalancesMax { books.memory.forgetAll() }
         books.place(batch)
         guard books.namesUnknown(batch) else { return }
         books.catalog = try CatalogStore.readToSettle(connection)
@@ -205,6 +202,7 @@ final class WalletSession {
         let write = BatchWrite(
             batch, plan, books, number: number.number, parking: parking, configuration: configuration)
         guard !write.isEmpty else {
+            books.keep()
             try turn.blockUntilPredecessor(.committed)
             return plan.outcomes
         }
@@ -221,10 +219,12 @@ final class WalletSession {
                 try readAnew(batch)
                 return nil
             }
+            write.remember(balances, in: &books.memory)
+            // Before the batch that follows is let in: it plans on what this one changed.
+            books.keep()
             turn.reach(.written)
             try turn.blockUntilPredecessor(.committed)
             try commit(write, plan, entries, number)
-            write.remember(balances, in: &books.memory)
             return plan.outcomes
         } catch let error as DatabaseError where error.sqlState == DatabaseError.uniqueViolation {
             connection.rollBack()

@@ -5,8 +5,11 @@ import TradeModel
 
 @Suite struct PoolStateTests {
     /// A pool whose workers are all ready, unless told otherwise.
-    private func pool(capacity: Int = 100, lanes: Int = 2, batch: Int = 4, ready: Bool = true) -> PoolState {
-        var state = PoolState(capacity: capacity, laneCount: lanes, batchSizeMax: batch)
+    private func pool(
+        capacity: Int = 100, lanes: Int = 2, batch: Int = 4, connections: Int = 1, ready: Bool = true
+    ) -> PoolState {
+        var state = PoolState(
+            capacity: capacity, laneCount: lanes, batchSizeMax: batch, connectionCount: connections)
         if ready { for lane in 0..<lanes { _ = state.ready(lane) } }
         return state
     }
@@ -76,6 +79,24 @@ import TradeModel
         submit(trade(6, 12, 13), to: &state)
         #expect(state.lanes[1].waiting == 1)
         #expect(first.numbers == [1])
+    }
+
+    @Test func `a second lane is woken when a connection has nothing to do`() {
+        var state = pool(lanes: 3, connections: 2)
+        #expect(submit(trade(1, 1, 2), to: &state).started == [0: [1]])
+        #expect(submit(trade(2, 3, 4), to: &state).started == [1: [2]])
+        #expect(submit(trade(3, 5, 6), trade(4, 7, 8), to: &state).started.isEmpty)
+        #expect(state.lanes.map(\.waiting) == [1, 1, 0])
+    }
+
+    @Test func `no lane is woken for a connection while trades are set aside between lanes`() {
+        var state = pool(lanes: 3, connections: 3)
+        submit(trade(1, 1, 2), to: &state)
+        submit(trade(2, 3, 4), to: &state)
+        submit(trade(3, 2, 3), to: &state)
+        #expect(state.blockedCount == 1)
+        #expect(submit(trade(4, 5, 6), to: &state).started.isEmpty)
+        #expect(state.lanes.map(\.waiting) == [1, 0, 0])
     }
 
     @Test func `crumbs wait while another lane has a full batch, and start together with it`() {

@@ -12,4 +12,15 @@ import Testing
             #expect(table.find(hash(0)) { $0 == Int32(count) } == nil)
         }
     }
+
+    @Test func `a table grows, and forgets`() {
+        var table = HashedPlaces(countMax: 0)
+        for place in 0..<Int32(1_000) {
+            table.makeRoom(for: Int(place) + 1) { HashedPlaces.hash(of: $0) }
+            table.insert(place, under: HashedPlaces.hash(of: place))
+        }
+        for place in 0..<Int32(1_000) { #expect(table.find(HashedPlaces.hash(of: place)) { $0 == place } == place) }
+        table.removeAll()
+        #expect(table.find(HashedPlaces.hash(of: 1)) { $0 == 1 } == nil)
+    }
 }

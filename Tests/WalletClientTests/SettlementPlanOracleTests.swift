@@ -248,7 +248,8 @@ extension Books {
 
     /// What a connection would know that had read everything for this batch.
     fileprivate init(_ reference: ReferenceBooks, _ batch: [SettlementItem]) {
-        self.init(house: -1, world: -2)
+        let cache = AccountCache(countMax: 1_000)
+        self.init(house: -1, world: -2, cache: cache)
         let assets = reference.assets.sorted { $0.key < $1.key }.enumerated().map { place, asset in
             Asset(number: Int32(place + 1), symbol: AssetSymbol(asset.key)!, decimals: asset.value)
         }
@@ -269,8 +270,10 @@ extension Books {
                 case .closed: .closed
                 case .active: .active
                 }
-            let place = memory.place(of: Identifier(id)!)
-            memory.set(account: Account(number: Names.account(id), id: Identifier(id)!, status: status), at: place)
+            cache.contents.withLock { cached in
+                let place = cached.place(of: Identifier(id)!)
+                cached.set(Account(number: Names.account(id), id: Identifier(id)!, status: status), at: place)
+            }
         }
         place(batch)
         placeBalances(batch)
@@ -278,14 +281,13 @@ extension Books {
             memory.set(balance: nil, at: place)
         }
         for (purse, money) in reference.purses {
-            let number = Names.account(purse.owner)
-            let account = memory.accounts.firstIndex { $0.account?.number == number }!
-            let place = memory.place(ofBalance: AccountMemory.Place(account), in: names.key(purse).asset)
+            // Those that the batch does not touch are not needed.
+            guard let place = memory.balances.firstIndex(where: { $0.key == names.key(purse) }) else { continue }
             memory.set(
                 balance: Balance(
                     available: Amount(units: money.available)!, frozen: Amount(units: money.frozen)!,
                     version: money.version, lowest: purse.owner.hasPrefix("\t") ? nil : .zero, isStored: true),
-                at: place)
+                at: AccountMemory.Place(place))
         }
         for (key, held) in reference.holds {
             holds[key] = Hold(
