@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 import ServiceKit
 import SettleTesting
 import Testing
@@ -102,7 +102,7 @@ import TradeModel
     /// On a thread of its own, since it may wait.
     private static func seal(in database: TestDatabase) async throws {
         try await withCheckedThrowingContinuation { (ended: CheckedContinuation<Void, any Error>) in
-            DispatchQueue.global().async {
+            Thread.detachNewThread {
                 ended.resume(with: Result { try database.execute("select seal_ledger_range(0)") })
             }
         }
@@ -143,8 +143,9 @@ import TradeModel
             do $$
             begin
                 for n in 1..10 loop
-                    execute format('create index %I on ledger_entries_0 (account_no, asset_no, version) '
-                        || 'where batch_no >= %s and batch_no < %s', 'ledger_entries_0_batches_' || n || '_' || n + 1, n, n + 1);
+                    execute format(
+                        'create index ledger_entries_0_batches_%s_%s on ledger_entries_0 (account_no, asset_no, version) '
+                            || 'where batch_no >= %s and batch_no < %s', n, n + 1, n, n + 1);
                 end loop;
             end $$;
             select setval('batch_numbers', (1 << 20) - 4096)
