@@ -34,6 +34,58 @@ begin
         partition_name, range_no << 20, (range_no + 1) << 20);
 end $$;
 
+create or replace function ledger_ranges() returns table (range_no bigint, relation oid) language sql stable as $$
+    select (regexp_match(c.relname, '^ledger_entries_(\d+)$'))[1]::bigint, c.oid
+      from pg_inherits i join pg_class c on c.oid = i.inhrelid
+     where i.inhparent = 'ledger_entries'::regclass
+$$;
+
+create or replace function ledger_account_indexes() returns table (
+    range_no bigint, index_name name, first_batch bigint, next_batch bigint, is_whole boolean, is_valid boolean
+) language sql stable as $$
+    select r.range_no, n.relname, coalesce(parts[1]::bigint, r.range_no << 20),
+           coalesce(parts[2]::bigint, (r.range_no + 1) << 20), parts is null, x.indisvalid
+      from ledger_ranges() r
+      join pg_index x on x.indrelid = r.relation
+      join pg_class n on n.oid = x.indexrelid
+      cross join lateral (select regexp_match(n.relname, '_batches_(\d+)_(\d+)$') as parts) p
+     where parts is not null or n.relname = format('ledger_entries_%s_by_account', r.range_no)
+$$;
+
+create or replace function ledger_segments() returns table (first_batch bigint, next_batch bigint, is_indexed boolean)
+language sql stable as $$
+    with usable as (
+        select i.range_no, i.first_batch, i.next_batch from ledger_account_indexes() i
+         where i.is_valid
+           and (i.is_whole or not exists (
+                select from ledger_account_indexes() w where w.range_no = i.range_no and w.is_whole and w.is_valid))),
+    bare as (
+        select coalesce(lag(u.next_batch) over ordered, u.range_no << 20) as first_batch, u.first_batch as next_batch
+          from (select * from usable
+                union all
+                select range_no, (range_no + 1) << 20, (range_no + 1) << 20 from ledger_ranges()) u
+        window ordered as (partition by u.range_no order by u.first_batch))
+    select u.first_batch, u.next_batch, true from usable u
+    union all
+    select b.first_batch, b.next_batch, false from bare b where b.first_batch < b.next_batch
+$$;
+
+create or replace function maintain_ledger_ranges() returns void language plpgsql as $$
+declare
+    bytes_max constant bigint := 1 << 29;
+    newest bigint;
+begin
+    perform pg_advisory_xact_lock(7401, 2);
+    select last_value into newest from batch_numbers;
+    perform ensure_ledger_range(newest);
+    perform ensure_ledger_range(newest + (1 << 20));
+    if pg_relation_size(format('ledger_entries_%s', ledger_range_of(newest))::regclass) > bytes_max then
+        perform setval('batch_numbers', (ledger_range_of(newest) + 1) << 20);
+    end if;
+end $$;
+
+drop function seal_ledger_range(bigint), is_ledger_range_left_early(bigint);
+
 create or replace function reading_index_work(piece_entries bigint) returns table (statement text)
 language plpgsql stable as $$
 declare

@@ -50,16 +50,103 @@ begin
     end loop;
 end $$;
 
--- As before, with the indexes by batch, the newest range first: explanations of trades rest on them.
+-- Whether a range that a batch's number is in may be left early. The last numbers of a range are used up: the sequence
+-- might step over its end by itself while it is being moved there, and would be moved back.
+create function is_ledger_range_left_early(newest bigint) returns boolean language sql immutable as $$
+    select ledger_range_of(newest) = ledger_range_of(newest + (1 << 12))
+$$;
+
+-- Ends a range that is in use: the numbers of batches go on with the first one of the next. Whoever comes late, since
+-- another process has done it, does nothing. Entries of numbers that were given out before still find their range.
+create function seal_ledger_range(range_in_use bigint) returns void language plpgsql as $$
+declare
+    newest bigint;
+begin
+    perform pg_advisory_xact_lock(7401, 2);
+    select last_value into newest from batch_numbers;
+    if ledger_range_of(newest) <> range_in_use or not is_ledger_range_left_early(newest) then
+        return;
+    end if;
+    perform ensure_ledger_range((range_in_use + 1) << 20);
+    perform setval('batch_numbers', (range_in_use + 1) << 20, false);
+    perform ensure_ledger_range((range_in_use + 2) << 20);
+end $$;
+
+-- As before; there is one way to move on to the next range.
+create or replace function maintain_ledger_ranges() returns void language plpgsql as $$
+declare
+    bytes_max constant bigint := 1 << 29;
+    newest bigint;
+begin
+    perform pg_advisory_xact_lock(7401, 2);
+    select last_value into newest from batch_numbers;
+    perform ensure_ledger_range(newest);
+    perform ensure_ledger_range(newest + (1 << 20));
+    if pg_relation_size(format('ledger_entries_%s', ledger_range_of(newest))::regclass) > bytes_max then
+        perform seal_ledger_range(ledger_range_of(newest));
+    end if;
+end $$;
+
+-- As before, for thousands of ranges: no pattern is matched, and each name is taken apart once.
+create or replace function ledger_ranges() returns table (range_no bigint, relation oid) language sql stable as $$
+    select case when n.number <> '' and translate(n.number, '0123456789', '') = '' then n.number::bigint end, n.oid
+      from (select split_part(c.relname, 'ledger_entries_', 2) as number, c.oid
+              from pg_inherits i join pg_class c on c.oid = i.inhrelid
+             where i.inhparent = 'ledger_entries'::regclass) n
+$$;
+
+create or replace function ledger_account_indexes() returns table (
+    range_no bigint, index_name name, first_batch bigint, next_batch bigint, is_whole boolean, is_valid boolean
+) language sql stable as $$
+    with ranges as materialized (select r.range_no, r.relation from ledger_ranges() r),
+    indexes as materialized (
+        select r.range_no, n.relname, x.indisvalid,
+               case when translate(p.stretch, '0123456789', '') = '_' then p.stretch else '' end as stretch
+          from ranges r
+          join pg_index x on x.indrelid = r.relation
+          join pg_class n on n.oid = x.indexrelid
+          cross join lateral (select split_part(n.relname, '_batches_', 2) as stretch) p)
+    select i.range_no, i.relname, coalesce(nullif(split_part(i.stretch, '_', 1), '')::bigint, i.range_no << 20),
+           coalesce(nullif(split_part(i.stretch, '_', 2), '')::bigint, (i.range_no + 1) << 20), i.stretch = '',
+           i.indisvalid
+      from indexes i where i.stretch <> '' or i.relname = 'ledger_entries_' || i.range_no || '_by_account'
+$$;
+
+create or replace function ledger_segments() returns table (first_batch bigint, next_batch bigint, is_indexed boolean)
+language sql stable as $$
+    with valid as materialized (select i.* from ledger_account_indexes() i where i.is_valid),
+    usable as materialized (
+        select i.range_no, i.first_batch, i.next_batch from valid i
+         where i.is_whole or i.range_no not in (select w.range_no from valid w where w.is_whole)),
+    bare as (
+        select coalesce(lag(u.next_batch) over ordered, u.range_no << 20) as first_batch, u.first_batch as next_batch
+          from (select * from usable
+                union all
+                select range_no, (range_no + 1) << 20, (range_no + 1) << 20 from ledger_ranges()) u
+        window ordered as (partition by u.range_no order by u.first_batch))
+    select u.first_batch, u.next_batch, true from usable u
+    union all
+    select b.first_batch, b.next_batch, false from bare b where b.first_batch < b.next_batch
+$$;
+
+-- As before, with the indexes by batch, the newest range first: explanations of trades rest on them. And a range that
+-- has its pieces is sealed before anything else, since each of them is asked with every entry that is appended, and
+-- opened with every statement that appends.
 create or replace function reading_index_work(piece_entries bigint) returns table (statement text)
 language plpgsql stable as $$
 declare
+    pieces_max constant integer := 10;
     newest bigint;
     range_in_use bigint;
     piece_start bigint;
 begin
     select last_value into newest from batch_numbers;
     range_in_use := ledger_range_of(newest);
+
+    return query
+    select format('select seal_ledger_range(%s)', range_in_use) from ledger_account_indexes() i
+     where i.range_no = range_in_use and i.is_valid and not i.is_whole and is_ledger_range_left_early(newest)
+    having count(*) >= pieces_max;
 
     return query
     select format('drop index concurrently if exists %I', n.relname)

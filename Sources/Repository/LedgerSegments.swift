@@ -22,13 +22,19 @@ enum LedgerSegmentStore {
 /// The indexes that readers want and that are built beside the work.
 public enum ReadingIndexStore {
     /// So many entries at the end of the ledger may lack an index by account: what one reader may have to go through.
-    public static let pieceEntriesMax: Int64 = 500_000
+    public static let pieceEntriesMax: Int64 = 200_000
 
     static let lockStatement = Statement(
         "reading_index_lock", "select pg_try_advisory_lock(\(AdvisoryLock.readingIndexes), 1)")
     static let unlockStatement = Statement(
         "reading_index_unlock", "select pg_advisory_unlock(\(AdvisoryLock.readingIndexes), 1)")
     static let workStatement = Statement("reading_index_work", "select statement from reading_index_work($1)")
+    static let growthStatement = Statement(
+        "reading_index_growth",
+        """
+        select n.last_value, (select coalesce(sum(b.entries), 0)::bigint from batches b where b.batch_no > $1)
+          from batch_numbers n
+        """)
     static let summarizeTradesStatement = Statement(
         "reading_index_summarize_trades",
         """
@@ -59,6 +65,15 @@ public enum ReadingIndexStore {
         let statement = work.string(0, 0)
         try connection.script(statement)
         return statement
+    }
+
+    /// The newest number of a batch, and how many entries those after a certain one have: what tells, at little cost,
+    /// whether something may be missing.
+    public static func growth(
+        since number: BatchNumber, on connection: PostgresConnection
+    ) throws(DatabaseError) -> (newest: BatchNumber, entries: Int64) {
+        let rows = try connection.query(growthStatement, .int8(number))
+        return (rows.int64(0, 0), rows.int64(0, 1))
     }
 
     /// Brings the indexes of arrivals and of batches up to the newest trades and entries. Gives way to a vacuum, which

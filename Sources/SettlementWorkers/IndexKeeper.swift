@@ -1,37 +1,48 @@
 import Dispatch
 import Repository
 import ServiceKit
+import TradeModel
 
 /// Builds, beside the settling, the indexes that readers want: over a connection of its own, so that nothing waits for
 /// a build, and of all processes on a database one at a time.
+///
+/// What is missing is asked for from time to time, and sooner when the ledger has grown: at full speed it gets another
+/// piece's entries every few seconds. Whether it has grown is asked often, and costs next to nothing.
 actor IndexKeeper {
     /// The first look comes after a pause, so that a process that ends soon begins nothing.
     private static let firstPause = Duration.seconds(2)
-    private static let pause = Duration.seconds(10)
+    private static let pause = Duration.milliseconds(500)
     private static let interruptInterval = Duration.milliseconds(50)
+    /// So many new entries are reason enough to look: a part of a piece, so that its index is begun when it is due.
+    private static let growthMin = ReadingIndexStore.pieceEntriesMax / 8
 
     private let executor = BlockingExecutor(label: "settle.indexes")
     private let connectionString: String
     private let limits: Limits
     private let log: Log
+    /// The time between looks that no growth asks for, and after one that failed.
+    private let interval: Duration
+    private var nextRound = ContinuousClock.now
+    /// The newest batch at the last look.
+    private var lastSeen = BatchNumber.max
     private var connection: PostgresConnection?
     /// What a build that is under way can be stopped by; read from outside the actor, which is busy then.
     private nonisolated let interrupter = Guarded<StatementInterrupter?>(nil)
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(_ connectionString: String, limits: Limits, log: Log) {
+    init(_ connectionString: String, limits: Limits, log: Log, interval: Duration = .seconds(10)) {
         self.connectionString = connectionString
         self.limits = limits
         self.log = log
+        self.interval = interval
     }
 
     /// Looks again and again what is missing, until cancelled.
     nonisolated func run() async {
         var pause = Self.firstPause
         while (try? await Task.sleep(for: pause)) != nil {
-            await work()
-            pause = Self.pause
+            pause = await work() ? Self.pause : interval
         }
         await close()
     }
@@ -55,20 +66,30 @@ actor IndexKeeper {
         }
     }
 
-    /// Does all that is missing now.
-    func work() {
+    /// Does all that is missing now, if it is time to look; returns false when that failed.
+    func work() -> Bool {
         do throws(DatabaseError) {
             let connection = try connected()
+            let growth = try ReadingIndexStore.growth(since: lastSeen, on: connection)
+            let isRound = ContinuousClock.now >= nextRound
+            guard isRound || growth.entries >= Self.growthMin else { return true }
+            // From before the builds: what comes while they last is growth, too.
+            lastSeen = growth.newest
             while !Task.isCancelled,
                 let done = try ReadingIndexStore.advance(on: connection)
             {
                 log.info("index", ["statement": done])
             }
-            if !Task.isCancelled { try ReadingIndexStore.summarize(on: connection) }
+            if isRound, !Task.isCancelled {
+                try ReadingIndexStore.summarize(on: connection)
+                nextRound = .now + interval
+            }
+            return true
         } catch {
             // A new connection is free of whatever it was; what was begun is taken away by the next look.
             close()
             if !Task.isCancelled { log.warning("index not built", ["reason": error.message]) }
+            return false
         }
     }
 

@@ -1,0 +1,161 @@
+import Foundation
+import ServiceKit
+import SettleTesting
+import Testing
+import TradeModel
+
+@testable import Repository
+@testable import WalletClient
+
+/// A range of the ledger ends when it has its pieces, however few of its numbers were used.
+@Suite struct LedgerSealingTests {
+    private let database: TestDatabase
+    private let connection: PostgresConnection
+    private let next: BatchNumber = 1 << 20
+
+    init() throws {
+        database = try TestDatabase()
+        try database.addMarket()
+        connection = try database.connect()
+        try connection.liftStatementTimeout()
+    }
+
+    private func settle(_ key: String, _ wallet: Wallet? = nil) async throws {
+        let deposit = operation(key, .deposit, "alice", "1", "BTC")
+        #expect(try await (wallet ?? database.wallet()).settle([deposit]) == [.settled])
+    }
+
+    private func batch(of key: String) throws -> BatchNumber {
+        BatchNumber(try database.value("select batch_no from operations where key = '\(key)'"))!
+    }
+
+    private func newest() throws -> BatchNumber {
+        BatchNumber(try database.value("select last_value from batch_numbers"))!
+    }
+
+    private func advanceToTheEnd() throws -> [String] {
+        var done: [String] = []
+        while let statement = try ReadingIndexStore.advance(on: connection, pieceEntries: 6) { done.append(statement) }
+        return done
+    }
+
+    /// What a statement of alice says, in pages.
+    private func statement() throws -> [String] {
+        let now = try BalanceStore.current(
+            of: [AccountNumber(database.value("select account_no from accounts where id = 'alice'"))!], asset: nil,
+            connection)
+        let (key, moment) = try #require(now.first)
+        return try stride(from: 1, through: moment.version, by: 4).flatMap { first in
+            let page = first...min(first + 3, moment.version)
+            let lines = try LedgerReader.read(connection) { reader throws(DatabaseError) in
+                try reader.lines(of: key, versions: page, newest: moment.version)
+            }
+            #expect(lines.map(\.version) == Array(page))
+            return lines.map(\.cause.text)
+        }
+    }
+
+    @Test func `a range with ten pieces is sealed, and what commits late into it is found`() async throws {
+        // Given: two that have got their next number long before they use it, and the first range's pieces.
+        var patient = database.walletConfiguration()
+        patient.numberAgeMax = .seconds(150)
+        let early = [Wallet(patient), Wallet(patient)]
+        var keys = ["held-1", "held-2"]
+        for (key, wallet) in zip(keys, early) { try await settle(key, wallet) }
+        var done: [String] = []
+        while try newest() < next, keys.count < 100 {
+            keys.append("k\(keys.count)")
+            try await settle(keys.last!)
+            while let statement = try ReadingIndexStore.advance(on: connection, pieceEntries: 6) {
+                done.append(statement)
+                if statement.contains("seal") { break }
+            }
+        }
+        #expect(done.last == "select seal_ledger_range(0)")
+        #expect(done.count { $0.contains(" ledger_entries_0_batches_") } == 10)
+        #expect(try statement() == keys)
+
+        // When
+        keys += ["first-of-next", "late-1", "second-of-next"]
+        try await settle("first-of-next")
+        try await settle("late-1", early[0])
+        try await settle("second-of-next")
+        #expect(try statement() == keys)
+        done = try advanceToTheEnd()
+        keys.append("late-2")
+        try await settle("late-2", early[1])
+
+        // Then
+        #expect(try batch(of: "first-of-next") == next)
+        #expect(try batch(of: "second-of-next") > next)
+        #expect(try [batch(of: "late-1"), batch(of: "late-2")].allSatisfy { $0 < next })
+        #expect(done.count { $0.hasPrefix("create index concurrently ledger_entries_0_by_account") } == 1)
+        #expect(done.count { $0.hasPrefix("drop index concurrently if exists ledger_entries_0_batches_") } == 10)
+        #expect(
+            try database.value("select string_agg(index_name, ' ') from ledger_account_indexes() where range_no = 0")
+                == "ledger_entries_0_by_account")
+        #expect(try statement() == keys)
+        #expect(try advanceToTheEnd().allSatisfy { !$0.contains("seal") })
+        #expect(try database.violations() == [])
+    }
+
+    /// On a thread of its own, since it may wait.
+    private static func seal(in database: TestDatabase) async throws {
+        try await withCheckedThrowingContinuation { (ended: CheckedContinuation<Void, any Error>) in
+            Thread.detachNewThread {
+                ended.resume(with: Result { try database.execute("select seal_ledger_range(0)") })
+            }
+        }
+    }
+
+    @Test func `of two processes that seal a range at once one does, and one that comes later moves nothing`()
+        async throws
+    {
+        // Given
+        let ranges = "select string_agg(range_no::text, ' ' order by range_no) from ledger_ranges()"
+        #expect(try database.value(ranges) == "0 1")
+        let holder = try database.connect()
+        try holder.script("begin; select pg_advisory_xact_lock(7401, 2)")
+        let database = database
+        async let first: Void = Self.seal(in: database)
+        async let second: Void = Self.seal(in: database)
+        let waiting = Statement(
+            "waiting",
+            """
+            select count(*) = 2 from pg_stat_activity
+             where datname = current_database() and wait_event = 'advisory' and query like '%seal_ledger_range%'
+            """)
+        try await eventually("both wait") { try connection.query(waiting).bool(0, 0) }
+        // When
+        try holder.script("commit")
+        _ = try await (first, second)
+        // Then
+        #expect(try database.value("select nextval('batch_numbers')") == "\(next)")
+        #expect(try database.value(ranges) == "0 1 2")
+        for range in 0...2 where range != 1 { try database.execute("select seal_ledger_range(\(range))") }
+        #expect(try database.value("select nextval('batch_numbers')") == "\(next + 1)")
+    }
+
+    @Test func `the last numbers of a range are used up, however many pieces it has`() async throws {
+        try await settle("k1")
+        try database.execute(
+            """
+            do $$
+            begin
+                for n in 1..10 loop
+                    execute format(
+                        'create index ledger_entries_0_batches_%s_%s on ledger_entries_0 (account_no, asset_no, version) '
+                            || 'where batch_no >= %s and batch_no < %s', n, n + 1, n, n + 1);
+                end loop;
+            end $$;
+            select setval('batch_numbers', (1 << 20) - 4096)
+            """)
+        #expect(try advanceToTheEnd().allSatisfy { !$0.contains("seal") })
+        try database.execute("select seal_ledger_range(0)")
+        #expect(try newest() == next - 4_096)
+        try database.execute("select setval('batch_numbers', (1 << 20) - 4097)")
+        #expect(try advanceToTheEnd().contains("select seal_ledger_range(0)"))
+        #expect(try newest() == next)
+        #expect(try database.violations() == [])
+    }
+}
