@@ -27,8 +27,8 @@ extension PoolState {
         return secondLane < 0 || secondLane == firstLane ? Int(firstLane) : nil
     }
 
-    /// The least full of the lanes awake that lack a full batch. Another is woken when none does, or when they are all at
-    /// work and a connection is not; but not while items are set aside, since more lanes would set more aside.
+    /// The least full of the lanes awake that lack a full batch. Another is woken when none does, or when they are all
+    /// at work and a connection is not; but not while items are set aside, since more lanes would set more aside.
     private func laneForAnybody() -> Int {
         var best = -1
         var bestWaiting = fullBatchSize
