@@ -96,11 +96,12 @@ extension TradeStore {
         "trades_insert",
         """
         insert into trades (\(contentColumns), status, attempts, batch_no, received_seq, settled_at, not_before)
-        select \(contentColumns), status, attempts, case status when 'PENDING' then null else $17 end, received_seq,
+        select \(contentColumns), status, attempts,
+               case status when 'PENDING' then null else \(BatchStore.numberAtHand) end, received_seq,
                case status when 'SETTLED' then now() end,
                clock_timestamp() + delay * interval '1 millisecond'
           from (select arrived.*, nextval('received_numbers') as received_seq
-                  from (select \(contentValues), \(statuses.sql("unnest($15)")), unnest($16), unnest($18))
+                  from (select \(contentValues), \(statuses.sql("unnest($15)")), unnest($16), unnest($17))
                     as arrived (\(contentColumns), status, attempts, delay)) numbered
          order by market collate "C", trade_id collate "C"
         """)
@@ -109,11 +110,11 @@ extension TradeStore {
     ///
     /// Places in line are given in the order of arrival. Ids are claimed in the order of their keys, whatever was
     /// decided: two batches that decide the same trades differently must not wait for each other.
-    public static func insert(_ decided: DecidedTrades, batch: BatchNumber) -> Request {
+    public static func insert(_ decided: DecidedTrades) -> Request {
         Request(
             insertStatement,
             decided.content.parameters + [
-                decided.status.parameter, decided.attempts.parameter, .int8(batch), decided.delay.parameter.emptyIfNull,
+                decided.status.parameter, decided.attempts.parameter, decided.delay.parameter.emptyIfNull,
             ])
     }
 
