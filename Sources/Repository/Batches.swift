@@ -33,23 +33,23 @@ public enum BatchStore {
     /// The SQL for the number of the batch that this transaction has entered; looked up once a statement.
     static let numberAtHand = "(select currval('batch_numbers'))"
 
-    static let insertStatement = Statement(
-        "batches_insert",
-        """
+    /// Takes six parameters, the number of the batch first.
+    static let insertion = """
         insert into batches (batch_no, worker_no, trades, operations, rejected, entries)
         values (timely_batch($1, now()), $2, $3, $4, $5, $6)
-        """)
+        """
+    static let insertStatement = Statement("batches_insert", insertion)
 
-    /// The row of a batch; fails, to be tried again, when its transaction, and with it its number, is too old.
+    /// The row of a batch and its entries; fails, to be tried again, when its transaction, and with it its number, is
+    /// too old.
     public static func insert(
-        _ batch: BatchNumber, worker: Int64?, trades: Int, operations: Int, rejected: Int, entries: Int
+        _ batch: BatchNumber, worker: Int64?, trades: Int, operations: Int, rejected: Int, entries: [LedgerEntry]
     ) -> Request {
-        Request(
-            insertStatement,
-            [
-                .int8(batch), .int8(worker), .int4(Int32(trades)), .int4(Int32(operations)),
-                .int4(Int32(rejected)), .int4(Int32(entries)),
-            ])
+        let row: [Parameter] = [
+            .int8(batch), .int8(worker), .int4(Int32(trades)), .int4(Int32(operations)), .int4(Int32(rejected)),
+            .int4(Int32(entries.count)),
+        ]
+        return entries.isEmpty ? Request(insertStatement, row) : LedgerStore.append(entries, toBatch: row)
     }
 
     static let maintainStatement = Statement("ledger_maintain", "select maintain_ledger_ranges()")

@@ -227,16 +227,12 @@ final class WalletSession {
     private func commit(
         _ write: BatchWrite, _ plan: SettlementPlan, _ entries: [LedgerEntry], _ number: BatchNumber
     ) throws {
-        var requests = [
-            BatchStore.insert(
-                number, worker: configuration.worker, trades: write.settledCount, operations: plan.operations.count,
-                rejected: write.letters.count, entries: entries.count)
-        ]
-        if !entries.isEmpty { requests.append(LedgerStore.append(entries, to: number)) }
-        requests.append(Request(.commit))
+        let batch = BatchStore.insert(
+            number, worker: configuration.worker, trades: write.settledCount, operations: plan.operations.count,
+            rejected: write.letters.count, entries: entries)
         do {
-            let answers = try connection.pipeline(requests)
-            guard answers[requests.count - 1].command == "COMMIT" else {
+            let answers = try connection.pipeline([batch, Request(.commit)])
+            guard answers[1].command == "COMMIT" else {
                 throw WalletError.retry(DatabaseFault(message: "the transaction was rolled back"))
             }
             newestBatch = number

@@ -91,8 +91,8 @@ import TradeModel
         try database.addMarket()
         let wallet = database.wallet()
         _ = try await wallet.settle([deposit("k1")])
-        // Behind the batch's row, which says when it commits.
-        let holder = try database.holdingUp(insertsInto: "ledger_entries")
+        // Just before the batch's row is there, when it says already when it commits.
+        let holder = try database.holdingUp(insertsInto: "batches")
         let before = try now(database)
         async let deposited = wallet.settle([deposit("k2")])
         try await database.untilWaitingForLocks(1)

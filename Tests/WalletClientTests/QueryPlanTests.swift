@@ -69,11 +69,15 @@ import TradeModel
         }
 
         // Ids are claimed in the order of their keys, and numbered in that of their arrival.
-        let insert = try plan(TradeStore.insert(DecidedTrades(countMax: 0)), on: connection)
+        let parameters = TradeStore.insert(DecidedTrades(countMax: 0)).parameters
+        let insert = try plan(Request(TradeStore.insertStatement, parameters), on: connection)
         let lines = insert.split(separator: "\n")
         let sort = lines.firstIndex { $0.contains("Sort Key:") && $0.contains("market") && $0.contains("trade_id") }
         let input = lines.firstIndex { $0.contains("ProjectSet") }
         #expect(sort != nil && input != nil && sort! < input!, "\(insert)")
+        // A single one needs none of that.
+        let insertOne = try plan(Request(TradeStore.insertOneStatement, parameters), on: connection)
+        #expect(!insertOne.contains("Sort") && !insertOne.contains("Subquery Scan"), "\(insertOne)")
 
         let names: [Identifier] = []
         let looks = [
@@ -94,7 +98,9 @@ import TradeModel
     @Test func `the number of the batch is looked up once a statement, not once a row`() throws {
         let connection = try connection(.empty)
         let requests = [
-            TradeStore.insert(DecidedTrades(countMax: 0)), TradeStore.finishWaiting([]), OperationStore.insert([]),
+            TradeStore.insert(DecidedTrades(countMax: 0)),
+            Request(TradeStore.insertOneStatement, TradeStore.insert(DecidedTrades(countMax: 0)).parameters),
+            TradeStore.finishWaiting([]), OperationStore.insert([]),
             DeadLetterStore.park([], actor: "test"),
         ]
         for request in requests {
