@@ -89,7 +89,8 @@ extension TradeStore {
         "trades_finish_waiting",
         """
         update trades t
-           set status = c.status::trade_status, batch_no = \(BatchStore.numberAtHand), claimed_by = null, not_before = null,
+           set status = c.status::trade_status, batch_no = \(BatchStore.numberAtHand), claimed_by = null,
+               not_before = null,
                attempts = least(t.attempts::bigint + c.attempts, 2147483647),
                settled_at = case c.status when 'SETTLED' then now() end
           from (select unnest($1) as market, unnest($2) as trade_id, unnest($3) as status,
