@@ -19,7 +19,8 @@ public enum DeadLetterStore {
                                            short_held, short_missing)
             overriding system value
             select distinct on (print) number, print, c, m, a, s, market, trade_id, buyer_id, seller_id, stream,
-                   stream_seq, source, payload, $14, place, account, asset, needed, available, held, missing
+                   stream_seq, source, payload, \(BatchStore.numberAtHand), place, account, asset, needed, available,
+                   held, missing
               from (select arrived.*, nextval('dead_letters_letter_no_seq') as number,
                            coalesce(case when s then (
                                select l.fingerprint from dead_letters l
@@ -33,8 +34,8 @@ public enum DeadLetterStore {
                                    unnest($5) as s, unnest($6) as market, unnest($7) as trade_id,
                                    unnest($8) as buyer_id, unnest($9) as seller_id, unnest($10) as stream,
                                    unnest($11) as stream_seq, unnest($12) as source, unnest($13) as payload,
-                                   unnest($16) as account, unnest($17) as asset, unnest($18) as needed,
-                                   unnest($19) as available, unnest($20) as held, unnest($21) as missing) arrived
+                                   unnest($15) as account, unnest($16) as asset, unnest($17) as needed,
+                                   unnest($18) as available, unnest($19) as held, unnest($20) as missing) arrived
                      where s or not exists (select from purged_letters p where p.fingerprint = sha256(f))
                    ) letters
              order by print, s desc
@@ -51,11 +52,11 @@ public enum DeadLetterStore {
         insert into dead_letter_attempts (letter_no, number, at, action, actor, worker_no, sqlstate, class, message)
         select p.letter_no,
                e.place + (select coalesce(max(number), 0) from dead_letter_attempts a where a.letter_no = p.letter_no),
-               e.at, e.action, $15, $22, e.sqlstate, case e.action when 'parked' then p.class end,
+               e.at, e.action, $14, $21, e.sqlstate, case e.action when 'parked' then p.class end,
                coalesce(e.message, p.message)
           from parked p,
                (select row_number() over () as place, tries.*
-                  from (select unnest($23) as at, 'tried' as action, unnest($24) as sqlstate, unnest($25) as message
+                  from (select unnest($22) as at, 'tried' as action, unnest($23) as sqlstate, unnest($24) as message
                         union all
                         select now(), 'parked', null, null) tries) e
         """)
@@ -64,8 +65,7 @@ public enum DeadLetterStore {
     ///
     /// - Parameter tries: those that failed before, of the one letter of its batch.
     public static func park(
-        _ letters: [NewLetter], after tries: [FailedAttempt] = [], batch: BatchNumber, worker: Int64? = nil,
-        actor: String
+        _ letters: [NewLetter], after tries: [FailedAttempt] = [], worker: Int64? = nil, actor: String
     ) -> Request {
         precondition(tries.isEmpty || letters.count <= 1, "what was tried by itself is parked by itself")
         return Request(
@@ -78,7 +78,7 @@ public enum DeadLetterStore {
                 .texts(letters) { $0.buyer }, .texts(letters) { $0.seller },
                 .texts(letters) { $0.stream }, .int8s(letters) { $0.sequence },
                 .texts(letters) { $0.source }, .byteArrays(letters) { $0.payload },
-                .int8(batch), .text(actor),
+                .text(actor),
                 .texts(letters) { $0.rejection.shortfall?.account.text },
                 .texts(letters) { $0.rejection.shortfall?.asset.symbol.text },
                 .amounts(letters) { $0.rejection.shortfall?.needed },

@@ -13,8 +13,8 @@ public struct LedgerReader {
     public let begunAt: Timestamp
 
     /// The time between the giving out of a batch's number and `committed_at` is shorter than this, since
-    /// `timely_batch()` refuses a number that is older. So batches of numbers close together commit in nearly their
-    /// order.
+    /// `timely_batch()` refuses a transaction that is older. So batches of numbers close together commit in nearly
+    /// their order.
     static let lateness = "interval '5 minutes'"
 
     /// Runs `body` in one snapshot of the books.

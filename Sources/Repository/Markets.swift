@@ -24,18 +24,6 @@ public enum MarketStore {
             })
     }
 
-    static let enterStatement = Statement(
-        "markets_enter",
-        "select count(pg_advisory_xact_lock_shared(\(AdvisoryLock.market), market_no)) from unnest($1) market_no")
-
-    /// Enters markets until the end of the transaction: nobody halts them meanwhile, or seals the queue.
-    ///
-    /// The lock is shared and in memory alone, so that batches do not notice each other. Whether a market is halted is
-    /// asked in a later statement, which sees what was committed before the lock was given.
-    public static func enter(_ markets: some Collection<MarketNumber>) -> Request {
-        Request(enterStatement, [.int4s([MarketNumber(AdvisoryLock.allMarkets)] + markets.sorted()) { $0 }])
-    }
-
     static let closeOffStatement = Statement(
         "markets_close_off", "select pg_advisory_xact_lock(\(AdvisoryLock.market), $1)")
     static let setHaltedStatement = Statement(

@@ -71,17 +71,18 @@ public enum OperationStore {
         "operations_insert",
         """
         insert into operations (key, kind, account_no, asset_no, amount, stream, order_id, batch_no)
-        select unnest($1), unnest($2)::operation_kind, unnest($3), unnest($4), unnest($5), unnest($6), unnest($7), $8
+        select unnest($1), unnest($2)::operation_kind, unnest($3), unnest($4), unnest($5), unnest($6), unnest($7),
+               \(BatchStore.numberAtHand)
         """)
 
-    public static func insert(_ operations: [NewOperation], batch: BatchNumber) -> Request {
+    public static func insert(_ operations: [NewOperation]) -> Request {
         Request(
             insertStatement,
             [
                 .texts(operations) { $0.operation.key.text }, .texts(operations) { $0.operation.kind.rawValue },
                 .int8s(operations) { $0.account }, .int4s(operations) { $0.asset }, .amounts(operations) { $0.amount },
                 .texts(operations) { $0.operation.order?.stream?.text },
-                .texts(operations) { $0.operation.order?.order.text }, .int8(batch),
+                .texts(operations) { $0.operation.order?.order.text },
             ])
     }
 }

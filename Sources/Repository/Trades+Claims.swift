@@ -89,11 +89,12 @@ extension TradeStore {
         "trades_finish_waiting",
         """
         update trades t
-           set status = c.status::trade_status, batch_no = $5, claimed_by = null, not_before = null,
+           set status = c.status::trade_status, batch_no = \(BatchStore.numberAtHand), claimed_by = null,
+               not_before = null,
                attempts = least(t.attempts::bigint + c.attempts, 2147483647),
                settled_at = case c.status when 'SETTLED' then now() end
           from (select unnest($1) as market, unnest($2) as trade_id, unnest($3) as status,
-                       unnest($4) as attempts, unnest($6) as place) c
+                       unnest($4) as attempts, unnest($5) as place) c
          where t.market = c.market and t.trade_id = c.trade_id and t.status::text = 'PENDING'
            and t.received_seq = c.place
         """)
@@ -115,12 +116,12 @@ extension TradeStore {
     }
 
     /// Settles or fails rows that waited; a row that no longer waits is not counted, and the caller rolls back.
-    public static func finishWaiting(_ trades: [FinishedTrade], batch: BatchNumber) -> Request {
+    public static func finishWaiting(_ trades: [FinishedTrade]) -> Request {
         Request(
             finishWaitingStatement,
             [
                 .texts(trades) { $0.key.market.text }, .texts(trades) { $0.key.id.text },
-                .texts(trades) { $0.status.rawValue }, .int4s(trades) { Int32($0.attempts) }, .int8(batch),
+                .texts(trades) { $0.status.rawValue }, .int4s(trades) { Int32($0.attempts) },
                 .int8s(trades) { $0.place },
             ])
     }

@@ -4,7 +4,10 @@ import TradeModel
 /// The rows that a plan comes to, and the statements that write them in the one order of tables that all writers keep:
 /// trades, operations, dead letters, holds, balances, entries.
 struct BatchWrite {
+    /// The first gives the batch its number.
     let requests: [Request]
+    /// Whether there is nothing to write.
+    let isEmpty: Bool
     let letters: [NewLetter]
     let settledCount: Int
     private let plan: SettlementPlan
@@ -21,10 +24,8 @@ struct BatchWrite {
     /// The markets of the batch.
     private let markets: Set<MarketNumber>
 
-    var isEmpty: Bool { requests.isEmpty }
-
     init(
-        _ batch: [SettlementItem], _ plan: SettlementPlan, _ books: Books, number: BatchNumber, parking: Parking?,
+        _ batch: [SettlementItem], _ plan: SettlementPlan, _ books: Books, after newest: BatchNumber, parking: Parking?,
         configuration: WalletConfiguration
     ) {
         self.plan = plan
@@ -37,11 +38,11 @@ struct BatchWrite {
         var expectedRows: [(request: Int, count: Int)] = []
         func expect(_ count: Int) { expectedRows.append((requests.count - 1, count)) }
 
+        requests.append(BatchStore.enter(plan.judgedMarkets, after: newest))
         if !plan.unknownMarkets.isEmpty { requests.append(CatalogStore.addNoMarkets) }
-        if !plan.judgedMarkets.isEmpty { requests.append(MarketStore.enter(plan.judgedMarkets)) }
-        if !sorted.decided.isEmpty { requests.append(TradeStore.insert(sorted.decided, batch: number)) }
+        if !sorted.decided.isEmpty { requests.append(TradeStore.insert(sorted.decided)) }
         if !sorted.finished.isEmpty {
-            requests.append(TradeStore.finishWaiting(sorted.finished, batch: number))
+            requests.append(TradeStore.finishWaiting(sorted.finished))
             expect(sorted.finished.count)
         }
         if !sorted.putBack.isEmpty {
@@ -52,7 +53,7 @@ struct BatchWrite {
         }
         if !plan.operations.isEmpty {
             let operations = plan.operations.sorted { $0.operation.key < $1.operation.key }
-            requests.append(OperationStore.insert(operations, batch: number))
+            requests.append(OperationStore.insert(operations))
         }
         if !plan.resolvedLetters.isEmpty {
             requests.append(
@@ -63,8 +64,7 @@ struct BatchWrite {
         if !letters.isEmpty {
             requests.append(
                 DeadLetterStore.park(
-                    letters, after: parking?.tries ?? [], batch: number, worker: configuration.worker,
-                    actor: configuration.actor))
+                    letters, after: parking?.tries ?? [], worker: configuration.worker, actor: configuration.actor))
         }
         let holds = plan.balances.holdChanges(books)
         let newHolds = holds.filter { $0.before == nil }
@@ -83,7 +83,8 @@ struct BatchWrite {
             requests.append(BalanceStore.apply(changedSlots.map { plan.balances.change(of: $0, books) }))
             expect(changedSlots.count)
         }
-        absenceRequest = plan.unknownAccounts.isEmpty || requests.isEmpty ? nil : requests.count
+        isEmpty = requests.count == 1 && plan.judgedMarkets.isEmpty
+        absenceRequest = plan.unknownAccounts.isEmpty || isEmpty ? nil : requests.count
         if absenceRequest != nil { requests.append(AccountStore.find(plan.unknownAccounts)) }
         marketsAbsenceRequest = plan.unknownMarkets.isEmpty ? nil : requests.count
         if marketsAbsenceRequest != nil { requests.append(CatalogStore.find(plan.unknownMarkets)) }
@@ -91,7 +92,7 @@ struct BatchWrite {
         planned.accounts = Set(accounts.lazy.filter { $0.status != .active }.map(\.number))
         planned.markets = plan.haltedMarkets
         markets = plan.judgedMarkets.union(plan.haltedMarkets)
-        obstaclesRequest = accounts.isEmpty && markets.isEmpty || requests.isEmpty ? nil : requests.count
+        obstaclesRequest = accounts.isEmpty && markets.isEmpty || isEmpty ? nil : requests.count
         if obstaclesRequest != nil {
             requests.append(
                 ObstacleStore.find(
@@ -101,6 +102,11 @@ struct BatchWrite {
         self.requests = requests
         self.expectedRows = expectedRows
     }
+
+    /// The number of the batch.
+    ///
+    /// - Parameter answers: those to BEGIN and then to `requests`.
+    func number(from answers: [Rows]) -> BatchNumber { BatchStore.decodeNumber(answers[1]) }
 
     /// The balances after the write, in the order of the changed slots, or nil when something was not as planned and
     /// all must be undone.

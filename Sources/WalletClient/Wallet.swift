@@ -15,8 +15,6 @@ public struct WalletConfiguration: Sendable {
     let storeOnly = OneShot()
     /// Writes a trade as it would have been received, for the letter of one that came from a table.
     public var render: @Sendable (Trade) -> [UInt8]
-    /// A batch number that lay longer is not used: readers rely on numbers and commits rising nearly together.
-    var numberAgeMax = Duration.seconds(60)
 
     public init(
         connectionString: String, limits: Limits = Limits(), worker: Int64? = nil, actor: String, log: Log = .silent,

@@ -11,8 +11,8 @@ final class WalletSession {
     private var recent: RecentTrades
     /// Set when an id was found taken that nothing had warned of: a replay, perhaps. Then it pays to look first.
     private var looksFirst = false
-    /// A number for the next batch, and when it was given out.
-    private var nextBatch: (given: GivenBatchNumber, at: ContinuousClock.Instant)?
+    /// The last batch that this connection has committed, whose range of the ledger is there; -1 before the first.
+    private var newestBatch: BatchNumber = -1
 
     /// Rows are locked in the order of their keys. Only a nested loop over sorted input keeps that order.
     static let settings = """
@@ -184,23 +184,12 @@ final class WalletSession {
         }
     }
 
-    /// The number of the batch at hand; one that was not used yet is used again.
-    private func batchNumber() throws -> GivenBatchNumber {
-        if let nextBatch, ContinuousClock.now - nextBatch.at < configuration.numberAgeMax { return nextBatch.given }
-        let now = ContinuousClock.now
-        let given = BatchStore.decodeNextNumber(try connection.pipeline([BatchStore.nextNumber])[0])
-        nextBatch = (given, now)
-        return given
-    }
-
     /// Writes the plan in one transaction of two round trips. Returns nil, with nothing written and the books read
     /// anew, when something was not as planned.
     private func write(
         _ plan: SettlementPlan, _ batch: [SettlementItem], _ parking: Parking?, _ turn: Turn
     ) throws -> [Outcome]? {
-        let number = try batchNumber()
-        let write = BatchWrite(
-            batch, plan, books, number: number.number, parking: parking, configuration: configuration)
+        let write = BatchWrite(batch, plan, books, after: newestBatch, parking: parking, configuration: configuration)
         guard !write.isEmpty else {
             books.keep()
             try turn.blockUntilPredecessor(.committed)
@@ -224,7 +213,7 @@ final class WalletSession {
             books.keep()
             turn.reach(.written)
             try turn.blockUntilPredecessor(.committed)
-            try commit(write, plan, entries, number)
+            try commit(write, plan, entries, write.number(from: answers))
             return plan.outcomes
         } catch let error as DatabaseError where error.sqlState == DatabaseError.uniqueViolation {
             connection.rollBack()
@@ -236,26 +225,20 @@ final class WalletSession {
     }
 
     private func commit(
-        _ write: BatchWrite, _ plan: SettlementPlan, _ entries: [LedgerEntry], _ number: GivenBatchNumber
+        _ write: BatchWrite, _ plan: SettlementPlan, _ entries: [LedgerEntry], _ number: BatchNumber
     ) throws {
-        var requests = [
-            BatchStore.insert(
-                number, worker: configuration.worker, trades: write.settledCount, operations: plan.operations.count,
-                rejected: write.letters.count, entries: entries.count)
-        ]
-        if !entries.isEmpty { requests.append(LedgerStore.append(entries, to: number.number)) }
-        requests.append(Request(.commit))
-        requests.append(BatchStore.nextNumber)
-        nextBatch = nil
+        let batch = BatchStore.insert(
+            number, worker: configuration.worker, trades: write.settledCount, operations: plan.operations.count,
+            rejected: write.letters.count, entries: entries)
         do {
-            let answers = try connection.pipeline(requests)
-            guard answers[requests.count - 2].command == "COMMIT" else {
+            let answers = try connection.pipeline([batch, Request(.commit)])
+            guard answers[1].command == "COMMIT" else {
                 throw WalletError.retry(DatabaseFault(message: "the transaction was rolled back"))
             }
-            nextBatch = (BatchStore.decodeNextNumber(answers[requests.count - 1]), .now)
+            newestBatch = number
         } catch let error as DatabaseError where error.isConnectionLoss || !connection.isInTransaction {
-            // Either nobody said what became of the commit, or it was carried out and what came behind it failed.
-            throw WalletError.findOut(number.number, DatabaseFault(error))
+            // Either nobody said what became of the commit, or it failed itself, however far it had come.
+            throw WalletError.findOut(number, DatabaseFault(error))
         }
     }
 

@@ -91,8 +91,8 @@ import TradeModel
         try database.addMarket()
         let wallet = database.wallet()
         _ = try await wallet.settle([deposit("k1")])
-        // Behind the batch's row, which says when it commits.
-        let holder = try database.holdingUp(insertsInto: "ledger_entries")
+        // Just before the batch's row is there, when it says already when it commits.
+        let holder = try database.holdingUp(insertsInto: "batches")
         let before = try now(database)
         async let deposited = wallet.settle([deposit("k2")])
         try await database.untilWaitingForLocks(1)
@@ -165,41 +165,83 @@ import TradeModel
             .replacing(/\.0+$/, with: "")
     }
 
-    @Test func `a number that was given out long ago is refused, and the batch is to be tried again`() throws {
-        let database = try TestDatabase()
-        let connection = try database.connect()
-        let given = BatchStore.decodeNextNumber(try connection.pipeline([BatchStore.nextNumber])[0])
-        func insert(_ given: GivenBatchNumber) -> Request {
-            BatchStore.insert(given, worker: nil, trades: 0, operations: 0, rejected: 0, entries: 0)
-        }
-        for minutes in [-4, 4] as [Int64] {
-            let old = GivenBatchNumber(number: given.number, at: given.at.moved(minutes * 60_000_000))
-            do {
-                _ = try connection.pipeline([insert(old)])
-                Issue.record("a number of \(old.at) was taken")
-            } catch {
-                guard case .retry = WalletError(error) else {
-                    Issue.record("\(error)")
-                    continue
-                }
-            }
-        }
-        #expect(try database.count("batches") == 0)
-        _ = try connection.pipeline([insert(given)])
-        #expect(try database.count("batches") == 1)
-    }
-
-    @Test func `numbers that lay unused are not used, so that numbers and commits rise together`() async throws {
+    @Test func `the number of a transaction that took too long is refused, and the batch is to be tried again`()
+        async throws
+    {
+        // Given: a batch that waits for a balance, and a second in place of the three minutes that it may take.
         let database = try TestDatabase()
         try database.addMarket()
-        var configuration = database.walletConfiguration()
-        configuration.numberAgeMax = .zero
-        let (early, late) = (Wallet(configuration), database.wallet())
+        let wallet = database.wallet()
+        #expect(try await wallet.settle([deposit("k1")]) == [.settled])
+        let strict = try database.value("select pg_get_functiondef('timely_batch'::regproc)")
+            .replacing("> 180", with: "> 1")
+        try database.execute(strict)
+        let holder = try database.holding("amy", "BTC")
+        async let outcomes = wallet.settle([deposit("k2")])
+        try await database.untilWaitingForLocks(1)
+        // When: it goes on after that.
+        try await database.until(
+            """
+            select exists (select from pg_stat_activity where datname = current_database()
+                              and wait_event_type = 'Lock' and clock_timestamp() - xact_start > '1 second')
+            """)
+        try holder.commit()
+        do {
+            Issue.record("\(try await outcomes)")
+        } catch let error as WalletError {
+            #expect(error.kind == "retry" && error.fault?.sqlState == "40001", "\(error)")
+        }
+        // Then: nothing is written, and the next try settles under a later number.
+        #expect(try database.count("batches") == 1)
+        #expect(try await wallet.settle([deposit("k2")]) == [.settled])
+        #expect(try database.value("select max(batch_no) - min(batch_no) from batches") == "2")
+        // A clock that was put back counts the same.
+        #expect(throws: DatabaseError.self) {
+            try database.value("timely_batch(1, clock_timestamp() + interval '4 minutes')")
+        }
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a batch has its number from its own transaction, so that numbers and commits rise together`()
+        async throws
+    {
+        let database = try TestDatabase()
+        try database.addMarket()
+        let (early, late) = (database.wallet(), database.wallet())
         _ = try await early.settle([deposit("k1")])
         for number in 2...4 { _ = try await late.settle([deposit("k\(number)")]) }
         _ = try await early.settle([deposit("k5")])
         let byNumber = try database.value("select string_agg(key, ',' order by batch_no) from operations")
         #expect(byNumber == "k1,k2,k3,k4,k5")
+        // None was taken that is not used.
+        #expect(
+            try database.value("(select last_value from batch_numbers) - (select max(batch_no) from batches)") == "0")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a batch makes the range of its number where there is none, and takes it back with itself`() async throws
+    {
+        // Given: a wallet that knows of the first range, and the number has moved beyond those that are ready.
+        let database = try TestDatabase()
+        try database.addMarket()
+        let wallet = database.wallet()
+        #expect(try await wallet.settle([deposit("k1")]) == [.settled])
+        try database.execute("select setval('batch_numbers', (1 << 20) * 5)")
+        // When: a batch in the new range is undone at its end.
+        let usual = try database.value("select pg_get_functiondef('timely_batch'::regproc)")
+        try database.execute(
+            """
+            create or replace function timely_batch(number bigint, given_at timestamptz) returns bigint
+            language plpgsql as $$ begin raise 'too late' using errcode = 'serialization_failure'; end $$
+            """)
+        #expect(try await failure { try await wallet.settle([deposit("k2")]) }?.kind == "retry")
+        #expect(try database.value("select to_regclass('ledger_entries_5') is null") == "true")
+        try database.execute(usual)
+        // Then: the next one makes it again, and whoever comes later finds it.
+        #expect(try await wallet.settle([deposit("k2")]) == [.settled])
+        #expect(try await database.wallet().settle([deposit("k3")]) == [.settled])
+        #expect(try await wallet.settle([deposit("k4")]) == [.settled])
+        #expect(try database.value("select count(*) from ledger_entries_5") == "6")
         #expect(try database.violations() == [])
     }
 

@@ -49,7 +49,7 @@ import TradeModel
     private static let updates: [(name: String, request: @Sendable () -> Request, index: String)] = [
         ("balances", { BalanceStore.apply([]) }, "Index Scan using balances_pkey"),
         ("holds", { HoldStore.update([]) }, "Index Scan using holds_pkey"),
-        ("waiting trades", { TradeStore.finishWaiting([], batch: 1) }, "_pkey"),
+        ("waiting trades", { TradeStore.finishWaiting([]) }, "_pkey"),
         ("trades put back", { TradeStore.putBack([], delayMilliseconds: 1, delayMillisecondsMax: 1) }, "_pkey"),
     ]
 
@@ -69,11 +69,15 @@ import TradeModel
         }
 
         // Ids are claimed in the order of their keys, and numbered in that of their arrival.
-        let insert = try plan(TradeStore.insert(DecidedTrades(countMax: 0), batch: 1), on: connection)
+        let parameters = TradeStore.insert(DecidedTrades(countMax: 0)).parameters
+        let insert = try plan(Request(TradeStore.insertStatement, parameters), on: connection)
         let lines = insert.split(separator: "\n")
         let sort = lines.firstIndex { $0.contains("Sort Key:") && $0.contains("market") && $0.contains("trade_id") }
         let input = lines.firstIndex { $0.contains("ProjectSet") }
         #expect(sort != nil && input != nil && sort! < input!, "\(insert)")
+        // A single one needs none of that.
+        let insertOne = try plan(Request(TradeStore.insertOneStatement, parameters), on: connection)
+        #expect(!insertOne.contains("Sort") && !insertOne.contains("Subquery Scan"), "\(insertOne)")
 
         let names: [Identifier] = []
         let looks = [
@@ -87,7 +91,22 @@ import TradeModel
         }
 
         // Without hash joins, two lists are compared each with each: what parks a batch must not join any.
-        let park = try plan(DeadLetterStore.park([], batch: 1, actor: "test"), on: connection)
+        let park = try plan(DeadLetterStore.park([], actor: "test"), on: connection)
         #expect(!park.contains("Join"), "\(park)")
+    }
+
+    @Test func `the number of the batch is looked up once a statement, not once a row`() throws {
+        let connection = try connection(.empty)
+        let requests = [
+            TradeStore.insert(DecidedTrades(countMax: 0)),
+            Request(TradeStore.insertOneStatement, TradeStore.insert(DecidedTrades(countMax: 0)).parameters),
+            TradeStore.finishWaiting([]), OperationStore.insert([]),
+            DeadLetterStore.park([], actor: "test"),
+        ]
+        for request in requests {
+            #expect(request.statement.sql.contains("currval"), "\(request.statement.name)")
+            let plan = try plan(request, on: connection)
+            #expect(plan.contains("InitPlan"), "\(request.statement.name): \(plan)")
+        }
     }
 }

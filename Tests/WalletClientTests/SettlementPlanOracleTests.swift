@@ -121,7 +121,7 @@ private struct PlanRun {
 
     private mutating func entries(of plan: SettlementPlan, _ books: Books, _ written: [Balance]) -> [LedgerEntry]? {
         let write = BatchWrite(
-            batch, plan, books, number: 1, parking: nil,
+            batch, plan, books, after: -1, parking: nil,
             configuration: WalletConfiguration(connectionString: "", actor: "test") { _ in [] })
         return write.entries(written, books)
     }
