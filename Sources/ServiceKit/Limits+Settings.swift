@@ -105,7 +105,7 @@ extension Limits {
             variable: "SETTLE_LOCK_TIMEOUT_MILLISECONDS", "How long a statement may wait for a lock."),
         LimitSetting(
             "cache.balances_max", \.cachedBalancesMax, 1...100_000_000, variable: "SETTLE_CACHED_BALANCES_MAX",
-            "How many balances, and how many accounts, a process remembers, at some 60 bytes each."
+            "How many balances, and how many accounts, a process remembers, at some 100 bytes each."
         ),
         LimitSetting(
             "cache.recent_trades_max", \.recentTradesMax, 2...100_000_000, variable: "SETTLE_RECENT_TRADES_MAX",
