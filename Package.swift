@@ -26,7 +26,7 @@ let package = Package(
         module("ServiceKit", ["TradeModel"]),
         module("CommandKit"),
         module("Configuration", ["CYaml", "CommandKit", "ServiceKit"]),
-        module("EmbeddedPostgres"),
+        module("EmbeddedPostgres", ["ServiceKit"]),
         module("Repository", ["CPostgres", "CXXHash", "ServiceKit", "TradeModel"]),
         module("TradeFeed", ["CZeroMQ", "ServiceKit", "TradeModel"]),
         module("WalletClient", ["Repository", "ServiceKit", "TradeModel"]),
@@ -49,7 +49,7 @@ let package = Package(
             dependencies: ["EmbeddedPostgres", "Repository", "ServiceKit", "TradeModel", "WalletClient"],
             path: "Tests/SettleTesting", swiftSettings: strict),
         tests("BenchmarkTests", ["Benchmark", "TradeFeed", "TradeModel"]),
-        tests("CommandKitTests", ["CommandKit"]),
+        tests("CommandKitTests", ["CommandKit", "ServiceKit"]),
         tests("ConfigurationTests", ["Configuration", "ServiceKit"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),
         tests(

@@ -23,22 +23,26 @@ final class LoadProcess: Loader {
         case failed(String)
     }
 
-    private let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
+    private let process: ChildProcess
+    private let input: FileHandle
+    private let output: FileHandle
     private let unread = Guarded<[UInt8]>([])
 
     /// Starts the process; its limits go by its environment.
     init(connectionString: String, limits: Limits, version: String) throws {
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = ["bench"]
         var environment = ProcessInfo.processInfo.environment
         environment[Self.variable] = "1"
         for limit in Limits.settings { environment[limit.setting.variable] = limit.text(limits) }
-        process.environment = environment
-        process.standardInput = input
-        process.standardOutput = output
-        try process.runWithSignals()
+        let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
+        let (questions, answers) = try (ChildProcess.pipe(), ChildProcess.pipe())
+        process = try ChildProcess(
+            [program, "bench"], environment: environment,
+            descriptors: [
+                0: questions.reading.fileDescriptor, 1: answers.writing.fileDescriptor,
+                2: FileHandle.standardError.fileDescriptor,
+            ])
+        for theirs in [questions.reading, answers.writing] { try theirs.close() }
+        (input, output) = (questions.writing, answers.reading)
         try write(Setup(connectionString: connectionString, version: version))
     }
 
@@ -69,21 +73,21 @@ final class LoadProcess: Loader {
 
     /// The end of its input is the end of its work.
     func stop() async {
-        try? input.fileHandleForWriting.close()
+        try? input.close()
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { [process] in
-                process.waitUntilExit()
+                process.wait()
                 continuation.resume()
             }
         }
     }
 
     private func write(_ value: some Encodable) throws {
-        try input.fileHandleForWriting.write(contentsOf: try JSONEncoder().encode(value) + [UInt8(ascii: "\n")])
+        try input.write(contentsOf: try JSONEncoder().encode(value) + [UInt8(ascii: "\n")])
     }
 
     private func answer() async throws -> Answer {
-        let handle = output.fileHandleForReading
+        let handle = output
         let line: [UInt8]? = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 Thread.detachNewThread { [unread] in
@@ -92,7 +96,7 @@ final class LoadProcess: Loader {
             }
         } onCancel: {
             // It stops as at the end of its input, and we see the end of its output.
-            try? input.fileHandleForWriting.close()
+            try? input.close()
         }
         try Task.checkCancellation()
         guard let line else { throw BenchmarkError("a process of the benchmark has ended") }

@@ -1,5 +1,6 @@
 import Foundation
 import Repository
+import ServiceKit
 
 /// PostgreSQL's own benchmark: the program that came with the server, on tables of its own.
 struct Pgbench: Sendable {
@@ -35,28 +36,23 @@ struct Pgbench: Sendable {
     }
 
     private func run(_ arguments: [String]) async throws -> String {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        process.environment = environment
-        process.standardInput = FileHandle.nullDevice
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.runWithSignals()
-        let text = await withTaskCancellationHandler {
+        let output = try ChildProcess.pipe()
+        let writing = output.writing.fileDescriptor
+        let process = try ChildProcess(
+            [program] + arguments, environment: environment, descriptors: [1: writing, 2: writing])
+        try output.writing.close()
+        let (text, end) = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 Thread.detachNewThread {
-                    let bytes = output.fileHandleForReading.readDataToEndOfFile()
-                    process.waitUntilExit()
-                    continuation.resume(returning: String(decoding: bytes, as: UTF8.self))
+                    let bytes = output.reading.readDataToEndOfFile()
+                    continuation.resume(returning: (String(decoding: bytes, as: UTF8.self), process.wait()))
                 }
             }
         } onCancel: {
-            process.terminate()
+            process.signal(SIGTERM)
         }
         try Task.checkCancellation()
-        guard process.terminationStatus == 0 else {
+        guard end == .exited(0) else {
             throw BenchmarkError("pgbench failed: \(text.split(separator: "\n").last ?? "no reason given")")
         }
         return text

@@ -46,7 +46,7 @@ struct CompletionTests {
         let script = await depot("completion", shell).out
         #expect(script.contains("depot"))
         guard let checker = installed(shell) else { return }
-        #expect(try run(checker, shell == "fish" ? "--no-execute" : "-n", standardInput: script) == "")
+        #expect(try runShell([checker, shell == "fish" ? "--no-execute" : "-n"], standardInput: script) == "")
     }
 
     @Test("bash completes with the script")
@@ -59,27 +59,10 @@ struct CompletionTests {
                 _depot program 2>/dev/null
                 printf '%s|' "${COMPREPLY[@]}"
                 """
-        #expect(try run(#require(installed("bash")), "-s", standardInput: script) == "list|lost+found|")
+        #expect(try runShell([#require(installed("bash")), "-s"], standardInput: script) == "list|lost+found|")
     }
 
     private func installed(_ shell: String) -> String? {
         ["/bin/", "/usr/bin/"].map { $0 + shell }.first(where: FileManager.default.isExecutableFile)
-    }
-
-    /// Both streams of a shell that was given a script.
-    private func run(_ shell: String, _ option: String, standardInput script: String) throws -> String {
-        let process = Process()
-        let (input, output) = (Pipe(), Pipe())
-        process.executableURL = URL(filePath: shell)
-        process.arguments = [option]
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        try input.fileHandleForWriting.write(contentsOf: Data(script.utf8))
-        try input.fileHandleForWriting.close()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return text
     }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 
 @testable import CommandKit
@@ -14,14 +13,7 @@ import Testing
 
     @Test func `a shell reads back what was quoted`() throws {
         for text in ["'", "''", #"\"#, "`id`", "a\"b", "!x", " blank ", "~"] {
-            let shell = Process()
-            shell.executableURL = URL(fileURLWithPath: "/bin/bash")
-            shell.arguments = ["-c", "printf %s \(text.shellQuoted)"]
-            let output = Pipe()
-            shell.standardOutput = output
-            try shell.run()
-            let read = String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
-            shell.waitUntilExit()
+            let read = try runShell(["/bin/bash", "-c", "printf %s \(text.shellQuoted)"])
             #expect(read == text)
         }
     }

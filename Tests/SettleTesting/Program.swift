@@ -1,16 +1,18 @@
 import Foundation
+import ServiceKit
 import Synchronization
 
 /// The real binary, run as its users run it.
 public final class Program: Sendable {
     /// What a finished run left behind.
     public struct Result: Sendable {
-        public let exitCode: Int32
+        public let termination: ChildProcess.Termination
         public let output: String
         public let errors: String
-        /// Whether a signal ended it.
-        public let wasKilled: Bool
 
+        public var exitCode: Int32 { termination.shellStatus }
+        /// Whether a signal ended it.
+        public var wasKilled: Bool { if case .killed = termination { true } else { false } }
         public var lines: [String] { output.split(separator: "\n").map(String.init) }
     }
 
@@ -22,8 +24,7 @@ public final class Program: Sendable {
         return products.deletingLastPathComponent().appendingPathComponent("settle").path
     }()
 
-    private let process = Process()
-    private let input = Pipe()
+    private let process: ChildProcess
     private let output: Capture
     private let errors: Capture
 
@@ -41,27 +42,19 @@ public final class Program: Sendable {
         executable: String, _ arguments: [String], wholeEnvironment: [String: String], directory: String? = nil,
         input text: String? = nil
     ) throws {
-        output = Capture()
-        errors = Capture()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        process.environment = wholeEnvironment
-        if let directory { process.currentDirectoryURL = URL(fileURLWithPath: directory) }
-        process.standardInput = input
-        process.standardOutput = output.pipe
-        process.standardError = errors.pipe
-        try process.run()
-        output.begin()
-        errors.begin()
-        if let text {
-            // From another thread, since a pipe holds only so much.
-            let handle = input.fileHandleForWriting
-            DispatchQueue.global().async {
-                try? handle.write(contentsOf: Data(text.utf8))
-                try? handle.close()
-            }
-        } else {
-            try input.fileHandleForWriting.close()
+        let (input, output, errors) = try (ChildProcess.pipe(), ChildProcess.pipe(), ChildProcess.pipe())
+        process = try ChildProcess(
+            [executable] + arguments, environment: wholeEnvironment, directory: directory,
+            descriptors: [
+                0: input.reading.fileDescriptor, 1: output.writing.fileDescriptor, 2: errors.writing.fileDescriptor,
+            ])
+        for theirs in [input.reading, output.writing, errors.writing] { try theirs.close() }
+        self.output = Capture(output.reading)
+        self.errors = Capture(errors.reading)
+        // From another thread, since a pipe holds only so much.
+        DispatchQueue.global().async {
+            if let text { try? input.writing.write(contentsOf: Data(text.utf8)) }
+            try? input.writing.close()
         }
     }
 
@@ -76,31 +69,27 @@ public final class Program: Sendable {
 
     /// A test that fails leaves no process behind.
     deinit {
-        if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+        process.signal(SIGKILL)
     }
 
-    public var processID: Int32 { process.processIdentifier }
+    public var processID: Int32 { process.processID }
     public var isRunning: Bool { process.isRunning }
 
     public func signal(_ number: Int32) {
-        kill(processID, number)
+        process.signal(number)
     }
 
     /// Waits until the program has ended; kills it when it takes longer than the timeout.
     @discardableResult
     public func wait(timeout: Duration = .seconds(60)) async -> Result {
         let deadline = ContinuousClock.now + timeout
-        while process.isRunning {
-            if ContinuousClock.now > deadline {
-                kill(processID, SIGKILL)
-                break
+        while true {
+            if let end = process.termination {
+                return Result(termination: end, output: output.finish(), errors: errors.finish())
             }
+            if ContinuousClock.now > deadline { process.signal(SIGKILL) }
             try? await Task.sleep(for: .milliseconds(5))
         }
-        process.waitUntilExit()
-        return Result(
-            exitCode: process.terminationStatus, output: output.finish(), errors: errors.finish(),
-            wasKilled: process.terminationReason == .uncaughtSignal)
     }
 
     /// Waits until the program has written a text to stderr (its log) or stdout, or that many times; false when it
@@ -148,12 +137,10 @@ public final class Program: Sendable {
 
 /// What a child writes, read as it comes.
 private final class Capture: Sendable {
-    let pipe = Pipe()
     private let bytes = Mutex<[UInt8]>([])
     private let ended = DispatchSemaphore(value: 0)
 
-    func begin() {
-        let handle = pipe.fileHandleForReading
+    init(_ handle: FileHandle) {
         Thread.detachNewThread { [self] in
             // Not `read(upToCount:)`, which waits until it has so many.
             while true {
