@@ -27,12 +27,17 @@ public struct RecordedOperation: Hashable, Sendable {
 /// An operation to be recorded, with the number of its account.
 public struct NewOperation: Sendable {
     public let operation: Operation
+    /// Where it stands in a feed, if it came by one.
+    public let place: FeedPlace?
     public let account: AccountNumber
     public let asset: AssetNumber
     public let amount: Amount
 
-    public init(operation: Operation, account: AccountNumber, asset: AssetNumber, amount: Amount) {
+    public init(
+        operation: Operation, place: FeedPlace? = nil, account: AccountNumber, asset: AssetNumber, amount: Amount
+    ) {
         self.operation = operation
+        self.place = place
         self.account = account
         self.asset = asset
         self.amount = amount
@@ -70,9 +75,9 @@ public enum OperationStore {
     static let insertStatement = Statement(
         "operations_insert",
         """
-        insert into operations (key, kind, account_no, asset_no, amount, stream, order_id, batch_no)
+        insert into operations (key, kind, account_no, asset_no, amount, stream, stream_seq, order_id, batch_no)
         select unnest($1), unnest($2)::operation_kind, unnest($3), unnest($4), unnest($5), unnest($6), unnest($7),
-               \(BatchStore.numberAtHand)
+               unnest($8), \(BatchStore.numberAtHand)
         """)
 
     public static func insert(_ operations: [NewOperation]) -> Request {
@@ -81,7 +86,8 @@ public enum OperationStore {
             [
                 .texts(operations) { $0.operation.key.text }, .texts(operations) { $0.operation.kind.rawValue },
                 .int8s(operations) { $0.account }, .int4s(operations) { $0.asset }, .amounts(operations) { $0.amount },
-                .texts(operations) { $0.operation.order?.stream?.text },
+                .texts(operations) { ($0.operation.order?.stream ?? $0.place?.stream)?.text },
+                .int8s(operations) { $0.place?.sequence },
                 .texts(operations) { $0.operation.order?.order.text },
             ])
     }

@@ -44,8 +44,9 @@ public struct Parameter {
         return Parameter(.text) { $0.append(text: value) }
     }
 
-    public static func bytes(_ value: [UInt8]) -> Parameter {
-        Parameter(.bytea) { buffer in value.withUnsafeBytes { buffer.append($0) } }
+    public static func bytes(_ value: [UInt8]?) -> Parameter {
+        guard let value else { return Parameter(.bytea, nil) }
+        return Parameter(.bytea) { buffer in value.withUnsafeBytes { buffer.append($0) } }
     }
 
     public static func numeric(_ value: DecimalNumber?) -> Parameter {

@@ -73,6 +73,38 @@ actor ControlConnection {
         }
     }
 
+    /// Takes a stream of an engine to follow it; nil while somebody else has it.
+    func lease(_ stream: Identifier) throws(DatabaseError) -> FeedLease? {
+        try connected { connection throws(DatabaseError) in
+            FeedStateStore.decodeLease(
+                try connection.pipeline(
+                    FeedStateStore.lease(
+                        stream, worker: worker.number, milliseconds: limits.heartbeatTimeoutMilliseconds)))
+        }
+    }
+
+    /// Moves a stream's watermark and keeps the lease; false once somebody else has it.
+    func advance(_ stream: Identifier, _ lease: FeedLease, to mark: FeedWatermark.Mark, engineEpoch: UInt64)
+        throws(DatabaseError) -> Bool
+    {
+        try connected { connection throws(DatabaseError) in
+            let request = FeedStateStore.advance(
+                stream, lease, to: mark.sequence, hash: mark.hash, engineEpoch: engineEpoch,
+                milliseconds: limits.heartbeatTimeoutMilliseconds)
+            return try connection.pipeline([request])[0].affected == 1
+        }
+    }
+
+    /// Lets others follow a stream, or nobody, for a reason.
+    func giveUp(_ stream: Identifier, _ lease: FeedLease, because reason: String?) throws(DatabaseError) {
+        try connected { connection throws(DatabaseError) in
+            let request =
+                reason.map { FeedStateStore.halt(stream, lease, because: $0) }
+                ?? FeedStateStore.giveUp(stream, lease)
+            _ = try connection.pipeline([request])
+        }
+    }
+
     /// Signs off; what the process had claimed is free at once.
     func leave() {
         _ = try? connected { connection throws(DatabaseError) in

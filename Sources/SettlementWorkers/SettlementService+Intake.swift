@@ -16,9 +16,9 @@ extension SettlementService {
             while let items = try await takeIn(from: source) {
                 defer { gate.handedOn(items.count) }
                 do {
-                    try await bring(items)
+                    try await bring(items, of: source)
                 } catch {
-                    await keep(items.dropFirst(error.taken))
+                    if !source.isReplayable { await keep(items.dropFirst(error.taken)) }
                     throw error
                 }
             }
@@ -43,9 +43,11 @@ extension SettlementService {
     }
 
     /// Brings what a source gave to the pool, or parks what has no room there, as it is configured.
-    private nonisolated func bring(_ items: [SettlementItem]) async throws(PoolError) {
+    private nonisolated func bring(_ items: [SettlementItem], of source: any Source) async throws(PoolError) {
         // At the end everybody waits: the sources give what they still have, and nothing more comes.
-        guard configuration.whenFull == .park, !stopSignal.hasFired else { return try await pool.submit(items) }
+        guard configuration.whenFull == .park, !source.isReplayable, !stopSignal.hasFired else {
+            return try await pool.submit(items)
+        }
         var rest = items[...]
         while !rest.isEmpty {
             do {
@@ -90,4 +92,8 @@ extension Log {
                 ])
         }
     }
+}
+
+extension SettlementService.Source {
+    public var isReplayable: Bool { false }
 }

@@ -14,6 +14,8 @@ public actor SettlementService {
         func next() async throws -> [SettlementItem]?
         /// Asks for an end: what has arrived is still returned, then nil.
         func stop() async
+        /// Whether what it gave can be had again: then it always waits for room, and what finds none is not missed.
+        var isReplayable: Bool { get }
     }
 
     public struct Configuration: Sendable {
@@ -25,6 +27,8 @@ public actor SettlementService {
         public var whenFull = WhenFull.wait
         public var render: @Sendable (Trade) -> [UInt8]
         public var onCompletion: @Sendable ([Completion]) -> Void
+        /// The engine whose output is followed, if one is.
+        public var feed: (any FeedConnector)?
 
         public init(
             connectionString: String, limits: Limits, version: String, log: Log,
@@ -50,6 +54,7 @@ public actor SettlementService {
     /// What was last reported of ourselves.
     let lastReport = Guarded<WorkerReport?>(nil)
     let gate: IntakeGate
+    private nonisolated let follower: FeedFollower?
     private static let interruptIntervalMilliseconds = 50
     private var isAborted = false
     private var unqueued: [SettlementItem] = []
@@ -72,8 +77,13 @@ public actor SettlementService {
                 connectionString: configuration.connectionString, limits: configuration.limits.current, worker: worker,
                 actor: "worker \(worker)", log: log, render: configuration.render),
             connectionCount: configuration.limits.connections)
+        let follower = configuration.feed.map { [control] feed in
+            FeedFollower(feed, control: control, limits: configuration.limits.current, log: log)
+        }
+        self.follower = follower
         pool = SettlementPool(wallet: wallets, limits: configuration.limits.current) { [worker] completions in
             log.record(completions, worker: worker)
+            follower?.note(completions)
             observe(completions)
         }
     }
@@ -91,8 +101,10 @@ public actor SettlementService {
         if queueControl.isPaused {
             configuration.log.warning("\(QueuePaused(queueControl)); nothing is settled", ["worker": "\(worker)"])
         }
+        let sources = sources + (follower.map { [$0] } ?? [])
         return await withTaskGroup(of: Void.self, returning: [SettlementItem].self) { group in
             group.addTask { await self.pool.run() }
+            if let follower { group.addTask { await follower.keep() } }
             let intake = Task {
                 await withTaskGroup(of: Void.self) { group in
                     for source in sources { group.addTask { await self.read(source) } }
@@ -124,6 +136,7 @@ public actor SettlementService {
             intakeDeadline.cancel()
             await sweeping.value
             let leftovers = await drain(until: deadline) + unqueued
+            await follower?.finish()
             group.cancelAll()
             await group.waitForAll()
             await indexes.stop(keepingIndexes, patience: .seconds(3))

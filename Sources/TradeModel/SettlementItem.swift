@@ -12,6 +12,8 @@ public struct SettlementItem: Sendable {
         case message(String)
         /// A row of `trades` that waits as PENDING and is claimed by this process.
         case pending(receivedSequence: Int64, attempts: Int)
+        /// A record of an engine's output that is followed.
+        case feed(FeedPlace)
     }
 
     public var subject: Subject

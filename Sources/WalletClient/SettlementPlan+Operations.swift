@@ -2,7 +2,8 @@ import Repository
 import TradeModel
 
 extension SettlementPlan {
-    mutating func decide(_ operation: Operation, _ books: Books) -> Outcome {
+    /// - Parameter place: where it stands in a feed, if it came by one.
+    mutating func decide(_ operation: Operation, _ place: FeedPlace?, _ books: Books) -> Outcome {
         guard let asset = books.catalog.assets[operation.asset] else {
             return .rejected(Rejection(.invalid, "there is no asset \(operation.asset)"))
         }
@@ -37,7 +38,7 @@ extension SettlementPlan {
         }
         if let parking { return .rejected(parking) }
         do {
-            try apply(operation, asset, amount, books)
+            try apply(operation, place, asset, amount, books)
             decidedOperations[operation.key] = operation
             return .settled
         } catch {
@@ -53,7 +54,7 @@ extension SettlementPlan {
     }
 
     private mutating func apply(
-        _ operation: Operation, _ asset: Asset, _ amount: Amount, _ books: Books
+        _ operation: Operation, _ place: FeedPlace?, _ asset: Asset, _ amount: Amount, _ books: Books
     ) throws(Rejection) {
         guard let account = books.memory[account: places.first] else {
             unknownAccounts.insert(operation.account)
@@ -103,7 +104,8 @@ extension SettlementPlan {
             throw rejection
         } catch { throw Rejection(.invalid, "the balance would have more than 38 digits") }
         operations.append(
-            NewOperation(operation: operation, account: account.number, asset: asset.number, amount: amount))
+            NewOperation(
+                operation: operation, place: place, account: account.number, asset: asset.number, amount: amount))
     }
 
     private mutating func hold(

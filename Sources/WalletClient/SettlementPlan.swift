@@ -64,7 +64,7 @@ struct SettlementPlan {
         return switch item.subject {
         case .refused(let refused): isGone(item, books) ? .duplicate : .rejected(refused.rejection)
         case .trade(let trade): decide(trade, item.receivedSequence, books)
-        case .operation(let operation): decide(operation, books)
+        case .operation(let operation): decide(operation, item.place, books)
         }
     }
 

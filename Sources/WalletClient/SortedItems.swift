@@ -22,28 +22,30 @@ struct SortedItems {
             // Decided in an earlier transaction, or without a trace.
             if outcome == .duplicate || books.isDecided(item) { continue }
             var isStored = false
-            switch (item.subject, item.origin, outcome) {
+            switch (item.subject, item.receivedSequence, outcome) {
+            case (.operation, _, .rejected) where item.isOfFeed:
+                break
             case (.operation, _, _):
                 continue
-            case (.trade(let trade), .message, .settled):
+            case (.trade(let trade), nil, .settled):
                 decided.append(trade, .settled, attempts: 1)
-            case (.trade(let trade), .message, .deferred):
+            case (.trade(let trade), nil, .deferred):
                 let delay = books.isHeld(in: market) ? nil : configuration.limits.deferralMilliseconds
                 decided.append(trade, .pending, attempts: 0, delayMilliseconds: delay)
-            case (.trade(let trade), .pending(let place, _), .settled):
+            case (.trade(let trade), let place?, .settled):
                 finished.append(TradeStore.FinishedTrade(trade.key, place: place, .settled, attempts: attempts))
-            case (.trade(let trade), .pending, .deferred):
+            case (.trade(let trade), _?, .deferred):
                 putBack.append((trade.key, books.isHeld(in: market)))
-            case (.trade(let trade), .message, .rejected(let rejection)):
+            case (.trade(let trade), nil, .rejected(let rejection)):
                 isStored =
                     rejection.failureClass.claimsTradeID && market != nil && parking?.isStored != false
                 if isStored { decided.append(trade, .failed, attempts: attempts) }
-            case (_, .pending(let place, _), _):
+            case (_, let place?, _):
                 isStored = true
                 if let key = item.tradeKey {
                     finished.append(TradeStore.FinishedTrade(key, place: place, .failed, attempts: attempts))
                 }
-            case (.refused, .message, _):
+            case (.refused, nil, _):
                 break
             case (_, _, .duplicate):
                 continue
@@ -80,7 +82,12 @@ extension SettlementItem {
     fileprivate func letter(
         _ rejection: Rejection, attempts: Int, isStored: Bool, _ configuration: WalletConfiguration
     ) -> NewLetter {
-        let source = if case .message(let name) = origin { name } else { "trades" }
+        let source =
+            switch origin {
+            case .message(let name): name
+            case .pending: "trades"
+            case .feed(let place): "feed \(place.stream)"
+            }
         switch subject {
         case .trade(let trade):
             return NewLetter(
@@ -96,8 +103,11 @@ extension SettlementItem {
                 isStored: isStored, market: refused.market.map { storable($0) },
                 tradeID: refused.tradeID.map { storable($0) }, buyer: refused.buyer.map { storable($0) },
                 seller: refused.seller.map { storable($0) }, source: source, payload: payload)
-        case .operation:
-            preconditionFailure("operations are refused to whoever asked, not parked")
+        case .operation(let operation):
+            return NewLetter(
+                content: operation.contentBytes, rejection: rejection, attempts: attempts, isStored: false,
+                buyer: operation.account.text, stream: place?.stream.text, sequence: place?.sequence, source: source,
+                payload: payload)
         }
     }
 }

@@ -81,7 +81,7 @@ public actor Wallet {
             return try park(item, parking)
         } catch .reject(let fault) {
             // Not even its row can be written; the letter alone can hold anything.
-            guard case .message = item.origin else { throw .reject(fault) }
+            guard item.receivedSequence == nil else { throw .reject(fault) }
             parking.isStored = false
             return try park(item, parking)
         }

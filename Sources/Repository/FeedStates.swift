@@ -1,0 +1,133 @@
+import TradeModel
+
+/// What somebody who follows a stream may go by: that it is theirs, and where to go on.
+public struct FeedLease: Hashable, Sendable {
+    public let epoch: Int64
+    public let sequence: Int64
+    /// The hash chained up to there; nil where it is not known.
+    public let hash: UInt64?
+    public let engineEpoch: UInt64
+}
+
+/// A stream as it was settled, and who follows it.
+public struct FeedState: Sendable {
+    public let stream: Identifier
+    public let watermark: Int64
+    public let hash: UInt64?
+    public let engineEpoch: UInt64
+    /// The worker that has the lease; nil when nobody has.
+    public let follower: Int64?
+    public let advancedAt: Timestamp
+    /// Why it is not followed until an operator has looked.
+    public let haltedFor: String?
+}
+
+/// Table `feed_state`: how far each engine's output is settled, and by whom.
+public enum FeedStateStore {
+    static let addStatement = Statement(
+        "feed_state_add", "insert into feed_state (stream) values ($1) on conflict do nothing")
+
+    static let leaseStatement = Statement(
+        "feed_state_lease",
+        """
+        update feed_state
+           set lease_epoch = lease_epoch + 1, follower = $2,
+               leased_until = clock_timestamp() + $3 * interval '1 millisecond'
+         where stream = $1 and halted_for is null
+           and (follower is null or follower = $2 or leased_until <= clock_timestamp())
+        returning lease_epoch, watermark, hash, engine_epoch
+        """)
+
+    /// Takes the stream for a worker, if nobody has it or whoever had it is silent.
+    public static func lease(_ stream: Identifier, worker: Int64, milliseconds: Int) -> [Request] {
+        [
+            Request(addStatement, [.text(stream.text)]),
+            Request(leaseStatement, [.text(stream.text), .int8(worker), .int8(Int64(milliseconds))]),
+        ]
+    }
+
+    /// nil where somebody else has the stream, or nobody may.
+    public static func decodeLease(_ answers: [Rows]) -> FeedLease? {
+        let rows = answers[1]
+        guard rows.count == 1 else { return nil }
+        return FeedLease(
+            epoch: rows.int64(0, 0), sequence: rows.int64(0, 1), hash: hash(rows, 0, 2),
+            engineEpoch: UInt64(rows.int64(0, 3)))
+    }
+
+    static let advanceStatement = Statement(
+        "feed_state_advance",
+        """
+        update feed_state
+           set watermark = $3, hash = $4, engine_epoch = greatest(engine_epoch, $5),
+               leased_until = clock_timestamp() + $6 * interval '1 millisecond',
+               advanced_at = case when watermark < $3 then clock_timestamp() else advanced_at end
+         where stream = $1 and lease_epoch = $2 and watermark <= $3 and halted_for is null
+        """)
+
+    /// Moves the watermark, or leaves it where it is, and keeps the lease. Affects no row once somebody else has it.
+    ///
+    /// - Parameter hash: nil where it is not known, as behind records that were skipped.
+    public static func advance(
+        _ stream: Identifier, _ lease: FeedLease, to sequence: Int64, hash: UInt64?, engineEpoch: UInt64,
+        milliseconds: Int
+    ) -> Request {
+        Request(
+            advanceStatement,
+            [
+                .text(stream.text), .int8(lease.epoch), .int8(sequence), .bytes(hash.map(bytes)),
+                .int8(Int64(clamping: engineEpoch)), .int8(Int64(milliseconds)),
+            ])
+    }
+
+    static let giveUpStatement = Statement(
+        "feed_state_give_up",
+        "update feed_state set follower = null, leased_until = null where stream = $1 and lease_epoch = $2")
+
+    /// Lets others follow at once.
+    public static func giveUp(_ stream: Identifier, _ lease: FeedLease) -> Request {
+        Request(giveUpStatement, [.text(stream.text), .int8(lease.epoch)])
+    }
+
+    static let haltStatement = Statement(
+        "feed_state_halt",
+        """
+        update feed_state set halted_for = $3, follower = null, leased_until = null
+         where stream = $1 and lease_epoch = $2 and halted_for is null
+        """)
+
+    /// Has nobody follow until an operator has looked.
+    public static func halt(_ stream: Identifier, _ lease: FeedLease, because reason: String) -> Request {
+        Request(haltStatement, [.text(stream.text), .int8(lease.epoch), .text(reason)])
+    }
+
+    static let listStatement = Statement(
+        "feed_state_list",
+        """
+        select stream, watermark, hash, engine_epoch,
+               case when leased_until > clock_timestamp() then follower end, advanced_at, halted_for
+          from feed_state where $1::text is null or stream = $1 order by stream
+        """)
+
+    /// All streams, or one of them.
+    public static func list(_ stream: Identifier? = nil) -> Request {
+        Request(listStatement, [.text(stream?.text)])
+    }
+
+    public static func decode(_ rows: Rows) -> [FeedState] {
+        rows.indices.map { row in
+            FeedState(
+                stream: Identifier(rows.string(row, 0))!, watermark: rows.int64(row, 1), hash: hash(rows, row, 2),
+                engineEpoch: UInt64(rows.int64(row, 3)), follower: rows.optional(row, 4, rows.int64),
+                advancedAt: rows.timestamp(row, 5), haltedFor: rows.optional(row, 6, rows.string))
+        }
+    }
+
+    private static func hash(_ rows: Rows, _ row: Int, _ column: Int) -> UInt64? {
+        rows.optional(row, column, rows.byteArray)?.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    private static func bytes(_ hash: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: hash >> (56 - 8 * $0)) }
+    }
+}

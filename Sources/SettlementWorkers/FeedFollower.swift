@@ -1,0 +1,192 @@
+import Repository
+import ServiceKit
+import TradeModel
+
+/// Follows the output of an engine: takes the stream's lease, asks for what comes behind the watermark, brings it to the
+/// pool, and moves the watermark over what is done.
+///
+/// The watermark is written behind committed work, never before, so that after any crash some records come again, and
+/// have no effect. Of several workers one has the lease; the others stand by, and take over when it is silent.
+actor FeedFollower: SettlementService.Source {
+    /// A stretch of following, from a lease to its end.
+    private struct Session {
+        let lease: FeedLease
+        let records: any FeedRecords
+        var engineEpoch: UInt64
+        var written: FeedWatermark.Mark
+        var writtenAt: ContinuousClock.Instant
+    }
+
+    private static let pause = Duration.milliseconds(250)
+    private static let retryPauseMax = Duration.seconds(5)
+    private static let writeInterval = Duration.milliseconds(50)
+
+    private let connector: any FeedConnector
+    private let control: ControlConnection
+    private let log: Log
+    /// The time after which a lease is nobody's, if it was not kept.
+    private let leaseTime: Duration
+    private var session: Session?
+    private var isStopping = false
+    private var standsBy = false
+    /// What went wrong last; said once, not at each try.
+    private var trouble: String?
+    private var retryPause = FeedFollower.pause
+    /// What is in work; touched by workers as they commit.
+    private nonisolated let watermark = Guarded(FeedWatermark(at: .init(sequence: 0, hash: 0)))
+
+    nonisolated var isReplayable: Bool { true }
+
+    init(_ connector: any FeedConnector, control: ControlConnection, limits: Limits, log: Log) {
+        self.connector = connector
+        self.control = control
+        self.log = log
+        leaseTime = .milliseconds(limits.heartbeatTimeoutMilliseconds)
+    }
+
+    // MARK: Taking in
+
+    func next() async throws -> [SettlementItem]? {
+        guard !isStopping else { return nil }
+        guard let session else {
+            await begin()
+            return []
+        }
+        do {
+            let page = try await session.records.next()
+            // The session may have ended meanwhile; then its records are another's.
+            guard self.session?.lease == session.lease, !isStopping else { return [] }
+            self.session?.engineEpoch = max(session.engineEpoch, page.engineEpoch)
+            watermark.withLock { watermark in
+                for record in page.records { watermark.begin(hash: record.hash, itemCount: record.items.count) }
+            }
+            return page.records.flatMap(\.items)
+        } catch {
+            await end(because: error)
+            return []
+        }
+    }
+
+    func stop() {
+        isStopping = true
+    }
+
+    /// Takes note of what has come to its end.
+    nonisolated func note(_ completions: [Completion]) {
+        let sequences = completions.compactMap { completion -> Int64? in
+            if case .feed(let place) = completion.item.origin { place.sequence } else { nil }
+        }
+        guard !sequences.isEmpty else { return }
+        watermark.withLock { watermark in for sequence in sequences { watermark.complete(sequence) } }
+    }
+
+    // MARK: The lease
+
+    /// Takes the stream, or waits a moment to try again.
+    private func begin() async {
+        // What an earlier session began ends first, so that its marks are not taken for those of a later one.
+        guard watermark.withLock({ $0.isIdle }) else { return await rest(Self.pause) }
+        let lease: FeedLease
+        do {
+            guard let found = try await control.lease(connector.stream) else {
+                if !standsBy { log.info("stands by for the feed", ["stream": connector.stream.text]) }
+                standsBy = true
+                return await rest(Self.pause)
+            }
+            lease = found
+        } catch {
+            return await failed("\(error)")
+        }
+        do {
+            let records = try await connector.follow(lease)
+            let mark = FeedWatermark.Mark(sequence: lease.sequence, hash: lease.hash)
+            watermark.withLock { $0 = FeedWatermark(at: mark) }
+            session = Session(
+                lease: lease, records: records, engineEpoch: lease.engineEpoch, written: mark, writtenAt: .now)
+            standsBy = false
+            log.info("follows the feed", ["stream": connector.stream.text, "after": "\(lease.sequence)"])
+        } catch {
+            await giveUp(lease, because: error)
+        }
+    }
+
+    /// Ends a session that cannot go on.
+    private func end(because stop: FeedStop) async {
+        guard let session else { return }
+        self.session = nil
+        await session.records.stop()
+        await giveUp(session.lease, because: stop)
+    }
+
+    private func giveUp(_ lease: FeedLease, because stop: FeedStop) async {
+        let reason: String?
+        switch stop {
+        case .later(let text):
+            reason = nil
+            await failed(text)
+        case .halted(let text):
+            reason = text
+            log.error(
+                "the feed is halted until an operator has looked",
+                ["stream": connector.stream.text, "reason": text])
+        }
+        do { try await control.giveUp(connector.stream, lease, because: reason) } catch {
+            await failed("\(error)")
+        }
+    }
+
+    private func failed(_ reason: String) async {
+        if trouble != reason {
+            log.warning("cannot follow the feed", ["stream": connector.stream.text, "reason": reason])
+        }
+        trouble = reason
+        await rest(retryPause)
+        retryPause = min(retryPause * 2, Self.retryPauseMax)
+    }
+
+    private func rest(_ pause: Duration) async {
+        try? await Task.sleep(for: pause)
+    }
+
+    // MARK: The watermark
+
+    /// Writes the watermark as it moves and keeps the lease, until cancelled.
+    nonisolated func keep() async {
+        while (try? await Task.sleep(for: Self.writeInterval)) != nil { await write() }
+    }
+
+    /// Writes where the work has come to, for the last time, and lets others follow.
+    func finish() async {
+        await write()
+        guard let session else { return }
+        self.session = nil
+        await session.records.stop()
+        try? await control.giveUp(connector.stream, session.lease, because: nil)
+    }
+
+    private func write() async {
+        guard let session else { return }
+        let mark = watermark.withLock { $0.mark }
+        guard mark != session.written || ContinuousClock.now - session.writtenAt > leaseTime / 3 else { return }
+        do {
+            let isOurs = try await control.advance(
+                connector.stream, session.lease, to: mark, engineEpoch: session.engineEpoch)
+            guard self.session?.lease == session.lease else { return }
+            guard isOurs else {
+                log.warning("another worker follows the feed", ["stream": connector.stream.text])
+                self.session = nil
+                return await session.records.stop()
+            }
+            self.session?.written = mark
+            self.session?.writtenAt = .now
+            trouble = nil
+            retryPause = Self.pause
+            if mark.sequence > session.written.sequence { await session.records.acknowledge(mark.sequence) }
+        } catch {
+            if trouble != "\(error)" {
+                log.warning("cannot write the watermark", ["stream": connector.stream.text, "reason": "\(error)"])
+            }
+            trouble = "\(error)"
+        }
+    }
+}

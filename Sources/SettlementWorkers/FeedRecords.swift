@@ -1,0 +1,52 @@
+import Repository
+import TradeModel
+
+/// A way to the output of one engine.
+public protocol FeedConnector: Sendable {
+    /// What the engine's output is called.
+    var stream: Identifier { get }
+    /// Asks for the records behind the lease's place.
+    func follow(_ lease: FeedLease) async throws(FeedStop) -> any FeedRecords
+}
+
+/// The records of an engine's output, in order and each once.
+public protocol FeedRecords: Sendable {
+    /// Waits for what comes next, a quarter of a second at most; then there may be nothing.
+    func next() async throws(FeedStop) -> FeedPage
+    /// Says that everything up to a record is done, and need not be kept for us.
+    func acknowledge(_ sequence: Int64) async
+    /// Leaves the engine.
+    func stop() async
+}
+
+/// Some records that follow each other.
+public struct FeedPage: Sendable {
+    public struct Record: Sendable {
+        /// The hash chained up to the record.
+        public let hash: UInt64
+        /// What is to be settled because of it; nothing for what moves no money.
+        public let items: [SettlementItem]
+
+        public init(hash: UInt64, items: [SettlementItem]) {
+            self.hash = hash
+            self.items = items
+        }
+    }
+
+    public let records: [Record]
+    /// The leader of the engine that sent them.
+    public let engineEpoch: UInt64
+
+    public init(records: [Record], engineEpoch: UInt64) {
+        self.records = records
+        self.engineEpoch = engineEpoch
+    }
+}
+
+/// Why a stream can be followed no further.
+public enum FeedStop: Error, Hashable, Sendable {
+    /// It may work later.
+    case later(String)
+    /// Nobody is to follow until an operator has looked: going on would lose something, or believe somebody else.
+    case halted(String)
+}

@@ -1,0 +1,74 @@
+import Repository
+import SettleTesting
+import Testing
+import TradeModel
+
+@Suite struct FeedStateTests {
+    private let connection: PostgresConnection
+    private let main = Identifier("main")!
+
+    init() throws {
+        connection = try TestDatabase().connect()
+    }
+
+    private func lease(_ worker: Int64, milliseconds: Int = 60_000) throws -> FeedLease? {
+        FeedStateStore.decodeLease(
+            try connection.pipeline(FeedStateStore.lease(main, worker: worker, milliseconds: milliseconds)))
+    }
+
+    private func advance(_ lease: FeedLease, to sequence: Int64, hash: UInt64?, milliseconds: Int = 60_000) throws
+        -> Bool
+    {
+        try connection.pipeline([
+            FeedStateStore.advance(
+                main, lease, to: sequence, hash: hash, engineEpoch: 3, milliseconds: milliseconds)
+        ])[0].affected == 1
+    }
+
+    private func state() throws -> FeedState {
+        try #require(FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(main)])[0]).first)
+    }
+
+    @Test func `a stream is one worker's, until its time has run out`() throws {
+        let first = try #require(try lease(1))
+        #expect(first == FeedLease(epoch: 1, sequence: 0, hash: 0, engineEpoch: 0))
+        #expect(try lease(2) == nil)
+        #expect(try advance(first, to: 10, hash: .max, milliseconds: 0))
+
+        let second = try #require(try lease(2))
+        #expect(second == FeedLease(epoch: 2, sequence: 10, hash: .max, engineEpoch: 3))
+        #expect(try lease(1) == nil)
+        let state = try state()
+        #expect(state.follower == 2 && state.watermark == 10 && state.hash == .max && state.engineEpoch == 3)
+    }
+
+    @Test func `who had the stream before moves nothing any more`() throws {
+        let first = try #require(try lease(1, milliseconds: 0))
+        let second = try #require(try lease(2))
+        #expect(try !advance(first, to: 5, hash: 5))
+        #expect(try advance(second, to: 4, hash: 4))
+        _ = try connection.pipeline([FeedStateStore.giveUp(main, first), FeedStateStore.halt(main, first, because: "x")])
+        #expect(try state().follower == 2)
+        #expect(try state().haltedFor == nil)
+        #expect(try advance(second, to: 6, hash: nil))
+        #expect(try state().hash == nil)
+    }
+
+    @Test func `the watermark does not go back`() throws {
+        let lease = try #require(try lease(1))
+        #expect(try advance(lease, to: 5, hash: 50))
+        #expect(try !advance(lease, to: 4, hash: 40))
+        #expect(try advance(lease, to: 5, hash: 50))
+        #expect(try state().watermark == 5)
+    }
+
+    @Test func `what is given up is anybody's at once, and what is halted is nobody's`() throws {
+        let first = try #require(try lease(1))
+        _ = try connection.pipeline([FeedStateStore.giveUp(main, first)])
+        let second = try #require(try lease(2))
+        _ = try connection.pipeline([FeedStateStore.halt(main, second, because: "the hash differs")])
+        #expect(try lease(3) == nil)
+        #expect(try !advance(second, to: 1, hash: 1))
+        #expect(try state().haltedFor == "the hash differs")
+    }
+}

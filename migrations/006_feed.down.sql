@@ -1,0 +1,2 @@
+drop table feed_gaps;
+drop table feed_state;
