@@ -24,6 +24,7 @@ let package = Package(
         // Lowest first: a module imports only what stands above it here.
         module("TradeModel"),
         module("ServiceKit", ["TradeModel"]),
+        module("HashChain", ["CXXHash"]),
         module("CommandKit"),
         module("Configuration", ["CYaml", "CommandKit", "ServiceKit"]),
         module("EmbeddedPostgres", ["ServiceKit"]),
@@ -58,6 +59,7 @@ let package = Package(
                 "CommandKit", "Configuration", "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting",
                 "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient", "settle",
             ]),
+        tests("HashChainTests", ["HashChain"]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
         tests(

@@ -50,7 +50,7 @@ private struct ProjectFile {
             "Sources/Repository/ConnectionString.swift", "Sources/Repository/PostgresConnection.swift",
             "Sources/Repository/Rows.swift",
         ],
-        "CXXHash": ["Sources/Repository/Migrations.swift"],
+        "CXXHash": ["Sources/HashChain/HashChain.swift", "Sources/Repository/Migrations.swift"],
         "CYaml": ["Sources/Configuration/YAMLEvents.swift"],
         "CZeroMQ": ["Sources/TradeFeed/ZeroMQSocket.swift"],
     ]
