@@ -56,7 +56,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "CommandKit", "Configuration", "EmbeddedPostgres", "Repository", "ServiceKit", "SettleTesting",
+                "CommandKit", "Configuration", "EmbeddedPostgres", "HashChain", "Repository", "ServiceKit",
+                "SettleTesting",
                 "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient", "settle",
             ]),
         tests("HashChainTests", ["HashChain"]),

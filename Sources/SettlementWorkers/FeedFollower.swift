@@ -113,8 +113,14 @@ actor FeedFollower: SettlementService.Source {
     /// Ends a session that cannot go on.
     private func end(because stop: FeedStop) async {
         guard let session else { return }
-        self.session = nil
         await session.records.stop()
+        // What is in work ends first, so that whoever follows next need not do it again.
+        while !isStopping, self.session?.lease == session.lease, !watermark.withLock({ $0.isIdle }) {
+            await rest(Self.writeInterval)
+        }
+        await write()
+        guard !isStopping, self.session?.lease == session.lease else { return }
+        self.session = nil
         await giveUp(session.lease, because: stop)
     }
 

@@ -18,8 +18,8 @@ extension WalletSession {
     func readAnew(_ batch: [SettlementItem]) throws(DatabaseError) {
         books.placeBalances(batch)
         try read(
-            claims(of: batch) + lettersWithoutRow(of: batch) + accounts(books.accountPlaces()) + holds(of: batch)
-                + balances(books.balancePlaces()))
+            lettersWithoutRow(of: batch) + accounts(books.accountPlaces()) + holds(of: batch)
+                + balances(books.balancePlaces()) + claims(of: batch))
         books.placeBalances(batch)
     }
 

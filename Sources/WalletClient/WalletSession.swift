@@ -152,7 +152,8 @@ final class WalletSession {
             trades = self.trades(seen.compactMap { batch[$0].trade?.key })
         }
         let unknownAccounts = books.accountPlaces { $0 == nil }
-        try read(trades + lettersWithoutRow(of: batch) + accounts(unknownAccounts) + holds(of: batch))
+        // Claims last: what somebody is just carrying out has not claimed yet, or holds nothing any more.
+        try read(lettersWithoutRow(of: batch) + accounts(unknownAccounts) + holds(of: batch) + trades)
         books.placeBalances(batch)
         try read(balances(books.balancePlaces { !$0.isKnown }))
     }

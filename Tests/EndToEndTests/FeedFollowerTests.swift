@@ -74,8 +74,8 @@ extension Processes {
             let (base, quote) = (AssetSymbol("BTC")!, AssetSymbol("USDT")!)
             var contents: [[SettlementItem.Subject]] = load.deposits.map { [.operation($0)] }
             for (index, trade) in load.trades.enumerated() {
-                let price = Int128(trade.price.description)!
-                let hundredths = Int128(trade.quantity.description.filter { $0 != "." })!
+                let price = trade.price.amount(decimals: 0)!.units
+                let hundredths = trade.quantity.amount(decimals: 2)!.units
                 var trade = trade
                 (trade.stream, trade.sequence) = (stream, Int64(contents.count + 3))
                 trade.buyOrder = Identifier("buy-\(index)")
@@ -139,7 +139,9 @@ extension Processes {
                 #expect(reached.follower == nil)
                 // Everything up to the watermark is there.
                 let records = feed.records.prefix(Int(reached.watermark))
-                let trades = records.joined { $0.items.count { if case .trade = $0.subject { true } else { false } } }
+                let trades = records.flatMap(\.items).count { item in
+                    if case .trade = item.subject { true } else { false }
+                }
                 #expect(try database.trades(.settled) >= trades)
                 #expect(reached.hash == records.last?.hash ?? 0)
             }
@@ -165,7 +167,8 @@ extension Processes {
             let load = TradeLoad(40, accounts: 5, seed: 3)
             try database.addMarket()
             let feed = StoredFeed(contents(load), seed: 3)
-            try database.execute("insert into feed_state (stream, watermark, hash) values ('main', 3, '\\x0102030405060708')")
+            try database.execute(
+                "insert into feed_state (stream, watermark, hash) values ('main', 3, '\\x0102030405060708')")
 
             // when
             let service = try service(database, feed)
@@ -210,7 +213,8 @@ extension Processes {
 
             // then
             let letters = try database.value(
-                "select string_agg(concat_ws(' ', class, buyer_id, stream, stream_seq, source, status), ', ' order by letter_no) from dead_letters")
+                "select string_agg(concat_ws(' ', class, buyer_id, stream, stream_seq, source, status), ', ' order by letter_no) from dead_letters"
+            )
             #expect(letters == "unknown_account 1001 main 1 feed main open, unknown_account 1002 main 2 feed main open")
             #expect(try database.violations() == [])
         }

@@ -1,7 +1,8 @@
-import Repository
 import SettleTesting
 import Testing
 import TradeModel
+
+@testable import Repository
 
 @Suite struct FeedStateTests {
     private let connection: PostgresConnection
@@ -47,7 +48,9 @@ import TradeModel
         let second = try #require(try lease(2))
         #expect(try !advance(first, to: 5, hash: 5))
         #expect(try advance(second, to: 4, hash: 4))
-        _ = try connection.pipeline([FeedStateStore.giveUp(main, first), FeedStateStore.halt(main, first, because: "x")])
+        _ = try connection.pipeline([
+            FeedStateStore.giveUp(main, first), FeedStateStore.halt(main, first, because: "x"),
+        ])
         #expect(try state().follower == 2)
         #expect(try state().haltedFor == nil)
         #expect(try advance(second, to: 6, hash: nil))

@@ -59,20 +59,21 @@ public struct TradeLoad: Sendable {
         try await deposit(in: database)
     }
 
-    /// Brings the money.
-    public func deposit(in database: TestDatabase) async throws {
-        let deposits = accounts.flatMap { account in
+    /// What brings the money.
+    public var deposits: [Operation] {
+        accounts.flatMap { account in
             [market.base, market.quote].map { asset in
-                SettlementItem(
-                    .operation(
-                        Operation(
-                            key: Identifier("endow-\(account)-\(asset)")!, kind: .deposit, account: account,
-                            asset: asset,
-                            amount: DecimalNumber(Int128(Self.endowment), scale: 0)!)),
-                    origin: .message("test"))
+                Operation(
+                    key: Identifier("endow-\(account)-\(asset)")!, kind: .deposit, account: account, asset: asset,
+                    amount: DecimalNumber(Int128(Self.endowment), scale: 0)!)
             }
         }
-        let outcomes = try await database.wallet().settle(deposits)
+    }
+
+    /// Brings the money.
+    public func deposit(in database: TestDatabase) async throws {
+        let items = deposits.map { SettlementItem(.operation($0), origin: .message("test")) }
+        let outcomes = try await database.wallet().settle(items)
         guard outcomes.allSatisfy({ $0 == .settled }) else { throw WaitedInVain(description: "deposits: \(outcomes)") }
     }
 

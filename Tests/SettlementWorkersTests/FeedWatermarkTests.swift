@@ -29,13 +29,13 @@ import Testing
         var watermark = FeedWatermark(at: .init(sequence: 0, hash: 0))
         var open: [Int64: Int] = [:]
         var begun: Int64 = 0
-        for _ in 0..<20_000 {
-            if open.count < 500, Bool.random(using: &generator) {
+        for _ in 0..<2_000 {
+            if open.count < 60, Bool.random(using: &generator) {
                 begun += 1
                 let count = Int.random(in: 0...3, using: &generator)
                 watermark.begin(hash: UInt64(begun), itemCount: count)
                 if count > 0 { open[begun] = count }
-            } else if let sequence = open.keys.sorted().prefix(50).randomElement(using: &generator) {
+            } else if let sequence = open.keys.sorted().prefix(20).randomElement(using: &generator) {
                 watermark.complete(sequence)
                 open[sequence]! -= 1
                 if open[sequence] == 0 { open[sequence] = nil }
