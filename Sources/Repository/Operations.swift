@@ -28,13 +28,13 @@ public struct RecordedOperation: Hashable, Sendable {
 public struct NewOperation: Sendable {
     public let operation: Operation
     /// Where it stands in a feed, if it came by one.
-    public let place: FeedPlace?
+    public let place: StreamPlace?
     public let account: AccountNumber
     public let asset: AssetNumber
     public let amount: Amount
 
     public init(
-        operation: Operation, place: FeedPlace? = nil, account: AccountNumber, asset: AssetNumber, amount: Amount
+        operation: Operation, place: StreamPlace? = nil, account: AccountNumber, asset: AssetNumber, amount: Amount
     ) {
         self.operation = operation
         self.place = place

@@ -13,7 +13,7 @@ public struct SettlementItem: Sendable {
         /// A row of `trades` that waits as PENDING and is claimed by this process.
         case pending(receivedSequence: Int64, attempts: Int)
         /// A record of an engine's output that is followed.
-        case feed(FeedPlace)
+        case feed(StreamPlace)
     }
 
     public var subject: Subject

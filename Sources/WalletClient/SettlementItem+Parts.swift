@@ -4,7 +4,7 @@ extension SettlementItem {
     var trade: Trade? { if case .trade(let trade) = subject { trade } else { nil } }
     var operation: Operation? { if case .operation(let operation) = subject { operation } else { nil } }
     /// Where it stands in the feed that it came by.
-    var place: FeedPlace? { if case .feed(let place) = origin { place } else { nil } }
+    var place: StreamPlace? { if case .feed(let place) = origin { place } else { nil } }
     var isOfFeed: Bool { place != nil }
     var receivedSequence: Int64? { if case .pending(let sequence, _) = origin { sequence } else { nil } }
 

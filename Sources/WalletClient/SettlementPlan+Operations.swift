@@ -3,7 +3,7 @@ import TradeModel
 
 extension SettlementPlan {
     /// - Parameter place: where it stands in a feed, if it came by one.
-    mutating func decide(_ operation: Operation, _ place: FeedPlace?, _ books: Books) -> Outcome {
+    mutating func decide(_ operation: Operation, _ place: StreamPlace?, _ books: Books) -> Outcome {
         guard let asset = books.catalog.assets[operation.asset] else {
             return .rejected(Rejection(.invalid, "there is no asset \(operation.asset)"))
         }
@@ -54,7 +54,7 @@ extension SettlementPlan {
     }
 
     private mutating func apply(
-        _ operation: Operation, _ place: FeedPlace?, _ asset: Asset, _ amount: Amount, _ books: Books
+        _ operation: Operation, _ place: StreamPlace?, _ asset: Asset, _ amount: Amount, _ books: Books
     ) throws(Rejection) {
         guard let account = books.memory[account: places.first] else {
             unknownAccounts.insert(operation.account)

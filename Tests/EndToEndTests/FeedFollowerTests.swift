@@ -21,7 +21,7 @@ private final class StoredFeed: FeedConnector {
         records = contents.enumerated().map { [stream] index, subjects in
             let sequence = Int64(index + 1)
             hash.append("record \(sequence)".utf8)
-            let place = FeedPlace(stream: stream, sequence: sequence)
+            let place = StreamPlace(stream: stream, sequence: sequence)
             return FeedPage.Record(
                 hash: hash.value, items: subjects.map { SettlementItem($0, origin: .feed(place)) })
         }

@@ -1,5 +1,5 @@
 /// The record of an engine's output in which something happened.
-public struct FeedPlace: Hashable, Sendable {
+public struct StreamPlace: Hashable, Sendable {
     public let stream: Identifier
     public let sequence: Int64
 
