@@ -25,6 +25,7 @@ let package = Package(
         module("TradeModel"),
         module("ServiceKit", ["TradeModel"]),
         module("HashChain", ["CXXHash"]),
+        module("TradeEngine", ["HashChain", "TradeModel"]),
         module("CommandKit"),
         module("Configuration", ["CYaml", "CommandKit", "ServiceKit"]),
         module("EmbeddedPostgres", ["ServiceKit"]),
@@ -66,6 +67,7 @@ let package = Package(
         tests(
             "SettlementWorkersTests", ["Repository", "SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TidyTests", ["SettleTesting", "settle"]),
+        tests("TradeEngineTests", ["HashChain", "TradeEngine", "TradeModel"]),
         tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),
         tests("TradeModelTests", ["TradeModel"]),
         tests("WalletClientTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),

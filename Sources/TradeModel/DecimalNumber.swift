@@ -32,6 +32,17 @@ public struct DecimalNumber: Hashable, Sendable {
         self.init(coefficient: coefficient, scale: scale)
     }
 
+    /// Takes what is in shortest form already, as messages carry it; nil where it is not.
+    init?(shortest coefficient: Int128, scale: Int) {
+        guard (0...Self.scaleMax).contains(scale) else { return nil }
+        if let narrow = Int64(exactly: coefficient) {
+            guard scale == 0 || narrow % 10 != 0 else { return nil }
+        } else {
+            guard scale == 0 || coefficient % 10 != 0, Amount(units: coefficient) != nil else { return nil }
+        }
+        self.init(coefficient: coefficient, scale: scale)
+    }
+
     private init(coefficient: Int128, scale: Int) {
         self.coefficient = coefficient
         self.scale = scale

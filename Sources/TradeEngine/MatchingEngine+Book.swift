@@ -1,0 +1,115 @@
+import TradeModel
+
+/// Orders go into the book, and out of it.
+extension MatchingEngine {
+    /// Puts an order behind all others at its price.
+    mutating func rest(_ order: RestingOrder, in market: UnsafeMutablePointer<MarketState>) {
+        let place = orders.insert(order)
+        let level: Int32
+        if order.side == .buy {
+            level = findLevel(order.tick, &market.pointee.bids)
+        } else {
+            level = findLevel(order.tick, &market.pointee.asks)
+        }
+        let last = levels[level].last
+        orders[place].level = level
+        orders[place].previous = last
+        if last >= 0 { orders[last].next = place } else { levels[level].first = place }
+        levels[level].last = place
+        levels[level].total += Int128(order.remaining)
+        levels[level].count += 1
+        orderIndex.insert(spread(order.number), UInt32(bitPattern: place))
+        if order.client != .none { clientIDs.open(order.client, place) }
+    }
+
+    private mutating func findLevel(_ tick: Int64, _ side: inout BookSide) -> Int32 {
+        if side.best >= 0, levels[side.best].tick == tick { return side.best }
+        if let level = side.prices.find(tick) { return level }
+        let level = levels.insert(PriceLevel(tick: tick))
+        side.prices.insert(tick, level)
+        if side.best < 0 || side.isBetter(tick, than: levels[side.best].tick) { side.best = level }
+        return level
+    }
+
+    /// Takes an order out of the line and out of what finds it; its owner's id of it stays for the caller to settle.
+    mutating func remove(_ place: Int32, from market: UnsafeMutablePointer<MarketState>) {
+        let order = orders[place]
+        if order.previous >= 0 {
+            orders[order.previous].next = order.next
+        } else {
+            levels[order.level].first = order.next
+        }
+        if order.next >= 0 {
+            orders[order.next].previous = order.previous
+        } else {
+            levels[order.level].last = order.previous
+        }
+        levels[order.level].total -= Int128(order.remaining)
+        levels[order.level].count -= 1
+        if levels[order.level].first < 0 {
+            if order.side == .buy {
+                removeLevel(order.level, order.tick, &market.pointee.bids)
+            } else {
+                removeLevel(order.level, order.tick, &market.pointee.asks)
+            }
+        }
+        orderIndex.remove(spread(order.number), UInt32(bitPattern: place))
+        orders.remove(place)
+    }
+
+    private mutating func removeLevel(_ level: Int32, _ tick: Int64, _ side: inout BookSide) {
+        side.prices.remove(tick)
+        if side.best == level { side.findBest() }
+        levels.remove(level)
+    }
+
+    /// Ends an order of the book: it is taken out, and what is still held for it is its owner's again.
+    ///
+    /// - Parameter own: whether it is the command's account's.
+    mutating func end(
+        _ place: Int32, in market: UnsafeMutablePointer<MarketState>, _ state: OrderState, _ cause: OrderStateCause,
+        own: Bool
+    ) {
+        let order = orders[place]
+        writeState(
+            order.number, account: own ? nil : order.account, state, cause,
+            remaining: market.pointee.rules.baseUnits(order.remaining))
+        release(order.hold, order.number, order.heldBalance, own ? nil : order.account, order.side)
+        if order.client != .none { clientIDs.end(order.client, place) }
+        remove(place, from: market)
+    }
+
+    /// Lets held money be available again.
+    mutating func release(_ amount: Int128, _ order: UInt64, _ balance: Int32, _ account: Int32?, _ side: OrderSide) {
+        guard amount != 0 else { return }
+        book.balances[balance].held -= amount
+        book.balances[balance].available += amount
+        writeRelease(order, account: account, side.heldAsset, amount)
+    }
+
+    /// The open order that an account calls so.
+    func findOrder(
+        _ account: Int32, _ reference: EngineCommandView.OrderReferenceView
+    ) throws(RejectReason) -> Int32 {
+        switch reference {
+        case .number(let number):
+            let found = orderIndex.find(spread(number)) { orders.base[Int($0)].number == number }
+            guard let found, orders.base[Int(found)].account == account else { throw .unknownOrder }
+            return Int32(bitPattern: found)
+        case .clientOrderID(let text):
+            guard case .open(let place)? = clientIDs.find(RememberedIDs.key(account, text), orders) else {
+                throw .unknownOrder
+            }
+            return place
+        }
+    }
+}
+
+extension OrderSide {
+    /// What is held for an order: a buyer's quote, a seller's base.
+    var heldAsset: MarketAsset { self == .buy ? .quote : .base }
+}
+
+extension BookSide {
+    func isBetter(_ tick: Int64, than other: Int64) -> Bool { side == .buy ? tick > other : tick < other }
+}

@@ -1,0 +1,103 @@
+import TradeModel
+
+extension MatchingEngine {
+    mutating func place(_ request: EngineCommandView.OrderRequestView) throws(RejectReason) {
+        guard let number = markets.find(request.market) else { throw .unknownMarket }
+        let market = markets[number]
+        subject = market
+        guard let account = book.find(request.account) else { throw .unknownAccount }
+        guard !market.pointee.isHalted else { throw .marketHalted }
+        var taker = try terms(of: request, account, in: market)
+        if let text = request.clientOrderID {
+            taker.client = RememberedIDs.key(account, text)
+            guard clientIDs.find(taker.client, orders) == nil else { throw .duplicateClientOrderID }
+        }
+        try requireSolventHouse(in: market)
+        guard orders.count < Self.openOrderLimit else { throw .limitReached }
+        try fund(&taker, request, in: market)
+        if request.timeInForce == .postOnly, meets(taker.side, taker.limit, in: market) { throw .postOnlyWouldTake }
+        if request.timeInForce == .fillOrKill, !isFillable(taker, in: market) { throw .notFillable }
+
+        beginEvents()
+        writeNew(taker.number)
+        book.balances[taker.heldBalance].available -= taker.hold
+        book.balances[taker.heldBalance].held += taker.hold
+        writeHold(taker.number, taker.side.heldAsset, taker.hold)
+        let stop = match(&taker, in: market)
+        settle(taker, stop, in: market)
+    }
+
+    static var openOrderLimit: Int { 1 << 30 }
+
+    /// What is asked for in the market's numbers, if the market has such orders.
+    private func terms(
+        of request: EngineCommandView.OrderRequestView, _ account: Int32, in market: UnsafeMutablePointer<MarketState>
+    ) throws(RejectReason) -> IncomingOrder {
+        let isMarketBuy = request.kind == .market && request.side == .buy
+        switch request.kind {
+        case .limit:
+            guard request.price != nil, request.quantity != nil, request.budget == nil else { throw .invalidOrder }
+        case .market:
+            guard request.price == nil, (request.budget != nil) == isMarketBuy,
+                request.timeInForce == .immediateOrCancel || request.timeInForce == .fillOrKill,
+                request.quantity != nil || isMarketBuy && request.timeInForce != .fillOrKill
+            else { throw .invalidOrder }
+        }
+        let limit: Int64
+        if let price = request.price {
+            limit = try market.pointee.rules.ticks(price)
+        } else {
+            limit = request.side == .buy ? market.pointee.rules.tickMax : 0
+        }
+        let lots: Int64
+        if let quantity = request.quantity {
+            lots = try market.pointee.rules.lots(quantity)
+        } else {
+            lots = market.pointee.rules.lotsMax
+        }
+        return IncomingOrder(
+            number: sequence, client: .none, account: account, side: request.side, timeInForce: request.timeInForce,
+            limit: limit, lots: lots, remaining: lots, rates: market.pointee.fees(tier: book.accounts[account].tier),
+            hold: 0, heldBalance: -1, hasBudget: isMarketBuy,
+            isBoundByBudgetAlone: isMarketBuy && request.quantity == nil)
+    }
+
+    /// Finds what the order may cost, and that its owner has it.
+    private func fund(
+        _ taker: inout IncomingOrder, _ request: EngineCommandView.OrderRequestView,
+        in market: UnsafeMutablePointer<MarketState>
+    ) throws(RejectReason) {
+        let rules = market.pointee.rules
+        if taker.hasBudget {
+            guard let budget = request.budget, budget.isPositive,
+                let amount = budget.amount(decimals: rules.quoteDecimals)
+            else { throw .invalidAmount }
+            taker.hold = amount.units
+        } else {
+            guard let need = rules.need(taker.side, taker.limit, taker.lots, rate: taker.holdRate) else {
+                throw .amountOverflow
+            }
+            taker.hold = need
+        }
+        guard let balance = book.balance(taker.account, market.pointee.asset(taker.side.heldAsset)),
+            book.balances[balance].available >= taker.hold
+        else { throw .insufficientFunds }
+        taker.heldBalance = balance
+    }
+
+    /// Rebates are paid by the house; somewhere its debt has to end.
+    func requireSolventHouse(in market: UnsafeMutablePointer<MarketState>) throws(RejectReason) {
+        guard market.pointee.rules.paysRebates else { return }
+        for asset in [MarketAsset.base, .quote]
+        where assets[Int(market.pointee.asset(asset))].house < -ListedAsset.unitsMax {
+            throw .houseInDebt
+        }
+    }
+
+    /// Whether an order would trade at once.
+    func meets(_ side: OrderSide, _ limit: Int64, in market: UnsafeMutablePointer<MarketState>) -> Bool {
+        let best = side == .buy ? market.pointee.asks.best : market.pointee.bids.best
+        guard best >= 0 else { return false }
+        return side == .buy ? levels[best].tick <= limit : levels[best].tick >= limit
+    }
+}

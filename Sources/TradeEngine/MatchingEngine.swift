@@ -1,0 +1,142 @@
+import HashChain
+import TradeModel
+
+/// The exchange itself: accounts with their money, books with their orders, and the rules by which orders meet.
+///
+/// It is a pure function of its inputs. A command comes in as bytes and one record goes out as bytes, numbered and
+/// chained by hash; there is no clock, no randomness and no I/O in it, so that the same commands make the same records
+/// on any machine. The way of a command:
+///
+///     bytes ─► EngineCommandView: checked, nothing copied ─► a method for its kind: every reason to reject it is
+///     found before anything changes ─► funds held, orders matched, each event written as it happens ─► the record's
+///     bytes, their hash
+///
+/// Inside there are only dense numbers: accounts, balances, orders and price levels are places in slabs, found by hash
+/// where they come in by name. Texts are looked at on the way in and copied on the way out.
+public struct MatchingEngine: ~Copyable {
+    /// The number of the last record; that of the next command's is one more.
+    public private(set) var sequence: UInt64 = 0
+    var chain = HashChain.start
+    public let limits: EngineLimits
+
+    var assets: [ListedAsset] = []
+    var markets = MarketList()
+    var book = AccountBook()
+    var orders = Slab<RestingOrder>(capacity: 1_024)
+    var orderIndex = HashIndex(capacity: 1_024)
+    var levels = Slab<PriceLevel>(capacity: 256)
+    var clientIDs: RememberedIDs
+    var operationKeys = OperationKeys()
+    var tradeCount: UInt64 = 0
+
+    var output = ByteWriter(capacity: 1 << 16)
+    /// Where the record at hand says how many events it has, and how many that are.
+    private var eventCountOffset = 0
+    var eventCount: UInt32 = 0
+    /// The market that the record at hand is about, as far as it is known.
+    var subject: UnsafeMutablePointer<MarketState>?
+
+    public init(limits: EngineLimits = EngineLimits()) {
+        self.limits = limits
+        clientIDs = RememberedIDs(endedCountMax: limits.endedOrderIDCountMax)
+    }
+
+    /// Of all records up to the last.
+    public var hash: UInt64 { chain.value }
+
+    /// Carries out a command and returns its record, which is valid until the next command.
+    ///
+    /// Bytes that are no command make no record and change nothing.
+    public mutating func apply(
+        _ command: UnsafeRawBufferPointer
+    ) throws(MalformedBytes) -> UnsafeRawBufferPointer {
+        let view = try EngineCommandView(command)
+        beginRecord(command)
+        let bodyEnd = output.count
+        do {
+            try carryOut(view.action, command)
+        } catch {
+            output.truncate(to: bodyEnd)
+            output.replaceByte(at: Self.outcomeOffset, error.rawValue)
+            beginEvents()
+            // A rejected order has a state too, and its number is that of its record, as every order's is.
+            if case .place = view.action {
+                writeState(sequence, account: nil, .rejected, .none, remaining: 0)
+            }
+        }
+        output.replaceUInt32(at: eventCountOffset, eventCount)
+        chain.append(output.bytes)
+        return output.bytes
+    }
+
+    mutating func restored(sequence: UInt64) {
+        self.sequence = sequence
+    }
+
+    private static let outcomeOffset = 9
+
+    private mutating func beginRecord(_ command: UnsafeRawBufferPointer) {
+        sequence += 1
+        subject = nil
+        output.truncate(to: 0)
+        output.byte(EngineOutput.version)
+        output.uint64(sequence)
+        output.byte(0)
+        output.uint32(UInt32(command.count))
+        output.raw(command)
+    }
+
+    /// From here on events are written: the command is accepted.
+    mutating func beginEvents() {
+        if let subject {
+            output.byte(1)
+            subject.pointee.scale.withUnsafeBytes { output.raw($0) }
+        } else {
+            output.byte(0)
+        }
+        eventCountOffset = output.count
+        eventCount = 0
+        output.uint32(0)
+    }
+
+    private mutating func carryOut(
+        _ action: EngineCommandView.Action, _ command: UnsafeRawBufferPointer
+    ) throws(RejectReason) {
+        switch action {
+        case .place(let request): try place(request)
+        case .cancel(let account, let order): try cancel(account, order)
+        case .amend(let amendment): try amend(amendment)
+        case .deposit(let transfer): try deposit(transfer, command)
+        case .withdraw(let transfer): try withdraw(transfer, command)
+        case .listAsset(let symbol, let decimals): try listAsset(symbol, decimals)
+        case .listMarket(let listing): try listMarket(listing)
+        case .setFeeTier(let account, let tier): try setFeeTier(account, tier)
+        case .haltMarket(let market): try setHalted(market, true)
+        case .resumeMarket(let market): try setHalted(market, false)
+        }
+    }
+}
+
+/// How much an engine remembers. Engines that are to agree must have the same limits.
+public struct EngineLimits: Hashable, Sendable {
+    /// The owners' ids of so many orders that ended are remembered and refused. Those of open orders always are.
+    public var endedOrderIDCountMax: Int
+
+    public init(endedOrderIDCountMax: Int = 1 << 20) {
+        precondition((0...1 << 30).contains(endedOrderIDCountMax))
+        self.endedOrderIDCountMax = endedOrderIDCountMax
+    }
+}
+
+/// An asset, with what the house earned of it and what came in from outside, which is counted below zero.
+struct ListedAsset {
+    let symbol: AssetSymbol
+    let decimals: Int
+    var house: Int128 = 0
+    var world: Int128 = 0
+
+    static let countMax = 10_000
+    /// So much of an asset may come in, and so deep may the house be in debt when it gives another rebate. No balance
+    /// can leave 38 digits then, whatever is traded.
+    static let unitsMax: Int128 = powerOfTen(36)
+}

@@ -1,0 +1,76 @@
+import HashChain
+
+/// The owners' ids of all open orders and of the last that ended, so that none is taken twice.
+///
+/// An id is kept as 128 bits of hash over account and text.
+struct RememberedIDs: ~Copyable {
+    let endedCountMax: Int
+    private let ended: UnsafeMutablePointer<ClientKey>
+    /// How many ended in all; the ring holds the last of them.
+    private(set) var endedCount = 0
+    private var index: HashIndex
+
+    init(endedCountMax: Int) {
+        self.endedCountMax = endedCountMax
+        ended = .allocate(capacity: max(endedCountMax, 1))
+        index = HashIndex(capacity: min(endedCountMax, 1 << 16))
+    }
+
+    deinit { ended.deallocate() }
+
+    enum Found {
+        case open(Int32)
+        case ended
+    }
+
+    static func key(_ account: Int32, _ text: UnsafeRawBufferPointer) -> ClientKey {
+        let digest = HashChain.digest(text, seed: UInt64(UInt32(bitPattern: account)) + 1)
+        return ClientKey(low: digest.low, high: digest.high)
+    }
+
+    func find(_ key: ClientKey, _ orders: borrowing Slab<RestingOrder>) -> Found? {
+        let found = index.find(key.high) { number in
+            let place = Int(number >> 1)
+            return (number & 1 == 0 ? orders.base[place].client : ended[place]) == key
+        }
+        guard let found else { return nil }
+        return found & 1 == 0 ? .open(Int32(bitPattern: found >> 1)) : .ended
+    }
+
+    mutating func open(_ key: ClientKey, _ order: Int32) {
+        index.insert(key.high, UInt32(bitPattern: order) << 1)
+    }
+
+    /// The order left its place, but it has not ended.
+    mutating func close(_ key: ClientKey, _ order: Int32) {
+        index.remove(key.high, UInt32(bitPattern: order) << 1)
+    }
+
+    /// An order of the book ended: the oldest of the ring makes room for it.
+    mutating func end(_ key: ClientKey, _ order: Int32) {
+        guard endedCountMax > 0 else { return close(key, order) }
+        let place = makeRoom()
+        ended[place] = key
+        index.replace(key.high, UInt32(bitPattern: order) << 1, by: UInt32(place) << 1 | 1)
+    }
+
+    /// An order ended that never was in the book.
+    mutating func end(_ key: ClientKey) {
+        guard endedCountMax > 0 else { return }
+        let place = makeRoom()
+        ended[place] = key
+        index.insert(key.high, UInt32(place) << 1 | 1)
+    }
+
+    private mutating func makeRoom() -> Int {
+        let place = endedCount % endedCountMax
+        if endedCount >= endedCountMax { index.remove(ended[place].high, UInt32(place) << 1 | 1) }
+        endedCount += 1
+        return place
+    }
+
+    /// Those that ended and are remembered, the oldest first.
+    var remembered: [ClientKey] {
+        (max(0, endedCount - endedCountMax)..<endedCount).map { ended[$0 % endedCountMax] }
+    }
+}
