@@ -29,7 +29,7 @@ let package = Package(
         module("Configuration", ["CYaml", "CommandKit", "ServiceKit"]),
         module("EmbeddedPostgres"),
         module("Repository", ["CPostgres", "CXXHash", "ServiceKit", "TradeModel"]),
-        module("TradeFeed", ["CZeroMQ", "ServiceKit", "TradeModel"]),
+        module("TradeFeed", ["CZeroMQ", "HashChain", "ServiceKit", "TradeModel"]),
         module("WalletClient", ["Repository", "ServiceKit", "TradeModel"]),
         module("SettlementWorkers", ["Repository", "ServiceKit", "TradeModel", "WalletClient"]),
         module(
@@ -65,7 +65,7 @@ let package = Package(
         tests(
             "SettlementWorkersTests", ["Repository", "SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TidyTests", ["SettleTesting", "settle"]),
-        tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),
+        tests("TradeFeedTests", ["HashChain", "ServiceKit", "TradeFeed", "TradeModel"]),
         tests("TradeModelTests", ["TradeModel"]),
         tests("WalletClientTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
     ]
