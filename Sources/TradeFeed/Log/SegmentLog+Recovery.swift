@@ -62,8 +62,8 @@ extension SegmentLog {
 
         /// Whether a whole block behind the damage says that what is missing had been durable.
         ///
-        /// Where the machine failed, later pages of the file may have reached the disk, and earlier ones not: such blocks
-        /// do not say so, and go with the rest.
+        /// Where the machine failed, later pages of the file may have reached the disk, and earlier ones not: such
+        /// blocks do not say so, and go with the rest.
         static func wasDurable(behind sequence: Int64, _ rest: [UInt8]) -> Bool {
             let magic = withUnsafeBytes(of: LogBlock.magic.littleEndian) { Array($0) }
             var start = 0
