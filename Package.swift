@@ -30,7 +30,8 @@ let package = Package(
         module("Configuration", ["CYaml", "CommandKit", "ServiceKit"]),
         module("EmbeddedPostgres", ["ServiceKit"]),
         module("Repository", ["CPostgres", "CXXHash", "ServiceKit", "TradeModel"]),
-        module("TradeFeed", ["CZeroMQ", "ServiceKit", "TradeModel"]),
+        module("TradeFeed", ["CZeroMQ", "HashChain", "ServiceKit", "TradeModel"]),
+        module("EngineHost", ["HashChain", "ServiceKit", "TradeEngine", "TradeFeed", "TradeModel"]),
         module("WalletClient", ["Repository", "ServiceKit", "TradeModel"]),
         module("SettlementWorkers", ["Repository", "ServiceKit", "TradeModel", "WalletClient"]),
         module(
@@ -39,7 +40,8 @@ let package = Package(
         .executableTarget(
             name: "settle",
             dependencies: [
-                "Benchmark", "CommandKit", "Configuration", "EmbeddedPostgres", "Repository", "ServiceKit",
+                "Benchmark", "CommandKit", "Configuration", "EmbeddedPostgres", "EngineHost", "Repository",
+                "ServiceKit",
                 "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient",
             ],
             swiftSettings: strict, plugins: ["NoteCommit"]),
@@ -57,7 +59,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "CommandKit", "Configuration", "EmbeddedPostgres", "HashChain", "Repository", "ServiceKit",
+                "CommandKit", "Configuration", "EmbeddedPostgres", "EngineHost", "HashChain", "Repository",
+                "ServiceKit",
                 "SettleTesting",
                 "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient", "settle",
             ]),
@@ -68,7 +71,7 @@ let package = Package(
             "SettlementWorkersTests", ["Repository", "SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TidyTests", ["SettleTesting", "settle"]),
         tests("TradeEngineTests", ["HashChain", "TradeEngine", "TradeModel"]),
-        tests("TradeFeedTests", ["TradeFeed", "TradeModel"]),
+        tests("TradeFeedTests", ["HashChain", "ServiceKit", "TradeFeed", "TradeModel"]),
         tests("TradeModelTests", ["TradeModel"]),
         tests("WalletClientTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
     ]

@@ -17,7 +17,9 @@
             mutex.deallocate()
         }
 
-        public func withLock<Result>(_ body: (inout Value) throws -> Result) rethrows -> Result {
+        public func withLock<Result, Failure: Error>(
+            _ body: (inout Value) throws(Failure) -> Result
+        ) throws(Failure) -> Result {
             pthread_mutex_lock(mutex)
             defer { pthread_mutex_unlock(mutex) }
             return try body(&value)
@@ -34,8 +36,10 @@
             mutex = Mutex(value)
         }
 
-        public func withLock<Result: Sendable>(_ body: (inout Value) throws -> Result) rethrows -> Result {
-            try mutex.withLock { try body(&$0) }
+        public func withLock<Result: Sendable, Failure: Error>(
+            _ body: (inout Value) throws(Failure) -> Result
+        ) throws(Failure) -> Result {
+            try mutex.withLock { (value) throws(Failure) in try body(&value) }
         }
     }
 #endif

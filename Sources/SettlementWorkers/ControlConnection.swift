@@ -95,6 +95,28 @@ actor ControlConnection {
         }
     }
 
+    /// Adds what an engine has listed, if it is not there; says what is in its way.
+    func enter(_ listing: Listing) throws(DatabaseError) -> String? {
+        try connected { connection throws(DatabaseError) in
+            switch listing {
+            case .asset(let symbol, let decimals):
+                _ = try connection.pipeline([CatalogStore.addAsset(symbol, decimals: decimals)])
+                let known = try CatalogStore.read(connection).assets[symbol]?.decimals
+                return known == decimals
+                    ? nil : "\(symbol) has \(decimals) decimals in the engine and \(known ?? 0) in the books"
+            case .market(let symbol, let priceDecimals, let tick, let lot, let fees):
+                if let market = try CatalogStore.read(connection).markets[symbol] {
+                    return market.feeRule == fees && market.priceDecimals >= priceDecimals
+                        ? nil : "market \(symbol) has other terms in the engine than in the books"
+                }
+                _ = try connection.pipeline([
+                    CatalogStore.addMarket(symbol, priceDecimals: priceDecimals, tick: tick, lot: lot, fees: fees)
+                ])
+                return nil
+            }
+        }
+    }
+
     /// Lets others follow a stream, or nobody, for a reason.
     func giveUp(_ stream: Identifier, _ lease: FeedLease, because reason: String?) throws(DatabaseError) {
         try connected { connection throws(DatabaseError) in

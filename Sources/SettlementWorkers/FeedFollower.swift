@@ -57,14 +57,22 @@ actor FeedFollower: SettlementService.Source {
             // The session may have ended meanwhile; then its records are another's.
             guard self.session?.lease == session.lease, !isStopping else { return [] }
             self.session?.engineEpoch = max(session.engineEpoch, page.engineEpoch)
+            for listing in page.records.compactMap(\.listing) { try await enter(listing) }
             watermark.withLock { watermark in
                 for record in page.records { watermark.begin(hash: record.hash, itemCount: record.items.count) }
             }
             return page.records.flatMap(\.items)
-        } catch {
-            await end(because: error)
+        } catch let stop as FeedStop {
+            await end(because: stop)
             return []
         }
+    }
+
+    /// Makes an asset or a market known to the books before anything is settled in it.
+    private func enter(_ listing: Listing) async throws {
+        let conflict: String?
+        do { conflict = try await control.enter(listing) } catch { throw FeedStop.later("\(error)") }
+        if let conflict { throw FeedStop.halted(conflict) }
     }
 
     func stop() {

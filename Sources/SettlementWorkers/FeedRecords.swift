@@ -26,10 +26,13 @@ public struct FeedPage: Sendable {
         public let hash: UInt64
         /// What is to be settled because of it; nothing for what moves no money.
         public let items: [SettlementItem]
+        /// An asset or a market that the books must know from here on.
+        public let listing: Listing?
 
-        public init(hash: UInt64, items: [SettlementItem]) {
+        public init(hash: UInt64, items: [SettlementItem], listing: Listing? = nil) {
             self.hash = hash
             self.items = items
+            self.listing = listing
         }
     }
 
@@ -41,6 +44,12 @@ public struct FeedPage: Sendable {
         self.records = records
         self.engineEpoch = engineEpoch
     }
+}
+
+/// What an engine has listed.
+public enum Listing: Hashable, Sendable {
+    case asset(AssetSymbol, decimals: Int)
+    case market(MarketSymbol, priceDecimals: Int, tick: DecimalNumber, lot: DecimalNumber, fees: FeeRule)
 }
 
 /// Why a stream can be followed no further.

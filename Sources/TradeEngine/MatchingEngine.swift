@@ -27,7 +27,8 @@ public struct MatchingEngine: ~Copyable {
     var levels = Slab<PriceLevel>(capacity: 256)
     var clientIDs: RememberedIDs
     var operationKeys = OperationKeys()
-    var tradeCount: UInt64 = 0
+    /// How many trades there were.
+    public internal(set) var tradeCount: UInt64 = 0
 
     var output = ByteWriter(capacity: 1 << 16)
     /// Where the record at hand says how many events it has, and how many that are.

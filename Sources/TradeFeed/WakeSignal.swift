@@ -1,11 +1,11 @@
 import Glibc
 
 /// A file descriptor that becomes readable when somebody, on any thread, asks for attention: a pipe to oneself.
-struct WakeSignal: ~Copyable, Sendable {
-    let descriptor: CInt
+package struct WakeSignal: ~Copyable, Sendable {
+    package let descriptor: CInt
     private let raiser: CInt
 
-    init() throws(SocketFailure) {
+    package init() throws(SocketFailure) {
         var ends: [CInt] = [-1, -1]
         guard pipe(&ends) == 0 else {
             throw SocketFailure("make a wake-up signal", reason: String(cString: strerror(errno)))

@@ -18,9 +18,29 @@ public struct SocketFailure: Error, Hashable, Sendable, CustomStringConvertible 
 }
 
 /// A libzmq socket in a context of its own. It is not thread-safe: whoever owns it calls it from one place.
-struct ZeroMQSocket: ~Copyable {
-    enum Pattern {
+package struct ZeroMQSocket: ~Copyable {
+    package enum Pattern {
         case push, pull
+        /// The feed's two ends: one that answers many, and one that asks.
+        case router, dealer
+
+        fileprivate var code: CInt {
+            switch self {
+            case .push: ZMQ_PUSH
+            case .pull: ZMQ_PULL
+            case .router: ZMQ_ROUTER
+            case .dealer: ZMQ_DEALER
+            }
+        }
+    }
+
+    /// What became of a message that could not wait.
+    package enum Sent {
+        case done
+        /// There is no room for it now.
+        case full
+        /// Nobody is there any more.
+        case unreachable
     }
 
     private let context: UnsafeMutableRawPointer
@@ -32,17 +52,26 @@ struct ZeroMQSocket: ~Copyable {
     }
 
     /// The high-water mark is in messages and holds for each connection; nil for a size means any.
-    static func open(
+    package static func open(
         _ pattern: Pattern, highWater: Int32, messageBytesMax: Int64?
     ) throws(SocketFailure) -> ZeroMQSocket {
         guard let context = zmq_ctx_new() else { throw SocketFailure("start libzmq") }
-        guard let handle = zmq_socket(context, pattern == .pull ? ZMQ_PULL : ZMQ_PUSH) else {
+        guard let handle = zmq_socket(context, pattern.code) else {
             let failure = SocketFailure("open a socket")
             zmq_ctx_term(context)
             throw failure
         }
         let socket = ZeroMQSocket(context: context, socket: handle)
-        try socket.set(pattern == .pull ? ZMQ_RCVHWM : ZMQ_SNDHWM, highWater)
+        if pattern != .push { try socket.set(ZMQ_RCVHWM, highWater) }
+        if pattern != .pull { try socket.set(ZMQ_SNDHWM, highWater) }
+        // What cannot be sent is told, instead of dropped.
+        if pattern == .router { try socket.set(ZMQ_ROUTER_MANDATORY, 1 as Int32) }
+        if pattern == .dealer {
+            // Nothing waits for a connection that may never come.
+            try socket.set(ZMQ_IMMEDIATE, 1 as Int32)
+            try socket.set(ZMQ_RECONNECT_IVL, 50 as Int32)
+            try socket.set(ZMQ_RECONNECT_IVL_MAX, 1_000 as Int32)
+        }
         try socket.set(ZMQ_LINGER, 0 as Int32)
         if let messageBytesMax { try socket.set(ZMQ_MAXMSGSIZE, messageBytesMax) }
         return socket
@@ -55,7 +84,7 @@ struct ZeroMQSocket: ~Copyable {
     }
 
     /// Listens, and tells the endpoint as it came out: a wildcard is replaced by what was chosen.
-    func bind(_ endpoint: String) throws(SocketFailure) -> String {
+    package func bind(_ endpoint: String) throws(SocketFailure) -> String {
         guard !LocalSocket.isListening(at: endpoint) else {
             throw SocketFailure("listen on \(endpoint)", reason: "Address already in use")
         }
@@ -73,7 +102,7 @@ struct ZeroMQSocket: ~Copyable {
         zmq_unbind(socket, endpoint)
     }
 
-    func connect(_ endpoint: String) throws(SocketFailure) {
+    package func connect(_ endpoint: String) throws(SocketFailure) {
         guard zmq_connect(socket, endpoint) == 0 else { throw SocketFailure("connect to \(endpoint)") }
     }
 
@@ -81,10 +110,14 @@ struct ZeroMQSocket: ~Copyable {
         try set(ZMQ_LINGER, Int32(clamping: duration.millisecondsRoundedUp))
     }
 
-    /// Waits until a message can be read, the other file descriptor has something, or time is up.
-    func waitToReceive(or wake: CInt, timeout: Duration) throws(SocketFailure) {
+    /// Waits until a message can be read (or sent, if that is asked for), the other file descriptor has something, or
+    /// time is up.
+    package func waitToReceive(
+        or wake: CInt, orToSend: Bool = false, timeout: Duration
+    ) throws(SocketFailure) {
+        let events = Int16(ZMQ_POLLIN | (orToSend ? ZMQ_POLLOUT : 0))
         var items = [
-            zmq_pollitem_t(socket: socket, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0),
+            zmq_pollitem_t(socket: socket, fd: 0, events: events, revents: 0),
             zmq_pollitem_t(socket: nil, fd: wake, events: Int16(ZMQ_POLLIN), revents: 0),
         ]
         let result = zmq_poll(&items, CInt(items.count), Int(clamping: timeout.millisecondsRoundedUp))
@@ -130,6 +163,64 @@ struct ZeroMQSocket: ~Copyable {
             }
         }
         return true
+    }
+
+    /// Takes one message if one is there: the first part where there is a route, and the only one behind it.
+    ///
+    /// Of a message of more parts, only their number is kept.
+    package func receiveFrame(routed: Bool) throws(SocketFailure) -> FeedFrame? {
+        var route: [UInt8] = []
+        var bytes: [UInt8] = []
+        var parts = 0
+        var frame = zmq_msg_t()
+        zmq_msg_init(&frame)
+        defer { zmq_msg_close(&frame) }
+        repeat {
+            while zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) < 0 {
+                switch zmq_errno() {
+                case EINTR: continue
+                case EAGAIN where parts == 0: return nil
+                default: throw SocketFailure("receive")
+                }
+            }
+            let content = UnsafeRawBufferPointer(start: zmq_msg_data(&frame), count: zmq_msg_size(&frame))
+            if routed, parts == 0 { route = Array(content) } else if bytes.isEmpty { bytes = Array(content) }
+            parts += 1
+        } while zmq_msg_more(&frame) != 0
+        return FeedFrame(route: route, bytes: bytes, parts: routed ? parts - 1 : parts)
+    }
+
+    /// Sends a message of one part, made of two pieces, if there is room for it; to a route where the socket has many.
+    package func sendNow(_ head: [UInt8], _ body: ArraySlice<UInt8>, to route: [UInt8]?) throws(SocketFailure) -> Sent {
+        if let route {
+            while route.withUnsafeBytes({ zmq_send(socket, $0.baseAddress, $0.count, ZMQ_SNDMORE | ZMQ_DONTWAIT) }) < 0
+            {
+                switch zmq_errno() {
+                case EINTR: continue
+                case EAGAIN: return .full
+                case EHOSTUNREACH: return .unreachable
+                default: throw SocketFailure("send")
+                }
+            }
+        }
+        var message = zmq_msg_t()
+        guard zmq_msg_init_size(&message, head.count + body.count) == 0 else { throw SocketFailure("send") }
+        let content = UnsafeMutableRawBufferPointer(start: zmq_msg_data(&message), count: head.count + body.count)
+        content.copyBytes(from: head)
+        UnsafeMutableRawBufferPointer(rebasing: content[head.count...]).copyBytes(from: body)
+        while zmq_msg_send(&message, socket, ZMQ_DONTWAIT) < 0 {
+            let code = zmq_errno()
+            if code == EINTR { continue }
+            let failure = SocketFailure("send")
+            zmq_msg_close(&message)
+            switch code {
+            // Where the route was taken, all parts are.
+            case EAGAIN where route == nil: return .full
+            case EHOSTUNREACH: return .unreachable
+            default: throw failure
+            }
+        }
+        return .done
     }
 
     private func set<Value: FixedWidthInteger>(_ option: Int32, _ value: Value) throws(SocketFailure) {

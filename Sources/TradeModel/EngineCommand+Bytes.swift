@@ -187,3 +187,13 @@ extension MarketSymbol {
         self.init(utf8: view.bindMemory(to: UInt8.self))!
     }
 }
+
+extension EngineCommand {
+    /// Puts a time into a command's bytes in place of the one there. What is too short for one stays as it is, and is
+    /// no command.
+    public static func stamp(_ bytes: inout [UInt8], with time: Timestamp) {
+        guard bytes.count >= bodyOffset else { return }
+        let value = UInt64(bitPattern: time.microseconds)
+        for place in 0..<8 { bytes[bodyOffset - 8 + place] = UInt8(truncatingIfNeeded: value >> (8 * place)) }
+    }
+}

@@ -6,6 +6,10 @@ struct IntakeEndpoint: ArgumentValue, Equatable {
 
     let text: String
 
+    init(text: String) {
+        self.text = text
+    }
+
     init(argument: String) throws {
         guard Self.isEndpoint(argument) else {
             throw InvalidValue("expected \(Self.expectation) or ipc:///run/settle/intake")

@@ -2,6 +2,7 @@ import Configuration
 import Repository
 import ServiceKit
 import SettlementWorkers
+import TradeModel
 
 /// Every setting there is: what stands in the configuration file, in the environment, and in docs/configuration.md.
 enum Settings {
@@ -30,6 +31,14 @@ enum Settings {
                 .text(
                     expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint),
                 default: nil, remark: "nowhere", "Where trades are listened for over ZeroMQ."),
+            Setting(
+                "worker.feed", variable: "SETTLE_FEED",
+                .text(expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint),
+                default: nil, remark: "none", "The engine whose output is followed."),
+            Setting(
+                "worker.stream", variable: "SETTLE_STREAM",
+                .text(expected: "a name of at most 40 bytes", isValid: { Identifier(streamName: $0) != nil }),
+                default: Identifier.main.text, "What that engine's output is called."),
             Setting(
                 "worker.when_full", variable: "SETTLE_WHEN_FULL",
                 .choice(SettlementService.WhenFull.allCases.map(\.rawValue)),

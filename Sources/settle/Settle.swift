@@ -18,6 +18,7 @@ enum Settle {
         Section("Run") {
             Up.self
             RunWorker.self
+            RunEngine.self
             Group<Global>("queue", summary: "Pause the settling of trades, and let it go on.") {
                 ShowQueue.self
                 PauseQueue.self

@@ -4,13 +4,14 @@ import Repository
 import ServiceKit
 import SettlementWorkers
 import TradeFeed
+import TradeModel
 
 struct RunWorker: Command {
     static let info = CommandInfo(
         "worker", summary: "Settle trades, until stopped by a signal.",
         discussion: """
-            It settles what waits as PENDING in the database and, with --intake, what engines push over ZeroMQ \
-            (docs/wire.md). Any number of workers may run on one database. The first SIGTERM or SIGINT drains and ends; \
+            It settles what waits as PENDING in the database, with --intake what engines push over ZeroMQ, and with \
+            --feed what an engine of ours does, from where it was left (docs/wire.md). Any number of workers may run on one database. The first SIGTERM or SIGINT drains and ends; \
             a second one ends at once; a third exits on the spot. SIGHUP reads the configuration again \
             (docs/configuration.md).
             """,
@@ -20,10 +21,17 @@ struct RunWorker: Command {
             Example(
                 "settle worker --intake tcp://127.0.0.1:5558 --when-full park",
                 "Never hold an engine back; 'settle dlq retry --class queue_full' settles what had no room."),
+            Example(
+                "settle worker --feed tcp://127.0.0.1:5561",
+                "Settle what 'settle engine' does; of several such workers one follows, and the others stand by."),
         ])
 
     @Option("--intake", help: "Listen here for trades over ZeroMQ.", environment: "SETTLE_INTAKE")
     var intake: IntakeEndpoint?
+    @Option("--feed", help: "Follow the output of the engine that publishes here.", environment: "SETTLE_FEED")
+    var feed: IntakeEndpoint?
+    @Option("--stream", "NAME", help: "What that output is called.", environment: "SETTLE_STREAM", default: .main)
+    var stream: Identifier
     @Flag("--once", help: "Settle what is PENDING now, then end.") var once: Bool
     @Option(
         "--when-full",
@@ -39,6 +47,9 @@ struct RunWorker: Command {
         if once, $intake == .commandLine {
             throw UsageError("'--once' takes what is PENDING; it goes without '--intake'")
         }
+        if once, $feed == .commandLine {
+            throw UsageError("'--once' takes what is PENDING; it goes without '--feed'")
+        }
     }
 
     /// What was given, by the variable of the setting: a reload leaves it as it is.
@@ -46,6 +57,8 @@ struct RunWorker: Command {
         var flags = limits.flags
         if $logLevel == .commandLine { flags["SETTLE_LOG_LEVEL"] = .init("--log-level", logLevel.rawValue) }
         if $intake == .commandLine, let intake { flags["SETTLE_INTAKE"] = .init("--intake", intake.text) }
+        if $feed == .commandLine, let feed { flags["SETTLE_FEED"] = .init("--feed", feed.text) }
+        if $stream == .commandLine { flags["SETTLE_STREAM"] = .init("--stream", stream.text) }
         if $whenFull == .commandLine { flags["SETTLE_WHEN_FULL"] = .init("--when-full", whenFull.rawValue) }
         return flags
     }
@@ -60,6 +73,7 @@ struct RunWorker: Command {
             connectionString: database.connectionString, limits: limits, version: Settle.version, log: log,
             render: WireEncoder.encode)
         configuration.whenFull = whenFull
+        if let feed, !once { configuration.feed = EngineFeed(endpoint: feed.text, stream: stream, log: log) }
         var sources: [any SettlementService.Source] = []
         if let intake, !once {
             let socket: IntakeSocket

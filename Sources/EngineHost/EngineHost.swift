@@ -1,0 +1,204 @@
+import Foundation
+import ServiceKit
+import TradeEngine
+import TradeFeed
+import TradeModel
+
+/// A matching engine at work: takes commands in, keeps them, publishes what came of them, and answers.
+///
+/// One thread owns all of it. It takes what has arrived, has the engine carry it out, makes the commands durable
+/// together, and only then publishes the records and answers: what anybody was told of is still so after any crash.
+public actor EngineHost {
+    /// So many commands share one write of the log.
+    private static let batchMax = 1_000
+    private static let idleTime = Duration.milliseconds(250)
+    /// How often it is looked what need not be kept any more.
+    private static let tidyInterval = Duration.seconds(2)
+
+    private let executor = BlockingExecutor(label: "settle.engine")
+    private let settings: EngineSettings
+    private let log: Log
+    private let store: EngineStore
+    private let socket: EntrySocket
+    private var engine: MatchingEngine
+    private let publisher: FeedPublisher
+    private let isStopping = Guarded(false)
+    private var lastTime: Int64 = 0
+    private var snapshotAt: UInt64
+    private var tidiedAt = ContinuousClock.now
+    private var commands = RecordBuffer()
+    private var records = RecordBuffer()
+
+    public nonisolated let entryEndpoint: String
+    public nonisolated let feedEndpoint: String
+    private nonisolated let waker: EntrySocket.Waker
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// Opens what was kept and the doors; nothing is taken in before `run`.
+    public init(_ settings: EngineSettings, log: Log) throws {
+        let store = try EngineStore(settings, log: log)
+        let engine = try store.restore(log: log)
+        let socket = try EntrySocket(endpoint: settings.entryEndpoint)
+        let publisher = try FeedPublisher(
+            endpoint: settings.feedEndpoint, stream: settings.stream, epoch: 1, log: store.records,
+            places: store.places(), diagnostics: log)
+        self.publisher = publisher
+        self.settings = settings
+        self.log = log
+        self.store = store
+        snapshotAt = engine.sequence
+        entryEndpoint = socket.endpoint
+        waker = socket.waker
+        feedEndpoint = publisher.endpoint
+        self.engine = engine
+        self.socket = socket
+    }
+
+    /// Works until it is stopped, or throws why it cannot go on.
+    public nonisolated func run() async throws {
+        try await withTaskCancellationHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await self.publisher.run() }
+                group.addTask {
+                    defer { self.publisher.stop() }
+                    try await self.work()
+                }
+                try await group.waitForAll()
+            }
+        } onCancel: {
+            stop()
+        }
+    }
+
+    /// Ends in good order: what has arrived is answered, and everything is kept.
+    public nonisolated func stop() {
+        isStopping.withLock { $0 = true }
+        waker.wake()
+    }
+
+    private func work() throws {
+        log.info(
+            "engine started",
+            [
+                "stream": settings.stream.text, "sequence": "\(engine.sequence)", "orders": entryEndpoint,
+                "feed": feedEndpoint,
+            ])
+        while true {
+            let isLast = isStopping.withLock { $0 }
+            let count = try round()
+            try tidy()
+            if count == 0 {
+                if isLast { break }
+                try socket.wait(Self.idleTime)
+            }
+        }
+        if engine.sequence > snapshotAt { try store.takeSnapshot(of: engine) }
+        try store.keep(publisher.places)
+        try store.close()
+        log.info("engine stopped", ["sequence": "\(engine.sequence)", "hash": engine.hash.hexadecimal])
+    }
+
+    /// Takes what has arrived, and says how much that was.
+    private func round() throws -> Int {
+        var answers: [(EntrySocket.Caller, EntryMessage)] = []
+        commands.removeAll(keepingCapacity: true)
+        records.removeAll(keepingCapacity: true)
+        while answers.count < Self.batchMax, let (caller, message) = try socket.receive() {
+            answers.append((caller, answer(message)))
+        }
+        guard !answers.isEmpty else { return 0 }
+        if !commands.isEmpty {
+            // If this fails, the engine is ahead of its log: it must not go on, and nobody was told of anything.
+            try store.commands?.append(commands)
+            try store.records.append(records)
+            publisher.recordsWereAdded()
+        }
+        for (caller, message) in answers { try socket.send(message, to: caller) }
+        return answers.count
+    }
+
+    private func answer(_ message: Result<EntryMessage, MalformedEntryMessage>) -> EntryMessage {
+        switch message {
+        case .success(.command(let number, var command)):
+            do {
+                return .record(number, try carryOut(&command))
+            } catch {
+                return .refused(number, .malformed, "this is no command: \(error)")
+            }
+        case .success(.query(let number, let json)):
+            guard let query = try? JSONDecoder().decode(EngineQuery.self, from: Data(json)),
+                let answer = try? JSONEncoder().encode(self.answer(query))
+            else { return .refused(number, .malformed, "this is no question that an engine answers") }
+            return .answer(number, Array(answer))
+        case .success(let other):
+            return .refused(other.number, .malformed, "this is an answer, and nothing was asked")
+        case .failure(let problem):
+            return .refused(0, .malformed, problem.description)
+        }
+    }
+
+    /// Stamps a command with the time, which never goes back, and has it carried out.
+    private func carryOut(_ command: inout [UInt8]) throws -> [UInt8] {
+        let now = Int64((Date().timeIntervalSince1970 * 1_000_000).rounded(.down))
+        lastTime = max(lastTime, now)
+        EngineCommand.stamp(&command, with: Timestamp(microseconds: lastTime))
+        return try command.withUnsafeBytes { bytes in
+            let record = try engine.apply(bytes)
+            commands.append(bytes)
+            records.append(record)
+            return Array(record)
+        }
+    }
+
+    private func tidy() throws {
+        if engine.sequence - snapshotAt >= UInt64(settings.snapshotRecords) {
+            try store.takeSnapshot(of: engine)
+            snapshotAt = engine.sequence
+        }
+        guard ContinuousClock.now - tidiedAt >= Self.tidyInterval else { return }
+        tidiedAt = .now
+        try store.keep(publisher.places)
+        try store.dropRecords(keptFrom: publisher.keptFrom)
+    }
+
+    // MARK: Questions
+
+    private func answer(_ query: EngineQuery) -> EngineAnswer {
+        var answer = EngineAnswer(
+            stream: settings.stream.text, sequence: Int64(engine.sequence), hash: engine.hash.hexadecimal,
+            openOrders: engine.openOrderCount, accounts: engine.accountCount, trades: Int(engine.tradeCount))
+        switch query.about {
+        case .status: break
+        case .book: answer.book = book(query)
+        case .balance: answer.balance = balance(query)
+        }
+        return answer
+    }
+
+    private func book(_ query: EngineQuery) -> EngineAnswer.Book? {
+        let levels = min(max(0, query.levels ?? EngineQuery.levelsMax), EngineQuery.levelsMax)
+        guard let market = query.market.flatMap({ MarketSymbol($0) }), let scale = engine.scale(of: market),
+            let depth = engine.depth(of: market, levelCountMax: levels)
+        else { return nil }
+        func shown(_ level: MarketDepth.Level) -> EngineAnswer.Level {
+            EngineAnswer.Level(
+                price: text(level.price, scale.priceDecimals), quantity: text(level.quantity, scale.baseDecimals),
+                orders: level.orderCount)
+        }
+        return EngineAnswer.Book(
+            market: market.text, bids: depth.bids.map { shown($0) }, asks: depth.asks.map { shown($0) })
+    }
+
+    private func balance(_ query: EngineQuery) -> EngineAnswer.Balance? {
+        guard let account = query.account.flatMap({ Identifier($0) }),
+            let asset = query.asset.flatMap({ AssetSymbol($0) }), let decimals = engine.decimals(of: asset),
+            let balance = engine.balance(of: account, asset)
+        else { return nil }
+        return EngineAnswer.Balance(available: text(balance.available, decimals), held: text(balance.held, decimals))
+    }
+
+    private func text(_ units: Int128, _ decimals: Int) -> String {
+        Amount(units: units)?.text(decimals: decimals) ?? "\(units)"
+    }
+}

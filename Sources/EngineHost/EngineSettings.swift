@@ -1,0 +1,37 @@
+import TradeEngine
+import TradeModel
+
+/// How an engine is run.
+public struct EngineSettings: Sendable {
+    /// What its output is called.
+    public var stream = Identifier("main")!
+    /// Where orders come in.
+    public var entryEndpoint: String
+    /// Where its output is published.
+    public var feedEndpoint: String
+    /// Where its commands, records and snapshots are kept; nil keeps the newest records in memory alone.
+    public var folder: String?
+    /// Whether an order is answered and published only when its command would survive the machine's failure.
+    public var isDurable = true
+    /// So many records lie between two snapshots.
+    public var snapshotRecords: Int64 = 100_000
+    /// So many of the newest records are kept for consumers that nobody knows yet.
+    public var keptRecords: Int64 = 1_000_000
+    /// Without a folder, they take no more than so much memory.
+    public var keptBytesMax = 512 << 20
+    public var limits = EngineLimits()
+
+    public init(entryEndpoint: String, feedEndpoint: String) {
+        self.entryEndpoint = entryEndpoint
+        self.feedEndpoint = feedEndpoint
+    }
+}
+
+/// An engine cannot be started, or cannot go on, in one line that says why.
+public struct EngineFailure: Error, Hashable, Sendable, CustomStringConvertible {
+    public let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

@@ -1,0 +1,166 @@
+import ServiceKit
+import TradeEngine
+import TradeFeed
+import TradeModel
+
+/// What an engine keeps: the commands that it took in, the records that it made of them, and snapshots, so that the
+/// start need not repeat all of them.
+///
+/// Command n has made record n. The commands are what counts: they are written ahead, and whatever is missing of the
+/// records is made anew from them.
+struct EngineStore {
+    private static let snapshotCountMax = 2
+    private static let replayCountMax = 10_000
+    private static let replayBytesMax = 8 << 20
+
+    /// nil where nothing is kept but the newest records.
+    let commands: SegmentLog?
+    let records: any RecordLog
+    private let folder: String?
+    private let settings: EngineSettings
+
+    init(_ settings: EngineSettings, log: Log) throws(LogFailure) {
+        self.settings = settings
+        folder = settings.folder
+        guard let folder else {
+            commands = nil
+            records = MemoryLog(recordsMax: Int(clamping: settings.keptRecords), bytesMax: settings.keptBytesMax)
+            return
+        }
+        let sync: SegmentLog.SyncPolicy = settings.isDurable ? .everyAppend : .onDemand
+        let commands = try SegmentLog(folder: folder + "/commands", settings: .init(sync: sync))
+        let records = try SegmentLog(folder: folder + "/records", settings: .init(sync: .onDemand))
+        for cut in [commands.cutTail, records.cutTail].compactMap(\.self) {
+            log.warning("a log was cut", ["where": cut.description])
+        }
+        self.commands = commands
+        self.records = records
+    }
+
+    // MARK: Starting
+
+    /// The engine as it was: from the newest snapshot, and all commands behind it.
+    func restore(log: Log) throws -> MatchingEngine {
+        guard let commands else { return MatchingEngine(limits: settings.limits) }
+        var engine = try newestSnapshot(log: log)
+        let snapshot = engine.sequence
+        let newest = commands.extent.newest.sequence
+        guard Int64(engine.sequence) <= newest else {
+            throw EngineFailure(
+                "the snapshot at record \(engine.sequence) is ahead of the commands in \(commands.folder), which "
+                    + "end at \(newest): a part of them is missing")
+        }
+        while engine.sequence < newest {
+            let run = try commands.read(
+                from: Int64(engine.sequence) + 1, recordsMax: Self.replayCountMax, bytesMax: Self.replayBytesMax)
+            try replay(run, in: &engine)
+        }
+        guard records.extent.newest == StreamPosition(sequence: Int64(engine.sequence), hash: engine.hash) else {
+            throw EngineFailure(
+                "the records end at \(records.extent.newest.sequence) with another hash than the commands make, which "
+                    + "end at \(engine.sequence): one of the logs is another engine's, or another version has made it")
+        }
+        if engine.sequence > 0 {
+            log.info("engine restored", ["snapshot": "\(snapshot)", "sequence": "\(engine.sequence)"])
+        }
+        return engine
+    }
+
+    /// Carries commands out again. Records that were not written any more are written now.
+    private func replay(_ run: RecordRun, in engine: inout MatchingEngine) throws {
+        var missing = RecordBuffer()
+        let written = records.extent.newest.sequence
+        for command in run.records {
+            let sequence = Int64(engine.sequence) + 1
+            do {
+                let bytes = Array(command)
+                try bytes.withUnsafeBytes { bytes in
+                    let record = try engine.apply(bytes)
+                    if sequence > written { missing.append(record) }
+                }
+            } catch {
+                throw EngineFailure("command \(sequence) in the log is none: \(error)")
+            }
+        }
+        if !missing.isEmpty { try records.append(missing) }
+    }
+
+    /// An engine at the newest snapshot, or at its beginning.
+    private func newestSnapshot(log: Log) throws -> MatchingEngine {
+        for name in try snapshotNames().reversed() {
+            let file = try DurableFile.read("\(folder!)/snapshots/\(name)")
+            do {
+                return try Self.engine(from: file)
+            } catch {
+                // The one before serves as well; it only takes longer.
+                log.warning("a snapshot is left aside", ["file": name, "reason": "\(error)"])
+            }
+        }
+        return MatchingEngine(limits: settings.limits)
+    }
+
+    private static func engine(from snapshot: [UInt8]) throws(SnapshotProblem) -> MatchingEngine {
+        // An array's own bytes can be had in a closure alone, which cannot give back an engine.
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: snapshot.count, alignment: 8)
+        defer { bytes.deallocate() }
+        bytes.copyBytes(from: snapshot)
+        return try MatchingEngine.from(snapshot: UnsafeRawBufferPointer(bytes))
+    }
+
+    /// The oldest first.
+    private func snapshotNames() throws(LogFailure) -> [String] {
+        try DurableFile.names(inFolder: folder! + "/snapshots").filter { $0.hasSuffix(".snapshot") }.sorted()
+    }
+
+    // MARK: Running
+
+    /// Keeps the state as it is, and drops the commands that the snapshot before it makes unnecessary.
+    func takeSnapshot(of engine: borrowing MatchingEngine) throws(LogFailure) {
+        guard let folder, let commands else { return }
+        let digits = String(engine.sequence)
+        let name = String(repeating: "0", count: 20 - digits.count) + digits
+        try DurableFile.write(engine.snapshot(), to: "\(folder)/snapshots/\(name).snapshot")
+        let names = try snapshotNames()
+        for name in names.dropLast(Self.snapshotCountMax) { try DurableFile.remove("\(folder)/snapshots/\(name)") }
+        if let oldest = names.suffix(Self.snapshotCountMax).first.flatMap({ Int64($0.prefix(20)) }),
+            names.count >= Self.snapshotCountMax
+        {
+            try commands.drop(below: oldest + 1)
+        }
+    }
+
+    /// Drops records that nobody needs any more.
+    ///
+    /// - Parameter keptFrom: the first that a known consumer may ask for; nil while none is known.
+    func dropRecords(keptFrom: Int64?) throws(LogFailure) {
+        let newest = records.extent.newest.sequence
+        try records.drop(below: min(keptFrom ?? .max, newest - settings.keptRecords))
+    }
+
+    func close() throws(LogFailure) {
+        try commands?.close()
+        try (records as? SegmentLog)?.close()
+    }
+
+    // MARK: Consumers
+
+    private var placesFile: String? { folder.map { $0 + "/consumers" } }
+
+    /// Where consumers were when the engine last ended.
+    func places() -> [FeedPlace] {
+        guard let placesFile, let bytes = try? DurableFile.read(placesFile) else { return [] }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+            let parts = line.split(separator: " ", maxSplits: 1)
+            guard parts.count == 2, let acknowledged = Int64(parts[0]), let name = Identifier(String(parts[1])) else {
+                return nil
+            }
+            return FeedPlace(consumer: name, acknowledged: acknowledged)
+        }
+    }
+
+    func keep(_ places: [FeedPlace]) throws(LogFailure) {
+        guard let placesFile else { return }
+        let lines = places.map { "\($0.acknowledged) \($0.consumer)\n" }.sorted()
+        try DurableFile.write(Array(lines.joined().utf8), to: placesFile)
+    }
+}

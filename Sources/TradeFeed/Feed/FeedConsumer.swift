@@ -1,0 +1,67 @@
+import ServiceKit
+import TradeModel
+
+/// Follows a stream from its own place: every record once, in order, with its hash checked. A ZeroMQ DEALER socket.
+///
+/// `run` keeps the connection, makes it anew when it is lost, and ends with a `FeedFailure` when what is needed cannot
+/// be had any more. Meanwhile one task takes the batches with `next`; the publisher sends no more than a few ahead of it.
+public final class FeedConsumer: Sendable {
+    public struct Status: Hashable, Sendable {
+        public var isFollowing = false
+        public var received: Int64 = 0
+        public var taken: Int64 = 0
+        public var acknowledged: Int64 = 0
+        /// The newest record that the publisher has told of.
+        public var newest: Int64 = 0
+        public var epoch: UInt64 = 0
+        public var counts = FeedCursor.Counts()
+
+        public init() {}
+    }
+
+    public let endpoint: String
+    public let start: FeedCursor.Start
+    private let inbox: FeedInbox
+    private let loop: ConsumerLoop
+
+    /// Throws where the endpoint is none; whether somebody listens there is not looked at.
+    public init(
+        endpoint: String, start: FeedCursor.Start, settings: FeedCursor.Settings = FeedCursor.Settings(),
+        diagnostics: Log = .silent
+    ) throws(SocketFailure) {
+        self.endpoint = endpoint
+        self.start = start
+        inbox = try FeedInbox()
+        loop = try ConsumerLoop(
+            endpoint: endpoint, cursor: FeedCursor(start, settings: settings, now: ContinuousClock().now),
+            inbox: inbox, diagnostics: diagnostics)
+    }
+
+    /// Follows until it is stopped or the task is cancelled, or throws why it cannot go on.
+    public func run() async throws {
+        try await withTaskCancellationHandler {
+            try await loop.run()
+        } onCancel: {
+            stop()
+        }
+    }
+
+    /// Ends in good order; what has arrived can still be taken.
+    public func stop() {
+        inbox.stop()
+    }
+
+    /// Waits for the next records; nil when the consumer was stopped, and an error when it cannot go on.
+    ///
+    /// One task takes; taking gives credit for what comes behind.
+    public func next() async throws -> RecordRun? {
+        try await inbox.next()
+    }
+
+    /// Tells the publisher that everything up to here is durable, and will never be asked for again.
+    public func acknowledge(upTo sequence: Int64) {
+        inbox.acknowledge(sequence)
+    }
+
+    public var status: Status { inbox.status }
+}

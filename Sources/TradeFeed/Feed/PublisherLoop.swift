@@ -1,0 +1,175 @@
+import ServiceKit
+
+/// Owns the publisher's socket, on a thread of its own.
+actor PublisherLoop {
+    /// Messages that are read before the next batch is sent: who floods the publisher does not stop the stream.
+    private static let messagesPerRound = 64
+    private static let batchesPerRound = 64
+    /// How old what others see of the consumers may be.
+    private static let statusMilliseconds = 50
+    /// How often at most the log tells of messages that were refused.
+    private static let quietSeconds = 10
+
+    private var socket: ZeroMQSocket?
+    private var sessions: FeedSessions
+    private let log: any RecordLog
+    private let onlyDurable: Bool
+    private let control: FeedPublisher.Control
+    private let diagnostics: Log
+    private let clock = ContinuousClock()
+    private let executor = BlockingExecutor(label: "settle.feed.publisher")
+    private var statusCounts = FeedCounts()
+    private var statusDue = ContinuousClock.now
+    private var told = FeedCounts()
+    private var quietUntil: ContinuousClock.Instant?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    init(
+        socket: consuming ZeroMQSocket, sessions: FeedSessions, log: any RecordLog, onlyDurable: Bool,
+        control: FeedPublisher.Control, diagnostics: Log
+    ) {
+        self.socket = consume socket
+        self.sessions = sessions
+        self.log = log
+        self.onlyDurable = onlyDurable
+        self.control = control
+        self.diagnostics = diagnostics
+    }
+
+    func run() throws {
+        defer { socket = nil }
+        while !control.state.withLock({ $0.isStopped }) {
+            let isBusy = try round()
+            publishStatus()
+            tellOfRefusals()
+            guard !isBusy else { continue }
+            // Who adds records from here on wakes the wait; who did so just before is seen by the look behind it.
+            let seen = published.newest
+            control.sleeps.store(true, ordering: .sequentiallyConsistent)
+            defer { control.sleeps.store(false, ordering: .sequentiallyConsistent) }
+            guard published.newest == seen, sessions.nextRead(newest: seen.sequence, now: clock.now) == nil else {
+                continue
+            }
+            let deadlines = [sessions.deadline, isStatusNew ? statusDue : nil].compactMap { $0 }
+            let timeout = deadlines.min().map { max(.zero, clock.now.duration(to: $0)) } ?? .seconds(3_600)
+            try socket?.waitToReceive(or: control.wake.descriptor, timeout: timeout)
+            control.wake.clear()
+        }
+    }
+
+    /// What consumers may see.
+    private var published: LogExtent {
+        var extent = log.extent
+        if onlyDurable { extent.newest = extent.durable }
+        return extent
+    }
+
+    /// Reads what came, sends what can be sent; whether there may be more of either.
+    private func round() throws -> Bool {
+        var messages = 0
+        while messages < Self.messagesPerRound, let frame = try socket?.receiveFrame(routed: true) ?? nil {
+            messages += 1
+            switch frame.message() {
+            case .success(let message): try send(sessions.receive(message, from: frame.route, now: clock.now))
+            case .failure(let fault): try send(sessions.malformed(fault, from: frame.route))
+            }
+        }
+        try send(sessions.tick(extent: published, now: clock.now))
+        var batches = 0
+        while batches < Self.batchesPerRound,
+            let read = sessions.nextRead(newest: published.newest.sequence, now: clock.now)
+        {
+            batches += 1
+            try serve(read)
+        }
+        return messages == Self.messagesPerRound || batches == Self.batchesPerRound
+    }
+
+    private func serve(_ read: FeedSessions.Read) throws {
+        let result = records(for: read)
+        if case .failure(let failure) = result, failure.isOfTheLog {
+            diagnostics.error("feed_log_unreadable", ["reason": failure.description])
+        }
+        guard let outgoing = sessions.answer(read, result, extent: published, now: clock.now) else { return }
+        guard case .batch(let batch) = outgoing.message else { return try send([outgoing]) }
+        let bytes = batch.run.records.bytes
+        switch try socket!.sendNow(outgoing.message.encodeHead(), bytes, to: outgoing.route) {
+        case .done: sessions.sent(read, batch.run, now: clock.now)
+        case .full: sessions.full(read, now: clock.now)
+        case .unreachable: sessions.unreachable(outgoing.route)
+        }
+    }
+
+    private func records(for read: FeedSessions.Read) -> Result<RecordRun, LogFailure> {
+        let extent = published
+        let room = extent.newest.sequence - read.first + 1
+        guard room >= 0 else { return .failure(.ahead(read.first, newest: extent.newest.sequence)) }
+        let settings = sessions.settings
+        return Result { () throws(LogFailure) in
+            var run = try log.read(
+                from: read.first, recordsMax: Int(max(1, min(Int64(settings.batchRecordsMax), room))),
+                bytesMax: settings.batchBytesMax)
+            // Of what is there but not published yet, only the place before it is told.
+            if room == 0 { run = RecordRun(start: run.start, records: RecordBuffer()) }
+            return run
+        }
+    }
+
+    /// Sends answers and heartbeats. One for which there is no room is not missed: the consumer asks again, or hears
+    /// the next one.
+    private func send(_ outgoing: [FeedSessions.Outgoing]) throws(SocketFailure) {
+        for one in outgoing {
+            if case .unreachable = try socket!.sendNow(one.message.encode(), [], to: one.route) {
+                sessions.unreachable(one.route)
+            }
+        }
+    }
+
+    private var isStatusNew: Bool { sessions.counts != statusCounts }
+
+    /// Not each time, as it takes longer with each consumer.
+    private func publishStatus() {
+        let forgotten = control.state.withLock { state in
+            defer { state.forgotten = [] }
+            return state.forgotten
+        }
+        for consumer in forgotten where sessions.forget(consumer) {
+            statusDue = clock.now
+            diagnostics.info("feed_consumer_forgotten", ["consumer": consumer.text])
+        }
+        guard isStatusNew, statusDue <= clock.now else { return }
+        statusCounts = sessions.counts
+        statusDue = clock.now + .milliseconds(Self.statusMilliseconds)
+        let (status, counts, keptFrom) = (sessions.status, sessions.counts, sessions.keptFrom)
+        control.state.withLock { state in
+            state.status = status
+            state.counts = counts
+            state.keptFrom = keptFrom
+        }
+    }
+
+    private func tellOfRefusals() {
+        let counts = sessions.counts
+        guard counts.malformed > told.malformed || counts.refused > told.refused, (quietUntil ?? clock.now) <= clock.now
+        else { return }
+        diagnostics.warning(
+            "feed_messages_refused",
+            [
+                "malformed": String(counts.malformed - told.malformed),
+                "refused": String(counts.refused - told.refused),
+            ])
+        told = counts
+        quietUntil = clock.now + .seconds(Self.quietSeconds)
+    }
+}
+
+extension LogFailure {
+    /// Whether the log itself is at fault, and not what was asked of it.
+    fileprivate var isOfTheLog: Bool {
+        switch self {
+        case .notKept, .ahead: false
+        default: true
+        }
+    }
+}

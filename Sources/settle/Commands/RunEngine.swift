@@ -1,0 +1,60 @@
+import CommandKit
+import EngineHost
+import ServiceKit
+import TradeModel
+
+struct RunEngine: Command {
+    static let info = CommandInfo(
+        "engine", summary: "Run the matching engine and its feed, until stopped by a signal.",
+        discussion: """
+            It takes orders in, matches them, and publishes what came of each as one numbered, hashed record. With --wal \
+            the commands are written ahead: what was answered or published is so after any crash. With --no-wal only \
+            the newest records are kept, in memory. Listen on addresses of this machine alone: who reaches them may \
+            give orders in anybody's name.
+            """,
+        examples: [
+            Example("settle engine --wal engine", "Keep everything in the folder 'engine'."),
+            Example("settle worker --feed tcp://127.0.0.1:5561", "Settle what it does, in another terminal."),
+        ])
+
+    @Option("--wal", "DIR", help: "Keep commands, records and snapshots in this folder.", environment: "SETTLE_WAL")
+    var wal: String?
+    @Flag("--no-wal", help: "Keep the newest records in memory alone.") var noWAL: Bool
+    @Option(
+        "--orders", help: "Listen here for orders.", environment: "SETTLE_ENGINE",
+        default: IntakeEndpoint(text: "tcp://127.0.0.1:5560"))
+    var orders: IntakeEndpoint
+    @Option(
+        "--feed", help: "Publish the output here.", environment: "SETTLE_FEED",
+        default: IntakeEndpoint(text: "tcp://127.0.0.1:5561"))
+    var feed: IntakeEndpoint
+    @Option("--stream", "NAME", help: "What the output is called.", environment: "SETTLE_STREAM", default: .main)
+    var stream: Identifier
+    @Option("--log-level", help: "What is logged to stderr.", environment: "SETTLE_LOG_LEVEL", default: .info)
+    var logLevel: LogLevel
+
+    func validate() throws {
+        if noWAL, $wal == .commandLine { throw UsageError("'--no-wal' contradicts '--wal'") }
+        guard noWAL || wal != nil else {
+            throw UsageError("name a folder with '--wal', or say '--no-wal' to lose everything when the engine ends")
+        }
+        guard Identifier(streamName: stream.text) != nil else {
+            throw UsageError("'--stream' is a name of at most 40 bytes")
+        }
+    }
+
+    func run(_ context: Context) async throws {
+        var settings = EngineSettings(entryEndpoint: orders.text, feedEndpoint: feed.text)
+        settings.stream = stream
+        settings.folder = noWAL ? nil : wal
+        let host: EngineHost
+        do { host = try EngineHost(settings, log: Log(level: logLevel.level)) } catch {
+            throw CommandFailure("the engine cannot start: \("\(error)".printable)")
+        }
+        let signals = StopSignals(first: { host.stop() }, second: { host.stop() })
+        do { try await host.run() } catch {
+            throw CommandFailure("the engine stopped: \("\(error)".printable)")
+        }
+        _ = signals
+    }
+}

@@ -1,0 +1,94 @@
+import Repository
+import ServiceKit
+import SettlementWorkers
+import TradeFeed
+import TradeModel
+
+/// The feed of an engine, for a worker that settles what it says.
+struct EngineFeed: FeedConnector {
+    let endpoint: String
+    let stream: Identifier
+    let log: Log
+
+    /// Of all followers in turn one settles, so that they share the place that the engine keeps.
+    private static let consumer = Identifier("settlement")!
+
+    func follow(_ lease: FeedLease) throws(FeedStop) -> any FeedRecords {
+        let start = FeedCursor.Start(
+            consumer: Self.consumer, stream: stream, instance: UInt64(lease.epoch), after: lease.sequence,
+            hash: lease.hash, epoch: lease.engineEpoch)
+        do {
+            return EngineRecords(try FeedConsumer(endpoint: endpoint, start: start, diagnostics: log), stream: stream)
+        } catch { throw .later("\(error)") }
+    }
+}
+
+/// The records of an engine as they come over its feed.
+private actor EngineRecords: FeedRecords {
+    private static let patience = Duration.milliseconds(250)
+
+    private let consumer: FeedConsumer
+    private let stream: Identifier
+    private let running: Task<Void, any Error>
+
+    init(_ consumer: FeedConsumer, stream: Identifier) {
+        self.consumer = consumer
+        self.stream = stream
+        running = Task { try await consumer.run() }
+    }
+
+    func next() async throws(FeedStop) -> FeedPage {
+        // Who stops waiting takes nothing: what comes later is there at the next call.
+        let waiting = Task { [consumer] in try await consumer.next() }
+        let timer = Task {
+            try await Task.sleep(for: Self.patience)
+            waiting.cancel()
+        }
+        defer { timer.cancel() }
+        do {
+            guard let run = try await waiting.value else { throw FeedStop.later("the feed was left") }
+            return FeedPage(records: try records(run), engineEpoch: consumer.status.epoch)
+        } catch is CancellationError {
+            return FeedPage(records: [], engineEpoch: consumer.status.epoch)
+        } catch let stop as FeedStop {
+            throw stop
+        } catch let failure as FeedFailure {
+            throw failure.stop
+        } catch {
+            throw .later("\(error)")
+        }
+    }
+
+    private func records(_ run: RecordRun) throws -> [FeedPage.Record] {
+        var hash = run.start.hash
+        return try run.records.map { bytes in
+            let bytes = Array(bytes)
+            hash = RecordBuffer([bytes]).hash(after: hash)
+            do {
+                let record = try bytes.withUnsafeBytes { try EngineOutput(bytes: $0) }
+                return FeedPage.Record(hash: hash, items: record.items(of: stream), listing: record.listing)
+            } catch {
+                throw FeedStop.halted("a record of the feed cannot be read: \(error)")
+            }
+        }
+    }
+
+    func acknowledge(_ sequence: Int64) {
+        consumer.acknowledge(upTo: sequence)
+    }
+
+    func stop() async {
+        consumer.stop()
+        _ = try? await running.value
+    }
+}
+
+extension FeedFailure {
+    /// Whether it passes by itself.
+    fileprivate var stop: FeedStop {
+        switch self {
+        case .notKept, .ahead, .hashDiffers, .damaged: .halted(description)
+        case .otherStream, .replaced, .otherVersion: .later(description)
+        }
+    }
+}
