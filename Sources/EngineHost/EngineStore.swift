@@ -1,3 +1,4 @@
+import Foundation
 import ServiceKit
 import TradeEngine
 import TradeFeed
@@ -19,13 +20,16 @@ struct EngineStore {
     private let folder: String?
     private let settings: EngineSettings
 
-    init(_ settings: EngineSettings, log: Log) throws(LogFailure) {
+    init(_ settings: EngineSettings, log: Log) throws {
         self.settings = settings
         folder = settings.folder
         guard let folder else {
             commands = nil
             records = MemoryLog(recordsMax: Int(clamping: settings.keptRecords), bytesMax: settings.keptBytesMax)
             return
+        }
+        do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
+            throw EngineFailure("cannot make the folder \(folder): \(error.localizedDescription)")
         }
         let sync: SegmentLog.SyncPolicy = settings.isDurable ? .everyAppend : .onDemand
         let commands = try SegmentLog(folder: folder + "/commands", settings: .init(sync: sync))
