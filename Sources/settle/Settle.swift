@@ -18,7 +18,6 @@ enum Settle {
         Section("Run") {
             Up.self
             RunWorker.self
-            RunEngine.self
             Group<Global>("queue", summary: "Pause the settling of trades, and let it go on.") {
                 ShowQueue.self
                 PauseQueue.self
@@ -27,6 +26,18 @@ enum Settle {
             }
             RunBench.self
             Doctor.self
+        }
+        Section("The engine") {
+            RunEngine.self
+            Group<Global>("order", summary: "Give an engine orders, change and cancel them.") {
+                PlaceOrder.self
+                AmendOrder.self
+                CancelOrder.self
+            }
+            ShowBook.self
+            Group<Global>("feed", summary: "Look at how far the output of engines is settled.") {
+                ShowFeed.self
+            }
         }
         Section("Set up") {
             Group<Global>("migrate", summary: "Bring the database to the version of this program.") {

@@ -166,3 +166,27 @@ extension RecordedTrade {
         ]
     }
 }
+
+extension OrderSide: ArgumentValue {
+    public init(argument: String) throws {
+        guard let side = Self.allCases.first(where: { $0.name == argument }) else {
+            throw InvalidValue("expected buy or sell")
+        }
+        self = side
+    }
+
+    public var argumentText: String { name }
+    public static var valueName: String { "SIDE" }
+}
+
+extension TimeInForce: ArgumentValue {
+    public init(argument: String) throws {
+        guard let rule = Self.allCases.first(where: { $0.name == argument.replacing("-", with: "_") }) else {
+            throw InvalidValue("expected gtc, ioc, fok or post-only")
+        }
+        self = rule
+    }
+
+    public var argumentText: String { name.replacing("_", with: "-") }
+    public static var valueName: String { "RULE" }
+}

@@ -5,19 +5,33 @@ import TradeModel
 struct AddAsset: Command {
     static let info = CommandInfo(
         "add", summary: "Add an asset.", discussion: "Adding the same asset again changes nothing.",
-        examples: [Example("settle asset add BTC --decimals 8", "A coin with eight decimals.")])
+        examples: [
+            Example("settle asset add BTC --decimals 8", "A coin with eight decimals."),
+            Example("settle asset add ETH --decimals 9 --engine tcp://127.0.0.1:5560", "To an engine and its feed."),
+        ])
 
     @Argument("SYMBOL", help: "Its short name: letters, digits, points.") var symbol: AssetSymbol
     @Option("--decimals", "N", help: "How many digits behind the point an amount may have: 0 to 18.") var decimals: Int
+    @Option("--engine", help: "Add it to the engine that takes orders here; what follows the engine learns of it.")
+    var engine: IntakeEndpoint?
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
     func validate() throws {
+        if dryRun, engine != nil { throw UsageError("an engine knows no '--dry-run'") }
         guard (0...Asset.decimalsMax).contains(decimals) else {
             throw UsageError("'--decimals' is a whole number from 0 to \(Asset.decimalsMax), not \(decimals)")
         }
     }
 
     func run(_ context: Context) async throws {
+        if let engine {
+            let record = try await EngineAccess(engine).carryOut(.listAsset(symbol: symbol, decimals: decimals))
+            return try context.output.show([
+                "symbol": .string(symbol.text), "decimals": .integer(decimals), "sequence": .integer(Int(record.sequence)),
+            ]) {
+                try context.output.line("added asset \(symbol) with \(decimals.counted("decimal")) to the engine")
+            }
+        }
         let database = try Database(context, isMaker: !dryRun)
         defer { database.leave() }
         let connection = try database.connect()
@@ -79,7 +93,12 @@ struct AddMarket: Command {
             Fees by 'received': each side pays from what it receives. By 'quote': both pay in the quote asset, the buyer \
             on top of the price. A negative fee is a rebate. Adding the same market again changes nothing.
             """,
-        examples: [Example("settle market add BTC/USDT --tick 0.01", "Bitcoin, priced in cents of USDT.")])
+        examples: [
+            Example("settle market add BTC/USDT --tick 0.01", "Bitcoin, priced in cents of USDT."),
+            Example(
+                "settle market add BTC/USDT --tick 0.01 --lot 0.0001 --maker-fee 100 --taker-fee 500 "
+                    + "--engine tcp://127.0.0.1:5560", "To an engine and its feed, with fees of 0.01 and 0.05 %."),
+        ])
 
     @Argument("MARKET", help: "Base and quote asset.") var symbol: MarketSymbol
     @Option("--tick", "AMOUNT", help: "The step between prices: for engines to read, no trade is held to it.")
@@ -90,9 +109,11 @@ struct AddMarket: Command {
         "--price-decimals", "N",
         help: "How many decimals a price may have. (default: as the quote asset, or the tick if finer)")
     var priceDecimals: Int?
+    @OptionGroup("For an engine") var listing: ListingOptions
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
     func validate() throws {
+        try listing.validate(isDry: dryRun)
         for (name, step) in [("--tick", tick), ("--lot", lot)] {
             if let step, !step.isPositive { throw UsageError("'\(name)' must be positive, not \(step)") }
         }
@@ -102,6 +123,17 @@ struct AddMarket: Command {
     }
 
     func run(_ context: Context) async throws {
+        if let engine = listing.engine {
+            guard let tick, let lot else { throw UsageError("an engine wants a '--tick' and a '--lot'") }
+            let market = listing.market(symbol, tick: tick, lot: lot, fees: fees)
+            let record = try await EngineAccess(engine).carryOut(.listMarket(market))
+            return try context.output.show([
+                "symbol": .string(symbol.text), "fees": .string(fees.rawValue), "tick": .string(tick.description),
+                "lot": .string(lot.description), "sequence": .integer(Int(record.sequence)),
+            ]) {
+                try context.output.line("added market \(symbol), fees \(fees.rawValue), to the engine")
+            }
+        }
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()

@@ -9,7 +9,15 @@ struct OperationArguments: ParameterGroup {
     @Option("--id", "KEY", help: "A name of your choosing for it; the same again has no effect.")
     var key: Identifier?
     @Option("--file", "FILE", help: "Read many from NDJSON, a line each; '-' is standard input.") var file: String?
+    @Option("--engine", help: "Have the engine do it that takes orders here.", environment: "SETTLE_ENGINE")
+    var engine: IntakeEndpoint?
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
+
+    func validate() throws {
+        if engine != nil, dryRun || file != nil {
+            throw UsageError("an engine takes one at a time: '--engine' goes without '--file' and '--dry-run'")
+        }
+    }
 }
 
 private func operationFileHelp(id: String) -> String {
@@ -92,6 +100,7 @@ private struct OperationRun {
     }
 
     private func carryOut(_ operation: Operation) async throws {
+        if let engine = arguments.engine { return try await carryOut(operation, by: engine) }
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
@@ -103,6 +112,11 @@ private struct OperationRun {
         }
         if let rejection = try ReservedNames(connection).rejection(of: operation) {
             throw CommandFailure(rejection.message.printable)
+        }
+        if let stream = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list()])[0]).first?.stream {
+            throw CommandFailure(
+                "the money is in the hands of an engine, whose output '\(stream)' is settled here: "
+                    + "give '--engine' the place where it takes orders")
         }
         let item = SettlementItem(.operation(operation), origin: .message("command line"))
         let wallet = DirectWallet(database)
@@ -120,6 +134,26 @@ private struct OperationRun {
                 outcome == .duplicate
                     ? "\(what) (was there already; nothing moved)"
                     : arguments.dryRun ? "\(what) (would be carried out)" : what)
+        }
+    }
+
+    private func carryOut(_ operation: Operation, by engine: IntakeEndpoint) async throws {
+        let transfer = Transfer(
+            key: operation.key, account: operation.account, asset: operation.asset, amount: operation.amount)
+        let record = try await EngineAccess(engine).record(
+            of: kind == .deposit ? .deposit(transfer) : .withdraw(transfer))
+        let isDuplicate = record.rejection == .duplicateOperation
+        if let reason = record.rejection, !isDuplicate {
+            throw CommandFailure("the engine refuses it: \(reason.sentence)")
+        }
+        try context.output.show([
+            "id": .id(operation.key), "kind": .string(kind.rawValue), "account": .id(operation.account),
+            "asset": .string(operation.asset.text), "amount": .string(operation.amount.description),
+            "outcome": .string(isDuplicate ? "duplicate" : "applied"), "sequence": .integer(Int(record.sequence)),
+        ]) {
+            try context.output.line(
+                "\(kind.rawValue) \(operation.key.text.printable): \(operation.amount) \(operation.asset), account "
+                    + operation.account.text.printable + (isDuplicate ? " (was there already; nothing moved)" : ""))
         }
     }
 
