@@ -6,7 +6,7 @@ struct AccountBook: ~Copyable {
     /// One cache line: the id, and where the account's balances of the assets are that were listed first.
     struct Account: BitwiseCopyable {
         /// The id where it is short; otherwise its place among the long ones.
-        var text = InlineArray<24, UInt8>(repeating: 0)
+        var text = InlineArray<3, UInt64>(repeating: 0)
         var balances = InlineArray<8, Int32>(repeating: -1)
         var textCount: UInt8
         var tier: UInt8 = 0
