@@ -36,7 +36,10 @@ let package = Package(
         module("SettlementWorkers", ["Repository", "ServiceKit", "TradeModel", "WalletClient"]),
         module(
             "Benchmark",
-            ["Repository", "ServiceKit", "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient"]),
+            [
+                "Repository", "ServiceKit", "SettlementWorkers", "TradeEngine", "TradeFeed", "TradeModel",
+                "WalletClient",
+            ]),
         .executableTarget(
             name: "settle",
             dependencies: [
@@ -52,7 +55,7 @@ let package = Package(
             name: "SettleTesting",
             dependencies: ["EmbeddedPostgres", "Repository", "ServiceKit", "TradeModel", "WalletClient"],
             path: "Tests/SettleTesting", swiftSettings: strict),
-        tests("BenchmarkTests", ["Benchmark", "TradeFeed", "TradeModel"]),
+        tests("BenchmarkTests", ["Benchmark", "TradeEngine", "TradeFeed", "TradeModel"]),
         tests("CommandKitTests", ["CommandKit", "ServiceKit"]),
         tests("ConfigurationTests", ["Configuration", "ServiceKit"]),
         tests("EmbeddedPostgresTests", ["EmbeddedPostgres"]),

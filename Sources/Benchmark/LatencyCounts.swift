@@ -16,6 +16,12 @@ public struct LatencyCounts: Sendable, Codable, Equatable {
         maximumNanoseconds = max(maximumNanoseconds, nanoseconds)
     }
 
+    /// Makes room for latencies up to some length, so that recording them takes no memory.
+    mutating func reserve(nanosecondsMax: Int64) {
+        let bucket = Self.bucket(of: nanosecondsMax)
+        if bucket >= counts.count { counts.append(contentsOf: repeatElement(0, count: bucket + 1 - counts.count)) }
+    }
+
     mutating func add(_ other: LatencyCounts) {
         if other.counts.count > counts.count {
             counts.append(contentsOf: repeatElement(0, count: other.counts.count - counts.count))
@@ -27,14 +33,18 @@ public struct LatencyCounts: Sendable, Codable, Equatable {
 
     /// The latency below which so many per mille of all lie, in milliseconds; nil while there are none.
     public func milliseconds(perMille: Int) -> Double? {
+        nanoseconds(perMille: perMille).map { Double($0) / 1e6 }
+    }
+
+    public func nanoseconds(perMille: Int) -> Int64? {
         guard count > 0 else { return nil }
         let rank = max(1, (count * perMille + 999) / 1000)
         var seen = 0
         for (bucket, number) in counts.enumerated() {
             seen += number
-            if seen >= rank { return Double(min(Self.upperBound(of: bucket), maximumNanoseconds)) / 1e6 }
+            if seen >= rank { return min(Self.upperBound(of: bucket), maximumNanoseconds) }
         }
-        return maximumMilliseconds
+        return maximumNanoseconds
     }
 
     public var maximumMilliseconds: Double? { count > 0 ? Double(maximumNanoseconds) / 1e6 : nil }

@@ -9,8 +9,10 @@ public struct CommandNode<Globals: GlobalOptions>: Sendable {
     let content: Content
     /// The heading under which help lists it.
     var section: String?
+    /// Commands under the name of one that runs by itself too.
+    var subcommands: [CommandNode] = []
 
-    var children: [CommandNode] { if case .group(let children) = content { children } else { [] } }
+    var children: [CommandNode] { if case .group(let children) = content { children } else { subcommands } }
 
     /// What help, completion and advice speak of.
     var shownChildren: [CommandNode] { children.filter { !$0.info.isHidden } }
@@ -37,6 +39,16 @@ public struct Group<Globals: GlobalOptions>: Sendable {
     }
 }
 
+/// A command that runs by itself, with others under its name: `Extended(RunBench.self) { BenchEngine.self }`.
+public struct Extended<Globals: GlobalOptions>: Sendable {
+    let node: CommandNode<Globals>
+
+    public init<C: Command>(_ type: C.Type, @CommandBuilder<Globals> commands: () -> [CommandNode<Globals>])
+    where C.Globals == Globals {
+        node = CommandNode(info: C.info, content: .command { C() }, subcommands: commands())
+    }
+}
+
 /// Commands that help lists under a common heading.
 public struct Section<Globals: GlobalOptions>: Sendable {
     let nodes: [CommandNode<Globals>]
@@ -58,6 +70,7 @@ public enum CommandBuilder<Globals: GlobalOptions> {
     }
 
     public static func buildExpression(_ group: Group<Globals>) -> [CommandNode<Globals>] { [group.node] }
+    public static func buildExpression(_ extended: Extended<Globals>) -> [CommandNode<Globals>] { [extended.node] }
     public static func buildExpression(_ section: Section<Globals>) -> [CommandNode<Globals>] { section.nodes }
     public static func buildBlock(_ nodes: [CommandNode<Globals>]...) -> [CommandNode<Globals>] { nodes.flatMap { $0 } }
 }

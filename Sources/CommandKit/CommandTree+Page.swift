@@ -24,10 +24,11 @@ extension CommandTree {
 
     private func sections(of node: CommandNode<Globals>, path: String, depth: Int) -> [String] {
         let heading = String(repeating: "#", count: depth) + " `\(path)`"
+        let below = node.shownChildren.flatMap {
+            sections(of: $0, path: "\(path) \($0.info.name)", depth: depth + 1)
+        }
         guard case .command(let make) = node.content else {
-            let own = [heading, node.info.summary] + paragraphs(node.info.discussion)
-            return own
-                + node.shownChildren.flatMap { sections(of: $0, path: "\(path) \($0.info.name)", depth: depth + 1) }
+            return [heading, node.info.summary] + paragraphs(node.info.discussion) + below
         }
         let declarations = Declarations(of: make())
         let generated = HelpText.usage(declarations.slots.map(\.declaration))
@@ -38,7 +39,7 @@ extension CommandTree {
             example.explanation.isEmpty ? example.line : "\(example.line)    # \(example.explanation)"
         }
         if !examples.isEmpty { parts.append(block(examples, "sh")) }
-        return parts
+        return parts + below
     }
 
     private func options(of declarations: Declarations) -> String {

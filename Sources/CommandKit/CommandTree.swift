@@ -103,6 +103,9 @@ public struct CommandTree<Globals: GlobalOptions>: Sendable {
                 node = try descend(from: node, to: word, path: &path)
             }
         }
+        while let word = rest.first, node.child(word) != nil {
+            node = try descend(from: node, to: rest.removeFirst(), path: &path)
+        }
         if rest.prefix(while: { $0 != "--" }).contains(where: { $0 == "-h" || $0 == "--help" }) {
             return .help(node, path: path)
         }

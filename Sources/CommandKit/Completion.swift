@@ -32,7 +32,8 @@ extension CommandTree {
             let help = node.info.name == name && !words.contains("help") ? [("help", "Show help of a command")] : []
             return matching(node.shownChildren.map { ($0.info.name, $0.info.summary) } + help, current)
         }
-        return matching(argumentValues(slots, skipped, options), current)
+        let subcommands = skipped.isEmpty ? node.shownChildren.map { ($0.info.name, $0.info.summary) } : []
+        return matching(subcommands + argumentValues(slots, skipped, options), current)
     }
 
     private func slots(of node: CommandNode<Globals>) -> [any Slot] {

@@ -13,6 +13,7 @@ struct HelpText {
             let own = Declarations(of: make()).entries
             usage(path, node.info.usage.isEmpty ? [Self.usage(own.map(\.slot.declaration))] : node.info.usage)
             if !node.info.discussion.isEmpty { paragraph(node.info.discussion) }
+            if !node.shownChildren.isEmpty { commands(node.shownChildren) }
             parameters(own + global)
             examples(node.info.examples)
         case .group:

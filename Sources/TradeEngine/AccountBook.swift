@@ -3,36 +3,49 @@ import TradeModel
 
 /// The accounts by their ids, and what each has of each asset.
 struct AccountBook: ~Copyable {
+    /// One cache line: the id, and where the account's balances of the assets are that were listed first.
     struct Account: BitwiseCopyable {
-        var textOffset: Int
+        /// The id where it is short; otherwise its place among the long ones.
+        var text = InlineArray<3, UInt64>(repeating: 0)
+        var balances = InlineArray<8, Int32>(repeating: -1)
         var textCount: UInt8
         var tier: UInt8 = 0
+
+        static let shortCountMax = 24
+        static let directAssetCount: Int32 = 8
     }
 
     struct Balance: BitwiseCopyable {
-        var account: Int32
-        var asset: Int32
         var available: Int128 = 0
         var held: Int128 = 0
+    }
+
+    struct BalanceKey: BitwiseCopyable, Equatable {
+        var account: Int32
+        var asset: Int32
     }
 
     static let accountLimit = 1 << 27
 
     private(set) var accounts = Slab<Account>()
     private var accountIndex = HashIndex()
-    private var texts: UnsafeMutableRawPointer = .allocate(byteCount: 4_096, alignment: 16)
-    private var textCapacity = 4_096
-    private var textCount = 0
+    private var longTexts: [UnsafeMutableRawPointer] = []
     private(set) var balances = Slab<Balance>()
+    /// Whose the balances are, apart from them, since that is seldom asked.
+    private(set) var balanceKeys = Slab<BalanceKey>()
     private var balanceIndex = HashIndex()
 
     init() {}
 
-    deinit { texts.deallocate() }
+    deinit { for text in longTexts { text.deallocate() } }
 
-    func text(_ account: Int32) -> UnsafeRawBufferPointer {
-        let record = accounts[account]
-        return UnsafeRawBufferPointer(start: texts + record.textOffset, count: Int(record.textCount))
+    @inline(__always) func text(_ account: Int32) -> UnsafeRawBufferPointer {
+        // The id is what an account's record begins with.
+        let record = accounts.base + Int(account)
+        let count = Int(record.pointee.textCount)
+        let start = UnsafeRawPointer(record)
+        if count <= Account.shortCountMax { return UnsafeRawBufferPointer(start: start, count: count) }
+        return UnsafeRawBufferPointer(start: longTexts[start.load(as: Int.self)], count: count)
     }
 
     func find(_ text: UnsafeRawBufferPointer) -> Int32? {
@@ -41,31 +54,42 @@ struct AccountBook: ~Copyable {
     }
 
     mutating func open(_ text: UnsafeRawBufferPointer) -> Int32 {
-        if textCapacity - textCount < text.count {
-            let moved = UnsafeMutableRawPointer.allocate(byteCount: textCapacity * 2, alignment: 16)
-            moved.copyMemory(from: texts, byteCount: textCount)
-            texts.deallocate()
-            (texts, textCapacity) = (moved, textCapacity * 2)
+        let account = accounts.insert(Account(textCount: UInt8(text.count)))
+        var start = UnsafeMutableRawPointer(accounts.base + Int(account))
+        if text.count > Account.shortCountMax {
+            start.storeBytes(of: longTexts.count, as: Int.self)
+            start = .allocate(byteCount: text.count, alignment: 8)
+            longTexts.append(start)
         }
-        if let start = text.baseAddress { (texts + textCount).copyMemory(from: start, byteCount: text.count) }
-        let account = accounts.insert(Account(textOffset: textCount, textCount: UInt8(text.count)))
-        textCount += text.count
+        UnsafeMutableRawBufferPointer(start: start, count: text.count).copyMemory(from: text)
         accountIndex.insert(HashChain.checksum(text), UInt32(bitPattern: account))
         return account
     }
 
-    func balance(_ account: Int32, _ asset: Int32) -> Int32? {
+    @inline(__always) func balance(_ account: Int32, _ asset: Int32) -> Int32? {
+        if asset < Account.directAssetCount {
+            let place = accounts.base[Int(account)].balances[Int(asset)]
+            return place < 0 ? nil : place
+        }
+        return distantBalance(account, asset)
+    }
+
+    @inline(never) private func distantBalance(_ account: Int32, _ asset: Int32) -> Int32? {
         balanceIndex.find(Self.hash(account, asset)) {
-            let balance = balances.base + Int($0)
-            return balance.pointee.account == account && balance.pointee.asset == asset
+            balanceKeys.base[Int($0)] == BalanceKey(account: account, asset: asset)
         }.map { Int32(bitPattern: $0) }
     }
 
     /// The place of a balance, which is made where there is none.
     mutating func openBalance(_ account: Int32, _ asset: Int32) -> Int32 {
         if let place = balance(account, asset) { return place }
-        let place = balances.insert(Balance(account: account, asset: asset))
-        balanceIndex.insert(Self.hash(account, asset), UInt32(bitPattern: place))
+        let place = balances.insert(Balance())
+        _ = balanceKeys.insert(BalanceKey(account: account, asset: asset))
+        if asset < Account.directAssetCount {
+            accounts.base[Int(account)].balances[Int(asset)] = place
+        } else {
+            balanceIndex.insert(Self.hash(account, asset), UInt32(bitPattern: place))
+        }
         return place
     }
 

@@ -9,13 +9,18 @@ struct HashIndex: ~Copyable {
 
     init(capacity: Int = 64) {
         var size = 64
-        while size < capacity * 2 { size *= 2 }
-        entries = .allocate(capacity: size)
+        while size * 3 < capacity * 4 { size *= 2 }
+        entries = Self.memory(size)
         entries.initialize(repeating: 0, count: size)
         mask = size - 1
     }
 
     deinit { entries.deallocate() }
+
+    private static func memory(_ count: Int) -> UnsafeMutablePointer<UInt64> {
+        UnsafeMutableRawPointer.allocate(byteCount: count * 8, alignment: 64).bindMemory(
+            to: UInt64.self, capacity: count)
+    }
 
     private static func entry(_ hash: UInt64, _ number: UInt32) -> UInt64 {
         hash & 0xffff_ffff_0000_0000 | UInt64(number) + 1
@@ -38,8 +43,8 @@ struct HashIndex: ~Copyable {
     }
 
     /// Takes in what is not there.
-    mutating func insert(_ hash: UInt64, _ number: UInt32) {
-        if (count + 1) * 2 > mask + 1 { grow() }
+    @inline(__always) mutating func insert(_ hash: UInt64, _ number: UInt32) {
+        if (count + 1) * 4 > (mask + 1) * 3 { grow() }
         put(Self.entry(hash, number))
         count += 1
     }
@@ -84,7 +89,7 @@ struct HashIndex: ~Copyable {
     @inline(never) private mutating func grow() {
         let old = entries
         let oldCount = mask + 1
-        entries = .allocate(capacity: oldCount * 2)
+        entries = Self.memory(oldCount * 2)
         entries.initialize(repeating: 0, count: oldCount * 2)
         mask = oldCount * 2 - 1
         for place in 0..<oldCount where old[place] != 0 { put(old[place]) }

@@ -13,7 +13,8 @@ struct MarketState: ~Copyable {
     var bids: BookSide
     var asks: BookSide
     /// What every record about the market says of its amounts, as bytes.
-    let scale: [UInt8]
+    let scale: UnsafeRawBufferPointer
+    private let fees: InlineArray<16, TradingFees>
 
     init(_ listing: MarketListing, _ rules: MarketRules, number: Int32, base: Int32, quote: Int32) {
         self.number = number
@@ -29,10 +30,16 @@ struct MarketState: ~Copyable {
             symbol: listing.symbol, baseDecimals: rules.baseDecimals, quoteDecimals: rules.quoteDecimals,
             priceDecimals: rules.priceDecimals, feeRule: rules.feeRule
         ).write(to: &writer)
-        scale = Array(writer.bytes)
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: writer.count, alignment: 8)
+        copy.copyMemory(from: writer.bytes)
+        scale = UnsafeRawBufferPointer(copy)
+        // The highest tier serves for all above it.
+        fees = InlineArray { listing.fees[min($0, listing.fees.count - 1)] }
     }
 
-    @inline(__always) func fees(tier: UInt8) -> TradingFees { listing.fees[min(Int(tier), listing.fees.count - 1)] }
+    deinit { scale.deallocate() }
+
+    @inline(__always) func fees(tier: UInt8) -> TradingFees { fees[min(Int(tier), MarketListing.feeTierCountMax - 1)] }
 
     func asset(_ asset: MarketAsset) -> Int32 { asset == .base ? base : quote }
 }
@@ -60,9 +67,8 @@ struct MarketList: ~Copyable {
     func find(_ symbol: UnsafeRawBufferPointer) -> Int32? {
         let found = index.find(HashChain.checksum(symbol)) { number in
             // The symbol is what a scale begins with, behind its length.
-            states[Int(number)].pointee.scale.withUnsafeBytes { scale in
-                isSame(UnsafeRawBufferPointer(rebasing: scale[1...Int(scale[0])]), symbol)
-            }
+            let scale = states[Int(number)].pointee.scale
+            return isSame(UnsafeRawBufferPointer(rebasing: scale[1...Int(scale[0])]), symbol)
         }
         return found.map { Int32(bitPattern: $0) }
     }

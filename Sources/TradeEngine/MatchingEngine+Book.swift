@@ -89,16 +89,19 @@ extension MatchingEngine {
 
     /// The open order that an account calls so.
     func findOrder(
-        _ account: Int32, _ reference: EngineCommandView.OrderReferenceView
+        _ account: UnsafeRawBufferPointer, _ reference: EngineCommandView.OrderReferenceView
     ) throws(RejectReason) -> Int32 {
         switch reference {
         case .number(let number):
             let found = orderIndex.find(spread(number)) { orders.base[Int($0)].number == number }
-            guard let found, orders.base[Int(found)].account == account else { throw .unknownOrder }
+            // An order that is another's is as unknown as one that there never was.
+            guard let found, isSame(book.text(orders.base[Int(found)].account), account) else {
+                throw book.find(account) == nil ? .unknownAccount : .unknownOrder
+            }
             return Int32(bitPattern: found)
         case .clientOrderID(let text):
             guard case .open(let place)? = clientIDs.find(RememberedIDs.key(account, text), orders) else {
-                throw .unknownOrder
+                throw book.find(account) == nil ? .unknownAccount : .unknownOrder
             }
             return place
         }

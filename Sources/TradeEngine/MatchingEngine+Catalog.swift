@@ -20,6 +20,7 @@ extension MatchingEngine {
         guard assets.count < ListedAsset.countMax, let symbol = AssetSymbol(String(decoding: symbol, as: UTF8.self))
         else { throw .limitReached }
         assets.append(ListedAsset(symbol: symbol, decimals: decimals))
+        _ = totals.insert(AssetTotals())
         beginEvents()
     }
 

@@ -5,8 +5,7 @@ extension MatchingEngine {
     mutating func cancel(
         _ text: UnsafeRawBufferPointer, _ reference: EngineCommandView.OrderReferenceView
     ) throws(RejectReason) {
-        guard let account = book.find(text) else { throw .unknownAccount }
-        let place = try findOrder(account, reference)
+        let place = try findOrder(text, reference)
         let market = markets[orders[place].market]
         subject = market
         beginEvents()
@@ -14,8 +13,7 @@ extension MatchingEngine {
     }
 
     mutating func amend(_ amendment: EngineCommandView.AmendmentView) throws(RejectReason) {
-        guard let account = book.find(amendment.account) else { throw .unknownAccount }
-        let place = try findOrder(account, amendment.order)
+        let place = try findOrder(amendment.account, amendment.order)
         let order = orders[place]
         let market = markets[order.market]
         subject = market
@@ -44,14 +42,15 @@ extension MatchingEngine {
         _ place: Int32, to terms: AmendedTerms, in market: UnsafeMutablePointer<MarketState>
     ) {
         let order = orders.base + Int(place)
-        let rules = market.pointee.rules
-        guard let need = rules.need(order.pointee.side, terms.tick, terms.remaining, rate: order.pointee.makerRate)
+        guard
+            let need = market.pointee.rules.need(
+                order.pointee.side, terms.tick, terms.remaining, rate: order.pointee.makerRate)
         else { preconditionFailure("less of an order needs less") }
         levels[order.pointee.level].total -= Int128(order.pointee.remaining - terms.remaining)
         order.pointee.lots = terms.lots
         order.pointee.remaining = terms.remaining
         beginEvents()
-        writeAmended(order.pointee.number, rules, terms, keepsPriority: true)
+        writeAmended(order.pointee.number, market, terms, keepsPriority: true)
         let excess = order.pointee.hold - need
         order.pointee.hold = need
         release(excess, order.pointee.number, order.pointee.heldBalance, nil, order.pointee.side)
@@ -62,14 +61,13 @@ extension MatchingEngine {
         _ place: Int32, by terms: AmendedTerms, in market: UnsafeMutablePointer<MarketState>
     ) throws(RejectReason) {
         let order = orders[place]
-        let rules = market.pointee.rules
         try requireSolventHouse(in: market)
         var taker = IncomingOrder(
             number: order.number, client: order.client, account: order.account, side: order.side,
             timeInForce: order.isPostOnly ? .postOnly : .goodTillCancelled, limit: terms.tick, lots: terms.lots,
             remaining: terms.remaining, rates: market.pointee.fees(tier: book.accounts[order.account].tier), hold: 0,
             heldBalance: order.heldBalance, receiveBalance: order.receiveBalance)
-        guard let need = rules.need(taker.side, terms.tick, terms.remaining, rate: taker.holdRate) else {
+        guard let need = market.pointee.rules.need(taker.side, terms.tick, terms.remaining, rate: taker.holdRate) else {
             throw .amountOverflow
         }
         taker.hold = need
@@ -80,7 +78,7 @@ extension MatchingEngine {
         beginEvents()
         if order.client != .none { clientIDs.close(order.client, place) }
         remove(place, from: market)
-        writeAmended(order.number, rules, terms, keepsPriority: false)
+        writeAmended(order.number, market, terms, keepsPriority: false)
         if more > 0 {
             book.balances[order.heldBalance].available -= more
             book.balances[order.heldBalance].held += more

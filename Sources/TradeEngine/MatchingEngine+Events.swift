@@ -39,12 +39,14 @@ extension MatchingEngine {
         eventCount += 1
     }
 
-    mutating func writeAmended(_ order: UInt64, _ rules: MarketRules, _ terms: AmendedTerms, keepsPriority: Bool) {
+    mutating func writeAmended(
+        _ order: UInt64, _ market: UnsafeMutablePointer<MarketState>, _ terms: AmendedTerms, keepsPriority: Bool
+    ) {
         output.byte(EngineOutput.EventKind.amended)
         output.compact(order)
-        output.amount(rules.priceUnits(terms.tick))
-        output.amount(rules.baseUnits(terms.lots))
-        output.amount(rules.baseUnits(terms.remaining))
+        output.amount(market.pointee.rules.priceUnits(terms.tick))
+        output.amount(market.pointee.rules.baseUnits(terms.lots))
+        output.amount(market.pointee.rules.baseUnits(terms.remaining))
         output.byte(keepsPriority ? 1 : 0)
         eventCount += 1
     }

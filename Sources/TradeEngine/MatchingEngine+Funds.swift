@@ -8,13 +8,13 @@ extension MatchingEngine {
         let (asset, amount, key) = try check(transfer, command)
         let known = book.find(transfer.account)
         if known == nil, !Self.canBeOpened(transfer.account) { throw .invalidAccountName }
-        guard assets[Int(asset)].world - amount >= -ListedAsset.unitsMax,
+        guard totals[asset].world - amount >= -ListedAsset.unitsMax,
             known != nil || book.accounts.count < AccountBook.accountLimit
         else { throw .limitReached }
         let account = known ?? book.open(transfer.account)
         let balance = book.openBalance(account, asset)
         book.balances[balance].available += amount
-        assets[Int(asset)].world -= amount
+        totals[asset].world -= amount
         operationKeys.insert(key)
         beginEvents()
     }
@@ -28,7 +28,7 @@ extension MatchingEngine {
             throw .insufficientFunds
         }
         book.balances[balance].available -= amount
-        assets[Int(asset)].world += amount
+        totals[asset].world += amount
         operationKeys.insert(key)
         beginEvents()
     }

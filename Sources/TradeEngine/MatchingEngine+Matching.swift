@@ -5,7 +5,6 @@ extension MatchingEngine {
     mutating func match(
         _ taker: inout IncomingOrder, in market: UnsafeMutablePointer<MarketState>
     ) -> IncomingOrder.Stop {
-        let rules = market.pointee.rules
         var matchCount = 0
         while taker.remaining > 0 {
             let best = taker.side == .buy ? market.pointee.asks.best : market.pointee.bids.best
@@ -15,9 +14,11 @@ extension MatchingEngine {
             guard matchCount < EngineOutput.matchCountMax else { return .matchLimit }
             matchCount += 1
             let place = levels[best].first
-            if orders[place].account == taker.account, rules.selfTradeRule != .allow {
-                if rules.selfTradeRule != .cancelNewest { end(place, in: market, .cancelled, .selfTrade, own: true) }
-                if rules.selfTradeRule != .cancelOldest { return .selfTrade }
+            if orders[place].account == taker.account, market.pointee.rules.selfTradeRule != .allow {
+                if market.pointee.rules.selfTradeRule != .cancelNewest {
+                    end(place, in: market, .cancelled, .selfTrade, own: true)
+                }
+                if market.pointee.rules.selfTradeRule != .cancelOldest { return .selfTrade }
                 continue
             }
             guard fill(&taker, place, tick, in: market) else { return .budgetSpent }
@@ -30,28 +31,29 @@ extension MatchingEngine {
         _ taker: inout IncomingOrder, _ place: Int32, _ tick: Int64, in market: UnsafeMutablePointer<MarketState>
     ) -> Bool {
         let maker = orders.base + Int(place)
-        let rules = market.pointee.rules
         var lots = min(taker.remaining, maker.pointee.remaining)
         if taker.hasBudget {
-            lots = rules.affordableLots(lots, tick, rate: taker.rates.taker, budget: taker.hold)
+            lots = market.pointee.rules.affordableLots(lots, tick, rate: taker.rates.taker, budget: taker.hold)
             if lots == 0 { return false }
         }
         // A limit order's hold was computed at its own price for its whole quantity; this is less, so that it fits.
-        guard let quote = rules.quote(tick, lots) else { preconditionFailure("a hold is never less than its fills") }
-        let quantity = rules.baseUnits(lots)
+        guard let quote = market.pointee.rules.quote(tick, lots) else {
+            preconditionFailure("a hold is never less than its fills")
+        }
+        let quantity = market.pointee.rules.baseUnits(lots)
 
         let takerBuys = taker.side == .buy
         let buyerRate = takerBuys ? taker.rates.taker : maker.pointee.makerRate
         let sellerRate = takerBuys ? maker.pointee.makerRate : taker.rates.taker
         let sellerFee = fee(quote, sellerRate)
-        let paysInBase = rules.feeRule == .received
+        let paysInBase = market.pointee.rules.feeRule == .received
         let buyerFee = fee(paysInBase ? quantity : quote, buyerRate)
         // In quote the buyer's fee comes on top, from the hold; a rebate is paid out.
         let spent = paysInBase || buyerFee < 0 ? quote : quote + buyerFee
         let rebate = paysInBase || buyerFee >= 0 ? 0 : -buyerFee
         let received = paysInBase ? quantity - buyerFee : quantity
-        assets[Int(paysInBase ? market.pointee.base : market.pointee.quote)].house += buyerFee
-        assets[Int(market.pointee.quote)].house += sellerFee
+        totals[paysInBase ? market.pointee.base : market.pointee.quote].house += buyerFee
+        totals[market.pointee.quote].house += sellerFee
 
         if taker.receiveBalance < 0 {
             taker.receiveBalance = book.openBalance(
@@ -87,7 +89,7 @@ extension MatchingEngine {
         writeAccount(own ? nil : maker.pointee.account)
         output.compact(taker.number)
         output.byte(taker.side.rawValue)
-        output.amount(rules.priceUnits(tick))
+        output.amount(market.pointee.rules.priceUnits(tick))
         output.amount(quantity)
         output.amount(quote)
         output.signedCompact(takerBuys ? sellerFee : buyerFee)
@@ -99,8 +101,8 @@ extension MatchingEngine {
         } else {
             writeState(
                 maker.pointee.number, account: own ? nil : maker.pointee.account, .partiallyFilled, .none,
-                remaining: rules.baseUnits(maker.pointee.remaining))
-            let excess = maker.pointee.hold - needed(rules, maker.pointee)
+                remaining: market.pointee.rules.baseUnits(maker.pointee.remaining))
+            let excess = maker.pointee.hold - needed(market, maker.pointee)
             maker.pointee.hold -= excess
             release(
                 excess, maker.pointee.number, maker.pointee.heldBalance, own ? nil : maker.pointee.account,
@@ -110,8 +112,9 @@ extension MatchingEngine {
     }
 
     /// What an order of the book needs for the rest of it.
-    private func needed(_ rules: MarketRules, _ order: RestingOrder) -> Int128 {
-        guard let need = rules.need(order.side, order.tick, order.remaining, rate: order.makerRate) else {
+    private func needed(_ market: UnsafeMutablePointer<MarketState>, _ order: RestingOrder) -> Int128 {
+        guard let need = market.pointee.rules.need(order.side, order.tick, order.remaining, rate: order.makerRate)
+        else {
             preconditionFailure("less of an order needs less")
         }
         return need
@@ -121,7 +124,6 @@ extension MatchingEngine {
     mutating func settle(
         _ taker: IncomingOrder, _ stop: IncomingOrder.Stop, in market: UnsafeMutablePointer<MarketState>
     ) {
-        let rules = market.pointee.rules
         let isWaiting = taker.timeInForce == .goodTillCancelled || taker.timeInForce == .postOnly
         let end: (OrderState, OrderStateCause)?
         switch stop {
@@ -133,7 +135,7 @@ extension MatchingEngine {
         case .done: end = isWaiting ? nil : (.expired, .unfilled)
         }
         if let (state, cause) = end {
-            let left = taker.isBoundByBudgetAlone ? 0 : rules.baseUnits(taker.remaining)
+            let left = taker.isBoundByBudgetAlone ? 0 : market.pointee.rules.baseUnits(taker.remaining)
             writeState(taker.number, account: nil, state, cause, remaining: left)
             release(taker.hold, taker.number, taker.heldBalance, nil, taker.side)
             if taker.client != .none { clientIDs.end(taker.client) }
@@ -146,9 +148,10 @@ extension MatchingEngine {
             remaining: taker.remaining, hold: taker.hold)
         if taker.hasTraded {
             writeState(
-                taker.number, account: nil, .partiallyFilled, .none, remaining: rules.baseUnits(taker.remaining))
+                taker.number, account: nil, .partiallyFilled, .none,
+                remaining: market.pointee.rules.baseUnits(taker.remaining))
         }
-        let excess = order.hold - needed(rules, order)
+        let excess = order.hold - needed(market, order)
         order.hold -= excess
         release(excess, order.number, order.heldBalance, nil, order.side)
         rest(order, in: market)
@@ -168,7 +171,6 @@ extension MatchingEngine {
     }
 
     private func isFillableOrderByOrder(_ taker: IncomingOrder, in market: UnsafeMutablePointer<MarketState>) -> Bool {
-        let rules = market.pointee.rules
         var remaining = taker.remaining
         var budget = taker.hold
         var matchCount = 0
@@ -181,13 +183,14 @@ extension MatchingEngine {
                 place = maker.next
                 guard matchCount < EngineOutput.matchCountMax else { return false }
                 matchCount += 1
-                if maker.account == taker.account, rules.selfTradeRule != .allow {
-                    guard rules.selfTradeRule == .cancelOldest else { return false }
+                if maker.account == taker.account, market.pointee.rules.selfTradeRule != .allow {
+                    guard market.pointee.rules.selfTradeRule == .cancelOldest else { return false }
                     continue
                 }
                 let lots = min(remaining, maker.remaining)
                 if taker.hasBudget {
-                    guard let cost = rules.cost(tick, lots, rate: taker.rates.taker), cost <= budget else {
+                    guard let cost = market.pointee.rules.cost(tick, lots, rate: taker.rates.taker), cost <= budget
+                    else {
                         return false
                     }
                     budget -= cost

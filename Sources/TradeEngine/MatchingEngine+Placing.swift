@@ -5,13 +5,16 @@ extension MatchingEngine {
         guard let number = markets.find(request.market) else { throw .unknownMarket }
         let market = markets[number]
         subject = market
-        guard let account = book.find(request.account) else { throw .unknownAccount }
+        // Both are looked up at once, long before the second is asked: what is slow here is memory, and so it is
+        // waited for once.
+        let client = request.clientOrderID.map { RememberedIDs.key(request.account, $0) } ?? .none
+        let found = book.find(request.account)
+        let isKnownID = client != .none && clientIDs.find(client, orders) != nil
+        guard let account = found else { throw .unknownAccount }
         guard !market.pointee.isHalted else { throw .marketHalted }
         var taker = try terms(of: request, account, in: market)
-        if let text = request.clientOrderID {
-            taker.client = RememberedIDs.key(account, text)
-            guard clientIDs.find(taker.client, orders) == nil else { throw .duplicateClientOrderID }
-        }
+        guard !isKnownID else { throw .duplicateClientOrderID }
+        taker.client = client
         try requireSolventHouse(in: market)
         guard orders.count < Self.openOrderLimit else { throw .limitReached }
         try fund(&taker, request, in: market)
@@ -67,14 +70,13 @@ extension MatchingEngine {
         _ taker: inout IncomingOrder, _ request: EngineCommandView.OrderRequestView,
         in market: UnsafeMutablePointer<MarketState>
     ) throws(RejectReason) {
-        let rules = market.pointee.rules
         if taker.hasBudget {
             guard let budget = request.budget, budget.isPositive,
-                let amount = budget.amount(decimals: rules.quoteDecimals)
+                let amount = budget.amount(decimals: market.pointee.rules.quoteDecimals)
             else { throw .invalidAmount }
             taker.hold = amount.units
         } else {
-            guard let need = rules.need(taker.side, taker.limit, taker.lots, rate: taker.holdRate) else {
+            guard let need = market.pointee.rules.need(taker.side, taker.limit, taker.lots, rate: taker.holdRate) else {
                 throw .amountOverflow
             }
             taker.hold = need
@@ -88,10 +90,9 @@ extension MatchingEngine {
     /// Rebates are paid by the house; somewhere its debt has to end.
     func requireSolventHouse(in market: UnsafeMutablePointer<MarketState>) throws(RejectReason) {
         guard market.pointee.rules.paysRebates else { return }
-        for asset in [MarketAsset.base, .quote]
-        where assets[Int(market.pointee.asset(asset))].house < -ListedAsset.unitsMax {
-            throw .houseInDebt
-        }
+        guard totals[market.pointee.base].house >= -ListedAsset.unitsMax,
+            totals[market.pointee.quote].house >= -ListedAsset.unitsMax
+        else { throw .houseInDebt }
     }
 
     /// Whether an order would trade at once.

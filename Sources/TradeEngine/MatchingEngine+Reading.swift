@@ -5,6 +5,11 @@ extension MatchingEngine {
     public var openOrderCount: Int { orders.count }
     public var accountCount: Int { book.accounts.count }
 
+    /// Whether an order waits in a book.
+    public func isOpen(order number: UInt64) -> Bool {
+        orderIndex.find(spread(number)) { orders.base[Int($0)].number == number } != nil
+    }
+
     /// What an account has of an asset; nil where it never had any.
     public func balance(of account: Identifier, _ asset: AssetSymbol) -> EngineBalance? {
         var id = account.text
@@ -22,7 +27,7 @@ extension MatchingEngine {
 
     /// What the house earned of an asset; below zero where it gave more rebates than it took fees.
     public func houseBalance(_ asset: AssetSymbol) -> Int128? {
-        assets.first { $0.symbol == asset }?.house
+        assets.firstIndex { $0.symbol == asset }.map { totals[Int32($0)].house }
     }
 
     /// The best prices of a market, with how much waits there; nil where there is no such market.

@@ -77,14 +77,14 @@ extension MatchingEngine {
             guard findAsset(symbol) == nil, let symbol = AssetSymbol(String(decoding: symbol, as: UTF8.self)),
                 decimals <= Asset.decimalsMax
             else { throw .contradictory("an asset is there twice, or has too many decimals") }
-            assets.append(
-                ListedAsset(symbol: symbol, decimals: Int(decimals), house: house.units, world: world.units))
+            assets.append(ListedAsset(symbol: symbol, decimals: Int(decimals)))
+            _ = totals.insert(AssetTotals(house: house.units, world: world.units))
         }
         for _ in 0..<(try reader.shortCount()) {
             let (listing, isHalted) = try reader.read { (bytes) throws(MalformedBytes) in
                 let view = try EngineCommandView(try bytes.raw(Int(try bytes.uint32())))
-                guard case .listMarket(let listing) = view.action else { throw bytes.malformed(.badValue) }
-                return (listing, try bytes.byte() == 1)
+                guard case .listMarket(let market) = view.action else { throw bytes.malformed(.badValue) }
+                return (market.listing, try bytes.byte() == 1)
             }
             do {
                 try listMarket(listing)
@@ -149,11 +149,11 @@ extension MatchingEngine {
 
     /// No money appeared or vanished on the way.
     private func checkMoney() throws(SnapshotProblem) {
-        var sums = assets.map { $0.house + $0.world }
+        var sums = (0..<assets.count).map { totals[Int32($0)].house + totals[Int32($0)].world }
         var holds = [Int128](repeating: 0, count: book.balances.count)
         for place in 0..<book.balances.count {
             let balance = book.balances[Int32(place)]
-            sums[Int(balance.asset)] += balance.available + balance.held
+            sums[Int(book.balanceKeys[Int32(place)].asset)] += balance.available + balance.held
         }
         forEachOpenOrder { holds[Int($0.heldBalance)] += $0.hold }
         for (place, hold) in holds.enumerated() where book.balances[Int32(place)].held != hold {

@@ -37,11 +37,11 @@ extension MatchingEngine {
 
     private func writeCatalog(to writer: inout ByteWriter) {
         writer.uint32(UInt32(assets.count))
-        for asset in assets {
+        for (number, asset) in assets.enumerated() {
             writer.text(asset.symbol.text)
             writer.byte(UInt8(asset.decimals))
-            writer.signedCompact(asset.house)
-            writer.signedCompact(asset.world)
+            writer.signedCompact(totals[Int32(number)].house)
+            writer.signedCompact(totals[Int32(number)].world)
         }
         writer.uint32(UInt32(markets.count))
         for number in 0..<markets.count {
@@ -63,8 +63,9 @@ extension MatchingEngine {
         writer.uint64(UInt64(book.balances.count))
         for number in 0..<book.balances.count {
             let balance = book.balances[Int32(number)]
-            writer.compact(UInt64(balance.account))
-            writer.compact(UInt64(balance.asset))
+            let key = book.balanceKeys[Int32(number)]
+            writer.compact(UInt64(key.account))
+            writer.compact(UInt64(key.asset))
             writer.amount(balance.available)
             writer.amount(balance.held)
         }

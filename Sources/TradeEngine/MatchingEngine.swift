@@ -20,6 +20,7 @@ public struct MatchingEngine: ~Copyable {
     public let limits: EngineLimits
 
     var assets: [ListedAsset] = []
+    var totals = Slab<AssetTotals>()
     var markets = MarketList()
     var book = AccountBook()
     var orders = Slab<RestingOrder>(capacity: 1_024)
@@ -91,7 +92,7 @@ public struct MatchingEngine: ~Copyable {
     mutating func beginEvents() {
         if let subject {
             output.byte(1)
-            subject.pointee.scale.withUnsafeBytes { output.raw($0) }
+            output.raw(subject.pointee.scale)
         } else {
             output.byte(0)
         }
@@ -110,7 +111,7 @@ public struct MatchingEngine: ~Copyable {
         case .deposit(let transfer): try deposit(transfer, command)
         case .withdraw(let transfer): try withdraw(transfer, command)
         case .listAsset(let symbol, let decimals): try listAsset(symbol, decimals)
-        case .listMarket(let listing): try listMarket(listing)
+        case .listMarket(let view): try listMarket(view.listing)
         case .setFeeTier(let account, let tier): try setFeeTier(account, tier)
         case .haltMarket(let market): try setHalted(market, true)
         case .resumeMarket(let market): try setHalted(market, false)
@@ -123,21 +124,25 @@ public struct EngineLimits: Hashable, Sendable {
     /// The owners' ids of so many orders that ended are remembered and refused. Those of open orders always are.
     public var endedOrderIDCountMax: Int
 
-    public init(endedOrderIDCountMax: Int = 1 << 20) {
+    public init(endedOrderIDCountMax: Int = 1 << 16) {
         precondition((0...1 << 30).contains(endedOrderIDCountMax))
         self.endedOrderIDCountMax = endedOrderIDCountMax
     }
 }
 
-/// An asset, with what the house earned of it and what came in from outside, which is counted below zero.
+/// An asset that can be owned here.
 struct ListedAsset {
     let symbol: AssetSymbol
     let decimals: Int
-    var house: Int128 = 0
-    var world: Int128 = 0
 
     static let countMax = 10_000
     /// So much of an asset may come in, and so deep may the house be in debt when it gives another rebate. No balance
     /// can leave 38 digits then, whatever is traded.
     static let unitsMax: Int128 = powerOfTen(36)
+}
+
+/// What the house earned of an asset, and what came in from outside, which is counted below zero.
+struct AssetTotals: BitwiseCopyable {
+    var house: Int128 = 0
+    var world: Int128 = 0
 }

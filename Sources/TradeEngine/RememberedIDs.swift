@@ -13,7 +13,7 @@ struct RememberedIDs: ~Copyable {
     init(endedCountMax: Int) {
         self.endedCountMax = endedCountMax
         ended = .allocate(capacity: max(endedCountMax, 1))
-        index = HashIndex(capacity: min(endedCountMax, 1 << 16))
+        index = HashIndex(capacity: min(endedCountMax, 1 << 20))
     }
 
     deinit { ended.deallocate() }
@@ -23,12 +23,12 @@ struct RememberedIDs: ~Copyable {
         case ended
     }
 
-    static func key(_ account: Int32, _ text: UnsafeRawBufferPointer) -> ClientKey {
-        let digest = HashChain.digest(text, seed: UInt64(UInt32(bitPattern: account)) + 1)
+    static func key(_ account: UnsafeRawBufferPointer, _ text: UnsafeRawBufferPointer) -> ClientKey {
+        let digest = HashChain.digest(text, seed: HashChain.checksum(account))
         return ClientKey(low: digest.low, high: digest.high)
     }
 
-    func find(_ key: ClientKey, _ orders: borrowing Slab<RestingOrder>) -> Found? {
+    @inline(__always) func find(_ key: ClientKey, _ orders: borrowing Slab<RestingOrder>) -> Found? {
         let found = index.find(key.high) { number in
             let place = Int(number >> 1)
             return (number & 1 == 0 ? orders.base[place].client : ended[place]) == key

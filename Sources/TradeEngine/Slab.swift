@@ -11,13 +11,19 @@ struct Slab<Element: BitwiseCopyable>: ~Copyable {
 
     init(capacity: Int = 64) {
         self.capacity = capacity
-        base = .allocate(capacity: capacity)
+        base = Self.memory(capacity)
         freePlaces = .allocate(capacity: capacity)
     }
 
     deinit {
         base.deallocate()
         freePlaces.deallocate()
+    }
+
+    /// In whole cache lines, so that what fits into one is in one.
+    private static func memory(_ capacity: Int) -> UnsafeMutablePointer<Element> {
+        UnsafeMutableRawPointer.allocate(byteCount: capacity * MemoryLayout<Element>.stride, alignment: 64)
+            .bindMemory(to: Element.self, capacity: capacity)
     }
 
     /// How many places are taken.
@@ -55,7 +61,7 @@ struct Slab<Element: BitwiseCopyable>: ~Copyable {
 
     @inline(never) private mutating func grow() {
         let larger = capacity * 2
-        let moved = UnsafeMutablePointer<Element>.allocate(capacity: larger)
+        let moved = Self.memory(larger)
         moved.initialize(from: base, count: high)
         base.deallocate()
         base = moved

@@ -54,7 +54,7 @@ public struct ByteReader {
         MalformedBytes(problem, at: offset)
     }
 
-    private func require(_ byteCount: Int) throws(MalformedBytes) {
+    @inline(__always) private func require(_ byteCount: Int) throws(MalformedBytes) {
         guard bytes.count - offset >= byteCount else { throw malformed(.endsTooSoon) }
     }
 
@@ -62,32 +62,32 @@ public struct ByteReader {
         guard offset == bytes.count else { throw malformed(.trailingBytes) }
     }
 
-    public mutating func byte() throws(MalformedBytes) -> UInt8 {
+    @inline(__always) public mutating func byte() throws(MalformedBytes) -> UInt8 {
         try require(1)
         defer { offset += 1 }
         return bytes.load(fromByteOffset: offset, as: UInt8.self)
     }
 
-    public mutating func uint32() throws(MalformedBytes) -> UInt32 {
+    @inline(__always) public mutating func uint32() throws(MalformedBytes) -> UInt32 {
         try require(4)
         defer { offset += 4 }
         return UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
-    public mutating func uint64() throws(MalformedBytes) -> UInt64 {
+    @inline(__always) public mutating func uint64() throws(MalformedBytes) -> UInt64 {
         try require(8)
         defer { offset += 8 }
         return UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
-    public mutating func compact64() throws(MalformedBytes) -> UInt64 {
+    @inline(__always) public mutating func compact64() throws(MalformedBytes) -> UInt64 {
         let start = offset
         let wide = try compact()
         guard wide._high == 0 else { throw MalformedBytes(.badValue, at: start) }
         return wide._low
     }
 
-    public mutating func compact() throws(MalformedBytes) -> UInt128 {
+    @inline(__always) public mutating func compact() throws(MalformedBytes) -> UInt128 {
         let start = offset
         let byteCount = Int(try byte())
         guard byteCount <= 16 else { throw MalformedBytes(.badValue, at: start) }
@@ -120,7 +120,7 @@ public struct ByteReader {
         return value
     }
 
-    public mutating func signedCompact() throws(MalformedBytes) -> Int128 {
+    @inline(__always) public mutating func signedCompact() throws(MalformedBytes) -> Int128 {
         let folded = try compact()
         return Int128(bitPattern: (folded >> 1) ^ (0 &- (folded & 1)))
     }
@@ -141,7 +141,7 @@ public struct ByteReader {
     }
 
     /// A decimal number in its shortest form.
-    public mutating func decimal() throws(MalformedBytes) -> DecimalNumber {
+    @inline(__always) public mutating func decimal() throws(MalformedBytes) -> DecimalNumber {
         let start = offset
         let scale = Int(try byte())
         guard let number = DecimalNumber(shortest: try signedCompact(), scale: scale) else {
@@ -151,7 +151,7 @@ public struct ByteReader {
     }
 
     /// Some of the bytes themselves, without a copy.
-    public mutating func raw(_ byteCount: Int) throws(MalformedBytes) -> UnsafeRawBufferPointer {
+    @inline(__always) public mutating func raw(_ byteCount: Int) throws(MalformedBytes) -> UnsafeRawBufferPointer {
         guard byteCount >= 0 else { throw malformed(.badValue) }
         try require(byteCount)
         defer { offset += byteCount }
@@ -159,7 +159,7 @@ public struct ByteReader {
     }
 
     /// The bytes of an id; nil where it is empty.
-    public mutating func optionalIdentifier() throws(MalformedBytes) -> UnsafeRawBufferPointer? {
+    @inline(__always) public mutating func optionalIdentifier() throws(MalformedBytes) -> UnsafeRawBufferPointer? {
         let start = offset
         let text = try raw(Int(try byte()))
         guard text.count <= Identifier.byteCountMax, isIdentifierText(text) else {
@@ -168,7 +168,7 @@ public struct ByteReader {
         return text.isEmpty ? nil : text
     }
 
-    public mutating func identifier() throws(MalformedBytes) -> UnsafeRawBufferPointer {
+    @inline(__always) public mutating func identifier() throws(MalformedBytes) -> UnsafeRawBufferPointer {
         let start = offset
         guard let text = try optionalIdentifier() else { throw MalformedBytes(.badText, at: start) }
         return text

@@ -26,7 +26,7 @@ public struct ByteWriter: ~Copyable {
         if capacity - used < byteCount { grow(by: byteCount) }
     }
 
-    @usableFromInline mutating func grow(by byteCount: Int) {
+    @usableFromInline @inline(never) mutating func grow(by byteCount: Int) {
         let larger = max(capacity * 2, used + byteCount)
         let moved = UnsafeMutableRawPointer.allocate(byteCount: larger, alignment: 16)
         moved.copyMemory(from: base, byteCount: used)
@@ -35,19 +35,19 @@ public struct ByteWriter: ~Copyable {
         capacity = larger
     }
 
-    @inlinable public mutating func byte(_ value: UInt8) {
+    @inlinable @inline(__always) public mutating func byte(_ value: UInt8) {
         reserve(1)
         base.storeBytes(of: value, toByteOffset: used, as: UInt8.self)
         used += 1
     }
 
-    @inlinable public mutating func uint32(_ value: UInt32) {
+    @inlinable @inline(__always) public mutating func uint32(_ value: UInt32) {
         reserve(4)
         base.storeBytes(of: value.littleEndian, toByteOffset: used, as: UInt32.self)
         used += 4
     }
 
-    @inlinable public mutating func uint64(_ value: UInt64) {
+    @inlinable @inline(__always) public mutating func uint64(_ value: UInt64) {
         reserve(8)
         base.storeBytes(of: value.littleEndian, toByteOffset: used, as: UInt64.self)
         used += 8
@@ -66,7 +66,7 @@ public struct ByteWriter: ~Copyable {
     }
 
     /// A number of any size in the fewest bytes: one that says how many, then those.
-    @inlinable public mutating func compact(_ value: UInt64) {
+    @inlinable @inline(__always) public mutating func compact(_ value: UInt64) {
         reserve(9)
         let byteCount = (71 - value.leadingZeroBitCount) / 8
         base.storeBytes(of: UInt8(truncatingIfNeeded: byteCount), toByteOffset: used, as: UInt8.self)
@@ -74,7 +74,7 @@ public struct ByteWriter: ~Copyable {
         used += 1 + byteCount
     }
 
-    @inlinable public mutating func compact(_ value: UInt128) {
+    @inlinable @inline(__always) public mutating func compact(_ value: UInt128) {
         if value._high == 0 { return compact(value._low) }
         reserve(17)
         let byteCount = 8 + (71 - value._high.leadingZeroBitCount) / 8
@@ -84,18 +84,18 @@ public struct ByteWriter: ~Copyable {
     }
 
     /// A number with a sign: the sign goes into the lowest bit.
-    @inlinable public mutating func signedCompact(_ value: Int128) {
+    @inlinable @inline(__always) public mutating func signedCompact(_ value: Int128) {
         compact(UInt128(bitPattern: (value << 1) ^ (value >> 127)))
     }
 
-    @inlinable public mutating func raw(_ bytes: UnsafeRawBufferPointer) {
+    @inlinable @inline(__always) public mutating func raw(_ bytes: UnsafeRawBufferPointer) {
         reserve(bytes.count)
         if let start = bytes.baseAddress { (base + used).copyMemory(from: start, byteCount: bytes.count) }
         used += bytes.count
     }
 
     /// A text of at most 255 bytes, behind a byte with its length.
-    @inlinable public mutating func text(_ bytes: UnsafeRawBufferPointer) {
+    @inlinable @inline(__always) public mutating func text(_ bytes: UnsafeRawBufferPointer) {
         byte(UInt8(bytes.count))
         raw(bytes)
     }

@@ -81,7 +81,7 @@ extension EngineCommand {
         action =
             switch view.action {
             case .listAsset(let symbol, let decimals): .listAsset(symbol: AssetSymbol(view: symbol), decimals: decimals)
-            case .listMarket(let listing): .listMarket(listing)
+            case .listMarket(let view): .listMarket(view.listing)
             case .setFeeTier(let account, let tier): .setFeeTier(account: Identifier(view: account), tier: tier)
             case .deposit(let transfer): .deposit(Transfer(transfer))
             case .withdraw(let transfer): .withdraw(Transfer(transfer))

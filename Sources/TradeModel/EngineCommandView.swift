@@ -9,7 +9,8 @@ public struct EngineCommandView {
 
     public enum Action {
         case listAsset(symbol: Text, decimals: Int)
-        case listMarket(MarketListing)
+        /// The listing is seldom needed, and read again then.
+        case listMarket(MarketListingView)
         case setFeeTier(account: Text, tier: UInt8)
         case deposit(TransferView)
         case withdraw(TransferView)
@@ -18,6 +19,16 @@ public struct EngineCommandView {
         case amend(AmendmentView)
         case haltMarket(Text)
         case resumeMarket(Text)
+    }
+
+    public struct MarketListingView {
+        fileprivate var body: Text
+
+        public var listing: MarketListing {
+            var reader = ByteReader(body)
+            guard let listing = try? MarketListing(&reader) else { preconditionFailure("it was read before") }
+            return listing
+        }
     }
 
     public struct TransferView {
@@ -70,7 +81,7 @@ public struct EngineCommandView {
         case EngineCommand.Kind.withdraw: action = .withdraw(try TransferView(&reader))
         case EngineCommand.Kind.listAsset:
             action = .listAsset(symbol: try reader.assetSymbol(), decimals: try reader.decimals(Asset.decimalsMax))
-        case EngineCommand.Kind.listMarket: action = .listMarket(try MarketListing(&reader))
+        case EngineCommand.Kind.listMarket: action = .listMarket(try MarketListingView(&reader))
         case EngineCommand.Kind.setFeeTier:
             action = .setFeeTier(account: try reader.identifier(), tier: try reader.byte())
         case EngineCommand.Kind.haltMarket: action = .haltMarket(try reader.marketSymbol())
@@ -78,6 +89,14 @@ public struct EngineCommandView {
         default: throw MalformedBytes(.unknownKind(kind), at: 1)
         }
         try reader.requireEnd()
+    }
+}
+
+extension EngineCommandView.MarketListingView {
+    fileprivate init(_ reader: inout ByteReader) throws(MalformedBytes) {
+        let start = reader.offset
+        _ = try MarketListing(&reader)
+        body = UnsafeRawBufferPointer(rebasing: reader.bytes[start..<reader.offset])
     }
 }
 

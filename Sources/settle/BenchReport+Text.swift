@@ -141,7 +141,7 @@ extension Skew {
 }
 
 extension Optional<Spread> {
-    fileprivate func whole(_ value: (Spread) -> Double) -> String { map { Int(value($0).rounded()).grouped } ?? "-" }
+    func whole(_ value: (Spread) -> Double) -> String { map { Int(value($0).rounded()).grouped } ?? "-" }
 }
 
 extension Optional<Double> {

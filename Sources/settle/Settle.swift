@@ -24,7 +24,9 @@ enum Settle {
                 DrainQueue.self
                 ResumeQueue.self
             }
-            RunBench.self
+            Extended<Global>(RunBench.self) {
+                BenchEngine.self
+            }
             Doctor.self
         }
         Section("The engine") {

@@ -8,12 +8,14 @@ import Testing
 /// none.
 @Suite struct CommandExampleTests {
     /// What needs no database.
-    static let withoutDatabase: Set<String> = ["completion", "config check", "config show", "generate-docs"]
+    static let withoutDatabase: Set<String> = [
+        "bench engine", "completion", "config check", "config show", "generate-docs",
+    ]
     /// What prints something for another program, whatever format was asked for.
     static let ownFormat: Set<String> = ["completion", "migrate sql", "generate-docs"]
 
     /// What tests of its own try with smaller numbers.
-    private static let all = CommandExample.all.filter { $0.leaf.name != "bench" }
+    private static let all = CommandExample.all.filter { !["bench", "bench engine"].contains($0.leaf.name) }
 
     @Test(arguments: all)
     func `an example does what it says, and what it pipes has no colour`(example: CommandExample) async throws {

@@ -18,10 +18,9 @@ struct CommandLeaf: Sendable, CustomTestStringConvertible {
     static let all = leaves(of: Settle.tree.root, path: [])
 
     private static func leaves(of node: CommandNode<Global>, path: [String]) -> [CommandLeaf] {
-        guard case .command(let make) = node.content else {
-            return node.children.flatMap { leaves(of: $0, path: path + [$0.info.name]) }
-        }
-        return [
+        let below = node.children.flatMap { leaves(of: $0, path: path + [$0.info.name]) }
+        guard case .command(let make) = node.content else { return below }
+        return below + [
             CommandLeaf(
                 path: path, info: node.info,
                 declarations: (Declarations(of: make()).slots + Declarations(of: Global()).slots).map(\.declaration))

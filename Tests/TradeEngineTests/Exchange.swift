@@ -41,11 +41,13 @@ final class Exchange {
         var found: [String] = []
         for place in 0..<engine.book.balances.high {
             let balance = engine.book.balances[Int32(place)]
-            sums[Int(balance.asset)] += balance.available + balance.held
+            sums[Int(engine.book.balanceKeys[Int32(place)].asset)] += balance.available + balance.held
             if balance.available < 0 || balance.held < 0 { found.append("balance \(place) is negative: \(balance)") }
         }
-        for (index, asset) in engine.assets.enumerated() where sums[index] + asset.house + asset.world != 0 {
-            found.append("\(asset.symbol) does not sum to zero: \(sums[index]) + \(asset.house) + \(asset.world)")
+        for (index, asset) in engine.assets.enumerated() {
+            let totals = engine.totals[Int32(index)]
+            guard sums[index] + totals.house + totals.world != 0 else { continue }
+            found.append("\(asset.symbol) does not sum to zero: \(sums[index]) + \(totals)")
         }
         engine.forEachOpenOrder { order in
             holds[order.heldBalance, default: 0] += order.hold
