@@ -18,7 +18,9 @@ public func main(_ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutableP
     return runFuzzer(&count, &arguments, fuzz)
 }
 
-/// What libFuzzer calls with bytes of its making. A trap is a finding; so is a message that is not written as it was read.
+/// What libFuzzer calls with bytes of its making.
+///
+/// A trap is a finding, and so is a message that is not written as it was read.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     guard count > 0 else { return 0 }
