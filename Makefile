@@ -20,7 +20,7 @@ TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
 
 SOURCES := Sources Tests Plugins Package.swift
 
-.PHONY: help run bench bench-check bench-page test build docs format lint tsan clean toolchain packages
+.PHONY: help run bench bench-check bench-page test build docs format lint tsan fuzz clean toolchain packages
 
 help: ## This list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -76,6 +76,9 @@ lint: toolchain ## Check the format of the source, without changing it
 
 tsan: packages toolchain ## Run the tests of the concurrent parts under the thread sanitizer
 	@swift test -j $(JOBS) --sanitize=thread -Xswiftc -DTSAN --scratch-path .build/tsan --filter '$(TSAN_FILTER)'
+
+fuzz: packages toolchain ## Give the decoders bytes that nobody would send: make fuzz FOR=60
+	@FOR=$(FOR) JOBS=$(JOBS) scripts/fuzz
 
 clean: ## Remove what was built; data in .settle stay
 	@rm -rf .build

@@ -79,3 +79,13 @@ let package = Package(
         tests("WalletClientTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
     ]
 )
+
+// For `make fuzz` alone: libFuzzer brings a main of its own, and everything is built to tell it which way it went.
+if Context.environment["SETTLE_FUZZ"] != nil {
+    let fuzzer = "FuzzDecoders"
+    package.targets.append(
+        .executableTarget(
+            name: fuzzer, dependencies: ["HashChain", "ServiceKit", "TradeFeed", "TradeModel"],
+            path: "Tests/FuzzDecoders", swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])],
+            linkerSettings: [.unsafeFlags(["-sanitize=fuzzer"])]))
+}

@@ -121,11 +121,12 @@ struct FeedFaultTests {
         private let folder: String
         private let life: Guarded<(log: SegmentLog, publisher: FeedPublisher, running: Task<Void, any Error>)?>
         private let epoch = Guarded<UInt64>(0)
-        private let places = Guarded(
-            (0..<2).map { FeedPlace(consumer: Identifier("consumer-\($0)")!, acknowledged: 0) })
 
         init(folder: String) throws {
             self.folder = folder
+            // Both are known from the beginning: for who comes later, nothing would be kept.
+            try FeedPlaceFile(path: folder + "/places").save(
+                (0..<2).map { FeedPlace(consumer: Identifier("consumer-\($0)")!, acknowledged: 0) })
             life = Guarded(nil)
         }
 
@@ -137,7 +138,7 @@ struct FeedFaultTests {
                 return epoch
             }
             let publisher = try FeedFixture.publisher(
-                endpoint, log, epoch: epoch, places: places.withLock { $0 })
+                endpoint, log, epoch: epoch, placeFile: folder + "/places")
             let running = Task { try await publisher.run() }
             life.withLock { $0 = (log, publisher, running) }
         }
@@ -150,7 +151,6 @@ struct FeedFaultTests {
             guard let ended else { return }
             ended.publisher.stop()
             try await ended.running.value
-            places.withLock { $0 = ended.publisher.places }
         }
 
         /// The next records, wherever the log ends; and what no consumer needs any longer goes.

@@ -11,7 +11,7 @@ enum FeedFixture {
     static func endpoint() -> String { "ipc:///tmp/settle-feed-\(UInt64.random(in: 0...UInt64.max))" }
 
     static func publisher(
-        _ endpoint: String, _ log: any RecordLog, epoch: UInt64 = 1, places: [FeedPlace] = [],
+        _ endpoint: String, _ log: any RecordLog, epoch: UInt64 = 1, placeFile: String? = nil,
         onlyDurable: Bool = false, batchRecordsMax: Int = 50
     ) throws -> FeedPublisher {
         var settings = FeedPublisher.Settings()
@@ -19,8 +19,8 @@ enum FeedFixture {
         settings.sessions.silenceMilliseconds = 400
         settings.sessions.batchRecordsMax = batchRecordsMax
         settings.onlyDurable = onlyDurable
-        return try FeedPublisher(
-            endpoint: endpoint, stream: stream, epoch: epoch, log: log, places: places, settings: settings)
+        settings.placeFile = placeFile
+        return try FeedPublisher(endpoint: endpoint, stream: stream, epoch: epoch, log: log, settings: settings)
     }
 
     static func consumer(

@@ -32,12 +32,14 @@ enum GoldenFeed {
                 text: "record 1 is no longer kept; the oldest that is, is 500")),
     ]
 
-    /// What stands between ```hex and ``` on the page.
-    static func bytes() throws -> [[UInt8]] {
+    static func bytes() throws -> [[UInt8]] { try blocks("hex") }
+
+    /// What stands on the page between ``` with this word and ```.
+    static func blocks(_ word: String) throws -> [[UInt8]] {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         let text = try String(contentsOf: root.appending(path: "docs/wire.md"), encoding: .utf8)
-        return text.components(separatedBy: "```hex\n").dropFirst().map { block in
+        return text.components(separatedBy: "```\(word)\n").dropFirst().map { block in
             let digits = Array(block.components(separatedBy: "\n```")[0].filter(\.isHexDigit))
             return stride(from: 0, to: digits.count, by: 2).map { UInt8(String(digits[$0..<$0 + 2]), radix: 16)! }
         }

@@ -234,3 +234,31 @@ struct SegmentLogTests {
         #expect(failure?.description == "cannot read \(folder.path)/file (Not a directory)")
     }
 }
+
+@Suite("Files of a log")
+struct LogFormatTests {
+    @Test func `a segment has the bytes of the page`() throws {
+        let folder = try TemporaryFolder()
+        let log = try SegmentLog(folder: folder.path)
+        try log.append(RecordBuffer([Array("trade".utf8), Array("deposit".utf8)]))
+        let bytes = try folder.bytes(of: folder.segments[0])
+        #expect(folder.path + "/00000000000000000001.log" == (try folder.segments[0]))
+        #expect([bytes] == (try GoldenFeed.blocks("hex-log")))
+    }
+
+    @Test func `a segment of another version, or of something else, is refused`() {
+        let header = SegmentHeader(start: position(after: 3)).encode()
+        #expect(throws: Never.self) { try SegmentHeader(header[...]) }
+        for (place, reason) in [
+            (0, "this is no segment of a log"), (8, "the segment has another version than 1"),
+            (12, "the segment's header is not whole"), (30, "the segment's header is not whole"),
+        ] {
+            var changed = header
+            changed[place] ^= 1
+            #expect(throws: SegmentHeader.Fault(reason: reason)) { try SegmentHeader(changed[...]) }
+        }
+        for cut in 0..<header.count {
+            #expect(throws: SegmentHeader.Fault.self) { try SegmentHeader(header[..<cut]) }
+        }
+    }
+}

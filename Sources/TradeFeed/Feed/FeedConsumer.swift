@@ -4,7 +4,8 @@ import TradeModel
 /// Follows a stream from its own place: every record once, in order, with its hash checked. A ZeroMQ DEALER socket.
 ///
 /// `run` keeps the connection, makes it anew when it is lost, and ends with a `FeedFailure` when what is needed cannot
-/// be had any more. Meanwhile one task takes the batches with `next`; the publisher sends no more than a few ahead of it.
+/// be had any more. Meanwhile one task takes the batches with `next`; the publisher sends no more than a few ahead of
+/// it.
 public final class FeedConsumer: Sendable {
     public struct Status: Hashable, Sendable {
         public var isFollowing = false

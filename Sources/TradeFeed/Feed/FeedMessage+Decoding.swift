@@ -115,7 +115,8 @@ private struct MessageReader {
             throw .unacceptable("the first sequence")
         }
         guard count > 0, Int(count) * RecordBuffer.lengthBytes <= bytes.rest.count,
-            let records = RecordBuffer(checking: bytes.rest, count: Int(count))
+            let records = RecordBuffer(
+                checking: whole, in: (whole.count - bytes.rest.count)..<whole.count, count: Int(count))
         else { throw .wrongLength }
         _ = bytes.bytes(bytes.rest.count)
         let run = RecordRun(

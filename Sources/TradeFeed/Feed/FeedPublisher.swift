@@ -10,6 +10,8 @@ public final class FeedPublisher: Sendable {
         public var sessions = FeedSessions.Settings()
         /// Whether a record is published only once it survives the machine's failure.
         public var onlyDurable = false
+        /// Where the places of consumers are remembered; nil forgets them when the publisher ends.
+        public var placeFile: String?
 
         public init() {}
     }
@@ -44,9 +46,11 @@ public final class FeedPublisher: Sendable {
     ///
     /// The epoch grows each time that another process takes the lead of the stream.
     public init(
-        endpoint: String, stream: Identifier, epoch: UInt64, log: any RecordLog, places: [FeedPlace] = [],
-        settings: Settings = Settings(), diagnostics: Log = .silent
-    ) throws(SocketFailure) {
+        endpoint: String, stream: Identifier, epoch: UInt64, log: any RecordLog, settings: Settings = Settings(),
+        diagnostics: Log = .silent
+    ) throws {
+        let file = settings.placeFile.map { FeedPlaceFile(path: $0) }
+        let places = try file?.load() ?? []
         let control = try Control()
         let socket = try ZeroMQSocket.open(
             .router, highWater: Int32(2 * FeedLimits.creditBatchesMax),
@@ -60,8 +64,8 @@ public final class FeedPublisher: Sendable {
             state.keptFrom = sessions.keptFrom
         }
         loop = PublisherLoop(
-            socket: socket, sessions: sessions, log: log, onlyDurable: settings.onlyDurable, control: control,
-            diagnostics: diagnostics)
+            socket: socket, sessions: sessions, log: log, onlyDurable: settings.onlyDurable, placeFile: file,
+            control: control, diagnostics: diagnostics)
     }
 
     /// Publishes until it is stopped or the task is cancelled; then the endpoint is free again.
@@ -88,12 +92,9 @@ public final class FeedPublisher: Sendable {
     public var counts: FeedCounts { control.state.withLock { $0.counts } }
 
     /// The first record that a consumer may still ask for; nil when there is nobody to keep records for.
+    ///
+    /// It trails what consumers have acknowledged, as it tells only of places that are remembered already.
     public var keptFrom: Int64? { control.state.withLock { $0.keptFrom } }
-
-    /// Where the consumers are that records are kept for: what the next publisher of the stream should know.
-    public var places: [FeedPlace] {
-        consumers.filter(\.keepsPlace).map { FeedPlace(consumer: $0.consumer, acknowledged: $0.acknowledged) }
-    }
 
     /// Keeps nothing any longer for a consumer that will not come back. One that follows the stream stays.
     public func forget(_ consumer: Identifier) {

@@ -59,7 +59,7 @@ extension FeedSessions {
     public mutating func sent(_ read: Read, _ run: RecordRun, now: Instant) {
         counts.batches += 1
         counts.records += run.records.count
-        counts.bytes += run.records.bytes.count
+        counts.bytes += run.records.byteCount
         guard consumers[read.consumer]?.session?.subscription == read.subscription else { return }
         consumers[read.consumer]?.session?.advance(over: run, now)
     }
@@ -105,8 +105,8 @@ extension FeedSessions.Session {
     fileprivate mutating func advance(over run: RecordRun, _ now: FeedSessions.Instant) {
         next = run.end.sequence + 1
         sent += 1
-        outstanding.append(run.records.bytes.count)
-        outstandingBytes += run.records.bytes.count
+        outstanding.append(run.records.byteCount)
+        outstandingBytes += run.records.byteCount
         lastSent = now
         fullUntil = nil
     }

@@ -88,6 +88,13 @@ public struct FeedSessions: Sendable {
         consumers.values.lazy.filter(\.keepsPlace).map { $0.acknowledged + 1 }.min()
     }
 
+    /// Where the consumers are that records are kept for.
+    public var places: [FeedPlace] {
+        consumers.filter(\.value.keepsPlace).map {
+            FeedPlace(consumer: $0.key, acknowledged: $0.value.acknowledged)
+        }.sorted { $0.consumer < $1.consumer }
+    }
+
     /// Who has got how far.
     public var status: [FeedConsumerStatus] {
         consumers.map { name, consumer in

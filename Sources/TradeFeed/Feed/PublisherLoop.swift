@@ -7,6 +7,8 @@ actor PublisherLoop {
     private static let batchesPerRound = 64
     /// How old what others see of the consumers may be.
     private static let statusMilliseconds = 50
+    /// How often at most the places of consumers are written, unless there is a new one.
+    private static let placesMilliseconds = 1_000
     /// How often at most the log tells of messages that were refused.
     private static let quietSeconds = 10
 
@@ -14,12 +16,16 @@ actor PublisherLoop {
     private var sessions: FeedSessions
     private let log: any RecordLog
     private let onlyDurable: Bool
+    private let placeFile: FeedPlaceFile?
     private let control: FeedPublisher.Control
     private let diagnostics: Log
     private let clock = ContinuousClock()
     private let executor = BlockingExecutor(label: "settle.feed.publisher")
     private var statusCounts = FeedCounts()
     private var statusDue = ContinuousClock.now
+    private var savedPlaces: [FeedPlace]
+    private var arePlacesNew = false
+    private var placesDue = ContinuousClock.now
     private var told = FeedCounts()
     private var quietUntil: ContinuousClock.Instant?
 
@@ -27,18 +33,23 @@ actor PublisherLoop {
 
     init(
         socket: consuming ZeroMQSocket, sessions: FeedSessions, log: any RecordLog, onlyDurable: Bool,
-        control: FeedPublisher.Control, diagnostics: Log
+        placeFile: FeedPlaceFile?, control: FeedPublisher.Control, diagnostics: Log
     ) {
         self.socket = consume socket
         self.sessions = sessions
         self.log = log
         self.onlyDurable = onlyDurable
+        self.placeFile = placeFile
+        savedPlaces = sessions.places
         self.control = control
         self.diagnostics = diagnostics
     }
 
     func run() throws {
-        defer { socket = nil }
+        defer {
+            socket = nil
+            _ = savePlaces(isLast: true)
+        }
         while !control.state.withLock({ $0.isStopped }) {
             let isBusy = try round()
             publishStatus()
@@ -51,7 +62,7 @@ actor PublisherLoop {
             guard published.newest == seen, sessions.nextRead(newest: seen.sequence, now: clock.now) == nil else {
                 continue
             }
-            let deadlines = [sessions.deadline, isStatusNew ? statusDue : nil].compactMap { $0 }
+            let deadlines = [sessions.deadline, statusDeadline].compactMap { $0 }
             let timeout = deadlines.min().map { max(.zero, clock.now.duration(to: $0)) } ?? .seconds(3_600)
             try socket?.waitToReceive(or: control.wake.descriptor, timeout: timeout)
             control.wake.clear()
@@ -126,7 +137,10 @@ actor PublisherLoop {
         }
     }
 
-    private var isStatusNew: Bool { sessions.counts != statusCounts }
+    /// When others are to see something new, if there is anything.
+    private var statusDeadline: ContinuousClock.Instant? {
+        sessions.counts != statusCounts ? statusDue : arePlacesNew ? placesDue : nil
+    }
 
     /// Not each time, as it takes longer with each consumer.
     private func publishStatus() {
@@ -138,15 +152,35 @@ actor PublisherLoop {
             statusDue = clock.now
             diagnostics.info("feed_consumer_forgotten", ["consumer": consumer.text])
         }
-        guard isStatusNew, statusDue <= clock.now else { return }
+        guard let due = statusDeadline, due <= clock.now else { return }
         statusCounts = sessions.counts
         statusDue = clock.now + .milliseconds(Self.statusMilliseconds)
-        let (status, counts, keptFrom) = (sessions.status, sessions.counts, sessions.keptFrom)
+        let (status, counts, keptFrom) = (sessions.status, sessions.counts, savePlaces())
         control.state.withLock { state in
             state.status = status
             state.counts = counts
             state.keptFrom = keptFrom
         }
+    }
+
+    /// Answers what need not be kept according to what is remembered.
+    private func savePlaces(isLast: Bool = false) -> Int64? {
+        guard let placeFile else { return sessions.keptFrom }
+        let places = sessions.places
+        arePlacesNew = places != savedPlaces
+        let isOther = places.map(\.consumer) != savedPlaces.map(\.consumer)
+        if arePlacesNew, isOther || isLast || placesDue <= clock.now {
+            placesDue = clock.now + .milliseconds(Self.placesMilliseconds)
+            do {
+                try placeFile.save(places)
+                savedPlaces = places
+                arePlacesNew = false
+            } catch {
+                diagnostics.error("feed_places_not_saved", ["reason": error.description])
+            }
+        }
+        // Where it is not remembered that there is a consumer, nothing may go that it needs.
+        return (savedPlaces + places).map { $0.acknowledged + 1 }.min()
     }
 
     private func tellOfRefusals() {

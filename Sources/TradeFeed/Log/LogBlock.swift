@@ -18,13 +18,13 @@ public struct LogBlock: Hashable, Sendable {
         self.durable = durable
     }
 
-    public var byteCount: Int { Self.headerBytes + run.records.bytes.count }
+    public var byteCount: Int { Self.headerBytes + run.records.byteCount }
 
     public func encode(into bytes: inout [UInt8]) {
         let start = bytes.count
         bytes.append(number: 0 as UInt64)
         bytes.append(number: Self.magic)
-        bytes.append(number: UInt32(run.records.bytes.count))
+        bytes.append(number: UInt32(run.records.byteCount))
         bytes.append(number: UInt32(run.records.count))
         bytes.append(number: 0 as UInt32)
         bytes.append(number: run.start.sequence)

@@ -21,6 +21,12 @@ final class LogFile: Sendable {
         return LogFile(path: path, descriptor: descriptor)
     }
 
+    static func exists(_ path: String) throws(LogFailure) -> Bool {
+        guard access(path, F_OK) != 0 else { return true }
+        guard errno == ENOENT else { throw .system(path, action: "open") }
+        return false
+    }
+
     /// What is in a folder is durable only when the folder is, too.
     static func syncFolder(_ path: String) throws(LogFailure) {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -18,12 +18,15 @@ public final class MemoryLog: RecordLog {
         /// The bytes and what finds them.
         var cost: Int { bytes.count + marks.count * MemoryLayout<(Int, UInt64)>.stride }
 
-        mutating func append(_ record: UnsafeRawBufferPointer) {
+        mutating func append(_ records: RecordBuffer) {
             var chain = HashChain(value: end.hash)
-            chain.append(record)
-            withUnsafeBytes(of: UInt32(record.count).littleEndian) { bytes.append(contentsOf: $0) }
-            bytes.append(contentsOf: record)
-            marks.append((bytes.count, chain.value))
+            var end = bytes.count
+            bytes.append(contentsOf: records.bytes)
+            records.forEachBytes { record in
+                chain.append(record)
+                end += RecordBuffer.lengthBytes + record.count
+                marks.append((end, chain.value))
+            }
         }
     }
 
@@ -59,14 +62,19 @@ public final class MemoryLog: RecordLog {
     public func append(_ records: RecordBuffer) throws(LogFailure) -> StreamPosition {
         try records.checkSizes()
         return state.withLock { state in
-            records.forEachBytes { record in
+            var rest = records
+            while !rest.isEmpty {
                 var last = state.chunks.count - 1
                 if state.chunks[last].bytes.count >= chunkBytesMax {
                     state.fullCost += state.chunks[last].cost
-                    state.chunks.append(Chunk(start: state.chunks[last].end))
+                    var next = Chunk(start: state.chunks[last].end)
+                    next.bytes.reserveCapacity(chunkBytesMax)
+                    state.chunks.append(next)
                     last += 1
                 }
-                state.chunks[last].append(record)
+                let (piece, further) = rest.split(fitting: chunkBytesMax - state.chunks[last].bytes.count)
+                state.chunks[last].append(piece)
+                rest = further
             }
             makeRoom(&state)
             return state.chunks.last!.end
@@ -143,6 +151,7 @@ extension MemoryLog.Chunk {
         let border = border(from: place, recordsMax: recordsMax, bytesMax: bytesMax)
         return RecordRun(
             start: position(before: place), end: position(before: border),
-            records: RecordBuffer(trusting: bytes[offset(of: place)..<offset(of: border)], count: border - place))
+            records: RecordBuffer(
+                trusting: bytes, in: offset(of: place)..<offset(of: border), count: border - place))
     }
 }

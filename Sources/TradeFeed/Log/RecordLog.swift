@@ -75,7 +75,7 @@ public enum LogFailure: Error, Hashable, Sendable, CustomStringConvertible {
 extension RecordBuffer {
     /// What a log takes: nothing too large.
     func checkSizes() throws(LogFailure) {
-        guard bytes.count > LogLimits.recordBytesMax else { return }
+        guard byteCount > LogLimits.recordBytesMax else { return }
         try forEachBytes { (record) throws(LogFailure) in
             guard record.count <= LogLimits.recordBytesMax else { throw .recordTooLarge(byteCount: record.count) }
         }

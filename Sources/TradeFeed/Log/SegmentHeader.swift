@@ -42,5 +42,9 @@ public struct SegmentHeader: Hashable, Sendable {
 
     public struct Fault: Error, Hashable, Sendable {
         public var reason: String
+
+        public init(reason: String) {
+            self.reason = reason
+        }
     }
 }

@@ -91,7 +91,7 @@ extension SegmentLog {
 
         /// Takes from the next block what is wanted; false when some of it was left.
         mutating func take(from reader: inout BlockReader, from sequence: Int64) throws(LogFailure) -> Bool {
-            guard run.map({ $0.records.count < recordsMax && $0.records.bytes.count < bytesMax }) ?? true,
+            guard run.map({ $0.records.count < recordsMax && $0.records.byteCount < bytesMax }) ?? true,
                 let block = try reader.block()
             else { return false }
             var position = block.run.start
@@ -107,8 +107,8 @@ extension SegmentLog {
             let start = run?.start ?? position
             var taken = run?.records ?? RecordBuffer()
             let (numbered, _) = records.split(after: recordsMax - taken.count)
-            let (fitting, _) = numbered.split(fitting: bytesMax - taken.bytes.count)
-            guard taken.isEmpty || taken.bytes.count + fitting.bytes.count <= bytesMax else { return false }
+            let (fitting, _) = numbered.split(fitting: bytesMax - taken.byteCount)
+            guard taken.isEmpty || taken.byteCount + fitting.byteCount <= bytesMax else { return false }
             let end = RecordRun(start: position, records: fitting).end
             taken.append(fitting)
             run = RecordRun(start: start, end: end, records: taken)
