@@ -40,9 +40,11 @@ public actor EngineHost {
         let store = try EngineStore(settings, log: log)
         let engine = try store.restore(log: log)
         let socket = try EntrySocket(endpoint: settings.entryEndpoint)
+        var publishing = FeedPublisher.Settings()
+        publishing.placeFile = store.placesFile
         let publisher = try FeedPublisher(
             endpoint: settings.feedEndpoint, stream: settings.stream, epoch: 1, log: store.records,
-            places: store.places(), diagnostics: log)
+            settings: publishing, diagnostics: log)
         self.publisher = publisher
         self.settings = settings
         self.log = log
@@ -94,7 +96,6 @@ public actor EngineHost {
             }
         }
         if engine.sequence > snapshotAt { try store.takeSnapshot(of: engine) }
-        try store.keep(publisher.places)
         try store.close()
         log.info("engine stopped", ["sequence": "\(engine.sequence)", "hash": engine.hash.hexadecimal])
     }
@@ -158,7 +159,6 @@ public actor EngineHost {
         }
         guard ContinuousClock.now - tidiedAt >= Self.tidyInterval else { return }
         tidiedAt = .now
-        try store.keep(publisher.places)
         try store.dropRecords(keptFrom: publisher.keptFrom)
     }
 

@@ -41,6 +41,9 @@ struct EngineStore {
         self.records = records
     }
 
+    /// Where the feed remembers how far its consumers are.
+    var placeFile: String? { folder.map { $0 + "/consumers" } }
+
     // MARK: Starting
 
     /// The engine as it was: from the newest snapshot, and all commands behind it.
@@ -144,27 +147,5 @@ struct EngineStore {
     func close() throws(LogFailure) {
         try commands?.close()
         try (records as? SegmentLog)?.close()
-    }
-
-    // MARK: Consumers
-
-    private var placesFile: String? { folder.map { $0 + "/consumers" } }
-
-    /// Where consumers were when the engine last ended.
-    func places() -> [FeedPlace] {
-        guard let placesFile, let bytes = try? DurableFile.read(placesFile) else { return [] }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
-            let parts = line.split(separator: " ", maxSplits: 1)
-            guard parts.count == 2, let acknowledged = Int64(parts[0]), let name = Identifier(String(parts[1])) else {
-                return nil
-            }
-            return FeedPlace(consumer: name, acknowledged: acknowledged)
-        }
-    }
-
-    func keep(_ places: [FeedPlace]) throws(LogFailure) {
-        guard let placesFile else { return }
-        let lines = places.map { "\($0.acknowledged) \($0.consumer)\n" }.sorted()
-        try DurableFile.write(Array(lines.joined().utf8), to: placesFile)
     }
 }
