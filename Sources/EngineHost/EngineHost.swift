@@ -41,7 +41,7 @@ public actor EngineHost {
         let engine = try store.restore(log: log)
         let socket = try EntrySocket(endpoint: settings.entryEndpoint)
         var publishing = FeedPublisher.Settings()
-        publishing.placeFile = store.placesFile
+        publishing.placeFile = store.placeFile
         let publisher = try FeedPublisher(
             endpoint: settings.feedEndpoint, stream: settings.stream, epoch: 1, log: store.records,
             settings: publishing, diagnostics: log)

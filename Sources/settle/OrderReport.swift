@@ -4,7 +4,7 @@ import TradeModel
 /// What became of an order by a command: its state, what is left of it, and what it traded.
 struct OrderReport {
     private let order: UInt64
-    private var state = OrderState.new
+    private var state: OrderState?
     private var remaining: String?
     private var trades: [(number: UInt64, price: String, quantity: String, fee: String)] = []
     private let sequence: UInt64
@@ -14,8 +14,13 @@ struct OrderReport {
         sequence = record.sequence
         let account = record.command.account
         var order = number.map { UInt64($0) } ?? record.sequence
-        for event in record.events {
-            if case .state(let its, account, _, _, _) = event, number == nil { order = its }
+        if number == nil {
+            for event in record.events {
+                switch event {
+                case .state(let its, account, _, _, _), .amended(let its, _, _, _, _): order = its
+                default: break
+                }
+            }
         }
         self.order = order
         guard let market = record.market else { return }
@@ -40,7 +45,7 @@ struct OrderReport {
 
     func print(to output: Output) throws {
         try output.show([
-            "order": .integer(Int(order)), "sequence": .integer(Int(sequence)), "state": .string(state.name),
+            "order": .integer(Int(order)), "sequence": .integer(Int(sequence)), "state": .string(state?.name),
             "remaining": .string(remaining),
             "trades": .array(
                 trades.map {
@@ -50,7 +55,7 @@ struct OrderReport {
                     ])
                 }),
         ]) {
-            let words = state.name.replacing("_", with: " ")
+            let words = state?.name.replacing("_", with: " ") ?? "amended"
             try output.line("order \(order) is \(words)" + (remaining.map { ", \($0) left" } ?? ""))
             for trade in trades {
                 try output.line("  trade \(trade.number): \(trade.quantity) at \(trade.price), fee \(trade.fee)")

@@ -9,7 +9,8 @@ import Testing
 @Suite struct CommandExampleTests {
     /// What needs no database.
     static let withoutDatabase: Set<String> = [
-        "bench engine", "completion", "config check", "config show", "generate-docs",
+        "bench engine", "book", "completion", "config check", "config show", "engine", "generate-docs", "order amend",
+        "order cancel", "order place",
     ]
     /// What prints something for another program, whatever format was asked for.
     static let ownFormat: Set<String> = ["completion", "migrate sql", "generate-docs"]

@@ -35,6 +35,33 @@ enum ExampleDatabase {
     }
 }
 
+/// An engine with what the examples name: the market BTC/USDT, where account 1001 has an order, and two with money.
+private final class ExampleEngine: Sendable {
+    let endpoint = Endpoint().name
+    private let program: Program
+
+    init() async throws {
+        program = try Program([
+            "engine", "--no-wal", "--orders", endpoint, "--feed", Endpoint().name, "--log-level", "info",
+        ])
+        guard await program.waitFor("engine started") else { throw WaitedInVain(description: "an engine") }
+        for line in [
+            "asset add BTC --decimals 8", "asset add USDT --decimals 6",
+            "market add BTC/USDT --tick 0.01 --lot 0.0001", "deposit 1001 100000 USDT --id open-1001",
+            "deposit 1002 50 BTC --id open-1002", "order place 1001 buy 0.2 BTC/USDT --price 49500 --id resting-1",
+        ] {
+            let words = line.split(separator: " ").map(String.init) + ["--engine", endpoint]
+            let result = try await Program(words).wait()
+            guard result.exitCode == 0 else { throw WaitedInVain(description: "\(line): \(result.errors)") }
+        }
+    }
+
+    deinit { program.signal(SIGTERM) }
+
+    /// The place that an example names is this one's.
+    func endpoint(for word: String) -> String? { word.hasPrefix("tcp://") ? endpoint : nil }
+}
+
 extension CommandExample {
     /// How long a service may run before it is asked to stop.
     private static let serviceSeconds = 3
@@ -58,11 +85,13 @@ extension CommandExample {
                 try FileManager.default.createDirectory(atPath: "\(folder)/\(part)", withIntermediateDirectories: true)
             }
             try write(Array("queue:\n  capacity: 5000\n".utf8), to: folder + "/config/settle.yaml")
-            let environment = ["DATABASE_URL": database]
+            var environment = ["DATABASE_URL": database]
+            let engine = needsEngine ? try await ExampleEngine() : nil
+            if let engine { environment["SETTLE_ENGINE"] = engine.endpoint }
             let worker = words.contains("--wait") ? try Program(["worker"], environment: environment) : nil
             let program = try Program(
-                try words.map { try Self.withFreePort($0) } + extra, environment: environment, directory: folder)
-            let isService = ["up", "worker"].contains(leaf.name) || leaf.path.last == "tail"
+                try words.map { try engine?.endpoint(for: $0) ?? Self.withFreePort($0) } + extra, environment: environment, directory: folder)
+            let isService = ["up", "worker", "engine"].contains(leaf.name) || leaf.path.last == "tail"
             let patience = ContinuousClock.now + .seconds(Self.serviceSeconds)
             while isService, program.isRunning, ContinuousClock.now < patience {
                 try await Task.sleep(for: .milliseconds(5))
@@ -73,6 +102,11 @@ extension CommandExample {
             await worker?.wait()
             return result
         }
+    }
+
+    /// Whether it talks to an engine, which then must be there.
+    private var needsEngine: Bool {
+        ["order", "book"].contains(leaf.path[0]) || words.contains("--engine")
     }
 
     /// An example's port may be somebody else's at the moment.

@@ -6,8 +6,7 @@ struct PlaceOrder: Command {
     static let info = CommandInfo(
         "place", summary: "Give the engine an order.",
         discussion: """
-            Without --price it takes what the book offers, at most QUANTITY, or what --budget buys; what finds nobody \
-            expires. What the order may cost is held until it ends. The same --id again is refused, so that an order \
+            Without --price it takes what the book offers; what finds nobody expires. What the order may cost is held until it ends. The same --id again is refused, so that an order \
             that got no answer can be given again.
             """,
         examples: [
@@ -21,6 +20,8 @@ struct PlaceOrder: Command {
     @Argument("QUANTITY", help: "How much of the base asset.") var quantity: DecimalNumber
     @Argument("MARKET", help: "Where.") var market: MarketSymbol
     @Option("--price", "AMOUNT", help: "The worst price at which it may trade.") var price: DecimalNumber?
+    @Option("--budget", "AMOUNT", help: "What a buy without a price may spend, its fee included.")
+    var budget: DecimalNumber?
     @Option("--time-in-force", "RULE", help: "How long it may wait: gtc, ioc, fok or post-only.")
     var timeInForce: TimeInForce?
     @Option("--id", "KEY", help: "A name of your choosing, by which a repetition is known.") var key: Identifier?
@@ -28,11 +29,19 @@ struct PlaceOrder: Command {
         "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: EngineAccess.usual)
     var engine: IntakeEndpoint
 
+    func validate() throws {
+        switch (side, price, budget) {
+        case (.buy, nil, nil): throw UsageError("a buy needs '--price', the worst it may pay, or '--budget'")
+        case (_, .some, .some), (.sell, _, .some): throw UsageError("'--budget' is for a buy without '--price'")
+        default: break
+        }
+    }
+
     func run(_ context: Context) async throws {
         let request = OrderRequest(
             account: account, clientOrderID: key, market: market, side: side, kind: price == nil ? .market : .limit,
             timeInForce: timeInForce ?? (price == nil ? .immediateOrCancel : .goodTillCancelled), price: price,
-            quantity: quantity)
+            quantity: quantity, budget: budget)
         try OrderReport(record: try await EngineAccess(engine).carryOut(.place(request)), order: nil)
             .print(to: context.output)
     }
