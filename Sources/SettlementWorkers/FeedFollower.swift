@@ -2,8 +2,8 @@ import Repository
 import ServiceKit
 import TradeModel
 
-/// Follows the output of an engine: takes the stream's lease, asks for what comes behind the watermark, brings it to the
-/// pool, and moves the watermark over what is done.
+/// Follows the output of an engine: takes the stream's lease, asks for what comes behind the watermark, brings it to
+/// the pool, and moves the watermark over what is done.
 ///
 /// The watermark is written behind committed work, never before, so that after any crash some records come again, and
 /// have no effect. Of several workers one has the lease; the others stand by, and take over when it is silent.

@@ -58,7 +58,7 @@ extension RejectReason {
         case .unknownMarket: "it has no such market"
         case .unknownAccount: "it has no such account; a first deposit opens it"
         case .unknownOrder: "no such order of the account is open"
-        case .alreadyListed: "it is listed already, with other terms"
+        case .alreadyListed: "it is listed already"
         case .invalidMarketRules: "the terms of the market contradict themselves, or are finer than its assets"
         case .invalidAccountName: "no account may be called that"
         case .marketHalted: "the market is halted"

@@ -47,7 +47,8 @@ private final class ExampleEngine: Sendable {
         guard await program.waitFor("engine started") else { throw WaitedInVain(description: "an engine") }
         for line in [
             "asset add BTC --decimals 8", "asset add USDT --decimals 6",
-            "market add BTC/USDT --tick 0.01 --lot 0.0001", "deposit 1001 100000 USDT --id open-1001",
+            "asset add ETH --decimals 8", "market add BTC/USDT --tick 0.01 --lot 0.0001",
+            "deposit 1001 100000 USDT --id open-1001",
             "deposit 1002 50 BTC --id open-1002", "order place 1001 buy 0.2 BTC/USDT --price 49500 --id resting-1",
         ] {
             let words = line.split(separator: " ").map(String.init) + ["--engine", endpoint]
@@ -90,7 +91,8 @@ extension CommandExample {
             if let engine { environment["SETTLE_ENGINE"] = engine.endpoint }
             let worker = words.contains("--wait") ? try Program(["worker"], environment: environment) : nil
             let program = try Program(
-                try words.map { try engine?.endpoint(for: $0) ?? Self.withFreePort($0) } + extra, environment: environment, directory: folder)
+                try words.map { try engine?.endpoint(for: $0) ?? Self.withFreePort($0) } + extra,
+                environment: environment, directory: folder)
             let isService = ["up", "worker", "engine"].contains(leaf.name) || leaf.path.last == "tail"
             let patience = ContinuousClock.now + .seconds(Self.serviceSeconds)
             while isService, program.isRunning, ContinuousClock.now < patience {

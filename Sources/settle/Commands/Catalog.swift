@@ -7,7 +7,7 @@ struct AddAsset: Command {
         "add", summary: "Add an asset.", discussion: "Adding the same asset again changes nothing.",
         examples: [
             Example("settle asset add BTC --decimals 8", "A coin with eight decimals."),
-            Example("settle asset add ETH --decimals 9 --engine tcp://127.0.0.1:5560", "To an engine and its feed."),
+            Example("settle asset add SOL --decimals 9 --engine tcp://127.0.0.1:5560", "To an engine and its feed."),
         ])
 
     @Argument("SYMBOL", help: "Its short name: letters, digits, points.") var symbol: AssetSymbol
@@ -27,7 +27,8 @@ struct AddAsset: Command {
         if let engine {
             let record = try await EngineAccess(engine).carryOut(.listAsset(symbol: symbol, decimals: decimals))
             return try context.output.show([
-                "symbol": .string(symbol.text), "decimals": .integer(decimals), "sequence": .integer(Int(record.sequence)),
+                "symbol": .string(symbol.text), "decimals": .integer(decimals),
+                "sequence": .integer(Int(record.sequence)),
             ]) {
                 try context.output.line("added asset \(symbol) with \(decimals.counted("decimal")) to the engine")
             }
@@ -96,8 +97,8 @@ struct AddMarket: Command {
         examples: [
             Example("settle market add BTC/USDT --tick 0.01", "Bitcoin, priced in cents of USDT."),
             Example(
-                "settle market add BTC/USDT --tick 0.01 --lot 0.0001 --maker-fee 100 --taker-fee 500 "
-                    + "--engine tcp://127.0.0.1:5560", "To an engine and its feed, with fees of 0.01 and 0.05 %."),
+                "settle market add ETH/USDT --tick 0.01 --lot 0.001 --engine tcp://127.0.0.1:5560",
+                "To an engine and its feed."),
         ])
 
     @Argument("MARKET", help: "Base and quote asset.") var symbol: MarketSymbol

@@ -6,8 +6,8 @@ struct PlaceOrder: Command {
     static let info = CommandInfo(
         "place", summary: "Give the engine an order.",
         discussion: """
-            Without --price it takes what the book offers; what finds nobody expires. What the order may cost is held until it ends. The same --id again is refused, so that an order \
-            that got no answer can be given again.
+            Without --price it takes what the book offers; what finds nobody expires. What the order may cost is held \
+            until it ends. The same --id again is refused, so that an order that got no answer can be given again.
             """,
         examples: [
             Example(
@@ -131,7 +131,8 @@ struct ShowBook: Command {
             .array(
                 levels.map {
                     .object([
-                        ("price", .string($0.price)), ("quantity", .string($0.quantity)), ("orders", .integer($0.orders)),
+                        ("price", .string($0.price)), ("quantity", .string($0.quantity)),
+                        ("orders", .integer($0.orders)),
                     ])
                 })
         }
@@ -141,7 +142,9 @@ struct ShowBook: Command {
         ]) {
             var table = Table("SIDE", Table.Column("PRICE", .right), Table.Column("QUANTITY", .right), "ORDERS")
             // As in a book: sellers above, buyers below, the best of both in the middle.
-            for level in book.asks.reversed() { table.add("ask", "\(level.price)", "\(level.quantity)", "\(level.orders)") }
+            for level in book.asks.reversed() {
+                table.add("ask", "\(level.price)", "\(level.quantity)", "\(level.orders)")
+            }
             for level in book.bids { table.add("bid", "\(level.price)", "\(level.quantity)", "\(level.orders)") }
             if book.asks.isEmpty, book.bids.isEmpty {
                 try context.output.line("Nothing waits in \(market).")

@@ -9,12 +9,12 @@ struct RunEngine: Command {
         discussion: """
             It takes orders in, matches them, and publishes what came of each as one numbered, hashed record. With --wal \
             the commands are written ahead: what was answered or published is so after any crash. With --no-wal only \
-            the newest records are kept, in memory. Listen on addresses of this machine alone: who reaches them may \
-            give orders in anybody's name.
+            the newest records are kept, in memory. 'settle worker --feed' settles what it does. Listen on addresses of \
+            this machine alone: who reaches them may give orders in anybody's name.
             """,
         examples: [
             Example("settle engine --wal engine", "Keep everything in the folder 'engine'."),
-            Example("settle worker --feed tcp://127.0.0.1:5561", "Settle what it does, in another terminal."),
+            Example("settle engine --no-wal", "Lose everything when it ends: for a trial."),
         ])
 
     @Option("--wal", "DIR", help: "Keep commands, records and snapshots in this folder.", environment: "SETTLE_WAL")

@@ -11,9 +11,9 @@ struct RunWorker: Command {
         "worker", summary: "Settle trades, until stopped by a signal.",
         discussion: """
             It settles what waits as PENDING in the database, with --intake what engines push over ZeroMQ, and with \
-            --feed what an engine of ours does, from where it was left (docs/wire.md). Any number of workers may run on one database. The first SIGTERM or SIGINT drains and ends; \
-            a second one ends at once; a third exits on the spot. SIGHUP reads the configuration again \
-            (docs/configuration.md).
+            --feed what an engine of ours does, from where it was left (docs/wire.md). Any number of workers may run on \
+            one database. The first SIGTERM or SIGINT drains and ends; a second one ends at once; a third exits on the \
+            spot. SIGHUP reads the configuration again (docs/configuration.md).
             """,
         examples: [
             Example("settle worker --intake tcp://127.0.0.1:5558", "Also listen for trades."),

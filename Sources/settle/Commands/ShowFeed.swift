@@ -26,12 +26,15 @@ struct ShowFeed: Command {
             }, empty: "No engine is followed. 'settle worker --feed tcp://HOST:PORT' follows one."
         ) {
             var table = Table(
-                "STREAM", Table.Column("WATERMARK", .right), "HASH", "ADVANCED", Table.Column("WORKER", .right), "STATE")
+                "STREAM", Table.Column("WATERMARK", .right), "HASH", "ADVANCED", Table.Column("WORKER", .right), "STATE"
+            )
             for state in states {
                 table.add(
                     "\(state.stream)", "\(state.watermark)", .init(state.hash?.hexadecimal ?? "-"),
                     .init(state.advancedAt.inSeconds), .init(state.follower.map { "\($0)" } ?? "-"),
-                    .init(state.haltedFor.map { "halted: \($0)" } ?? (state.follower == nil ? "nobody follows" : "followed")))
+                    .init(
+                        state.haltedFor.map { "halted: \($0)" }
+                            ?? (state.follower == nil ? "nobody follows" : "followed")))
             }
             return table
         }
