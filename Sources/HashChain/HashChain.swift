@@ -2,8 +2,8 @@ import CXXHash
 
 /// The hash over a sequence of records, each chained to those before it: equal at N only where all records up to N are.
 ///
-/// A step is XXH3-64 of the record's bytes with the hash before it as seed; before the first record it is zero. It finds
-/// divergence and damage, and is no defence against somebody who forges records.
+/// A step is XXH3-64 of the record's bytes with the hash before it as seed; before the first record it is zero. It
+/// finds divergence and damage, and is no defence against somebody who forges records.
 public struct HashChain: Hashable, Sendable {
     public private(set) var value: UInt64
 
