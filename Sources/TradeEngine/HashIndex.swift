@@ -42,6 +42,9 @@ struct HashIndex: ~Copyable {
         }
     }
 
+    /// What stands where a look for a hash begins: reading it early brings it near.
+    @inline(__always) func entryAtHome(of hash: UInt64) -> UInt64 { entries[home(hash)] }
+
     /// Takes in what is not there.
     @inline(__always) mutating func insert(_ hash: UInt64, _ number: UInt32) {
         if (count + 1) * 4 > (mask + 1) * 3 { grow() }

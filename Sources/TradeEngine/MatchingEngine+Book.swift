@@ -33,27 +33,21 @@ extension MatchingEngine {
 
     /// Takes an order out of the line and out of what finds it; its owner's id of it stays for the caller to settle.
     mutating func remove(_ place: Int32, from market: UnsafeMutablePointer<MarketState>) {
-        let order = orders[place]
-        if order.previous >= 0 {
-            orders[order.previous].next = order.next
-        } else {
-            levels[order.level].first = order.next
-        }
-        if order.next >= 0 {
-            orders[order.next].previous = order.previous
-        } else {
-            levels[order.level].last = order.previous
-        }
-        levels[order.level].total -= Int128(order.remaining)
-        levels[order.level].count -= 1
-        if levels[order.level].first < 0 {
-            if order.side == .buy {
-                removeLevel(order.level, order.tick, &market.pointee.bids)
+        let order = orders.base + Int(place)
+        let level = levels.base + Int(order.pointee.level)
+        let (previous, next) = (order.pointee.previous, order.pointee.next)
+        if previous >= 0 { orders[previous].next = next } else { level.pointee.first = next }
+        if next >= 0 { orders[next].previous = previous } else { level.pointee.last = previous }
+        level.pointee.total -= Int128(order.pointee.remaining)
+        level.pointee.count -= 1
+        if level.pointee.first < 0 {
+            if order.pointee.side == .buy {
+                removeLevel(order.pointee.level, order.pointee.tick, &market.pointee.bids)
             } else {
-                removeLevel(order.level, order.tick, &market.pointee.asks)
+                removeLevel(order.pointee.level, order.pointee.tick, &market.pointee.asks)
             }
         }
-        orderIndex.remove(spread(order.number), UInt32(bitPattern: place))
+        orderIndex.remove(spread(order.pointee.number), UInt32(bitPattern: place))
         orders.remove(place)
     }
 
@@ -70,12 +64,13 @@ extension MatchingEngine {
         _ place: Int32, in market: UnsafeMutablePointer<MarketState>, _ state: OrderState, _ cause: OrderStateCause,
         own: Bool
     ) {
-        let order = orders[place]
+        let order = orders.base + Int(place)
+        let account = own ? nil : order.pointee.account
         writeState(
-            order.number, account: own ? nil : order.account, state, cause,
-            remaining: market.pointee.rules.baseUnits(order.remaining))
-        release(order.hold, order.number, order.heldBalance, own ? nil : order.account, order.side)
-        if order.client != .none { clientIDs.end(order.client, place) }
+            order.pointee.number, account: account, state, cause,
+            remaining: market.pointee.rules.baseUnits(order.pointee.remaining))
+        release(order.pointee.hold, order.pointee.number, order.pointee.heldBalance, account, order.pointee.side)
+        if order.pointee.client != .none { clientIDs.end(order.pointee.client, place) }
         remove(place, from: market)
     }
 

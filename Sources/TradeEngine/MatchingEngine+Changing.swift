@@ -2,10 +2,8 @@ import TradeModel
 
 /// What owners do with orders that are in the book.
 extension MatchingEngine {
-    mutating func cancel(
-        _ text: UnsafeRawBufferPointer, _ reference: EngineCommandView.OrderReferenceView
-    ) throws(RejectReason) {
-        let place = try findOrder(text, reference)
+    mutating func cancel(_ cancellation: EngineCommandView.CancellationView) throws(RejectReason) {
+        let place = try findOrder(cancellation.account, cancellation.order)
         let market = markets[orders[place].market]
         subject = market
         beginEvents()

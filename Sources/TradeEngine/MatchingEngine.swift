@@ -52,30 +52,49 @@ public struct MatchingEngine: ~Copyable {
     public mutating func apply(
         _ command: UnsafeRawBufferPointer
     ) throws(MalformedBytes) -> UnsafeRawBufferPointer {
-        let view = try EngineCommandView(command)
-        beginRecord(command)
-        let bodyEnd = output.count
-        do {
-            try carryOut(view.action, command)
-        } catch {
-            output.truncate(to: bodyEnd)
-            output.replaceByte(at: Self.outcomeOffset, error.rawValue)
-            beginEvents()
-            // A rejected order has a state too, and its number is that of its record, as every order's is.
-            if case .place = view.action {
+        // Nearly all commands place an order or cancel one: they go by a shorter way.
+        switch command.count > EngineCommand.bodyOffset ? command[EngineCommand.kindOffset] : 0 {
+        case EngineCommand.Kind.place:
+            let request = try EngineCommandView.OrderRequestView(command: command)
+            beginRecord(command)
+            do {
+                try place(request)
+            } catch {
+                reject(command, error)
+                // A rejected order has a state too, and its number is that of its record, as every order's is.
                 writeState(sequence, account: nil, .rejected, .none, remaining: 0)
             }
+        case EngineCommand.Kind.cancel:
+            let cancellation = try EngineCommandView.CancellationView(command: command)
+            beginRecord(command)
+            do {
+                try cancel(cancellation)
+            } catch { reject(command, error) }
+        default:
+            let view = try EngineCommandView(command)
+            beginRecord(command)
+            do {
+                try carryOut(view.action, command)
+            } catch { reject(command, error) }
         }
         output.replaceUInt32(at: eventCountOffset, eventCount)
         chain.append(output.bytes)
         return output.bytes
     }
 
+    private mutating func reject(_ command: UnsafeRawBufferPointer, _ reason: RejectReason) {
+        output.truncate(to: Self.commandOffset + command.count)
+        output.replaceByte(at: Self.outcomeOffset, reason.rawValue)
+        beginEvents()
+    }
+
     mutating func restored(sequence: UInt64) {
         self.sequence = sequence
     }
 
+    /// Where in a record its outcome and its command stand.
     private static let outcomeOffset = 9
+    private static let commandOffset = 14
 
     private mutating func beginRecord(_ command: UnsafeRawBufferPointer) {
         sequence += 1
@@ -106,7 +125,7 @@ public struct MatchingEngine: ~Copyable {
     ) throws(RejectReason) {
         switch action {
         case .place(let request): try place(request)
-        case .cancel(let account, let order): try cancel(account, order)
+        case .cancel(let cancellation): try cancel(cancellation)
         case .amend(let amendment): try amend(amendment)
         case .deposit(let transfer): try deposit(transfer, command)
         case .withdraw(let transfer): try withdraw(transfer, command)

@@ -9,10 +9,13 @@ struct RememberedIDs: ~Copyable {
     /// How many ended in all; the ring holds the last of them.
     private(set) var endedCount = 0
     private var index: HashIndex
+    /// Read ahead and not looked at.
+    private var nextEntry: UInt64 = 0
 
     init(endedCountMax: Int) {
         self.endedCountMax = endedCountMax
         ended = .allocate(capacity: max(endedCountMax, 1))
+        ended.initialize(repeating: .none, count: max(endedCountMax, 1))
         index = HashIndex(capacity: min(endedCountMax, 1 << 20))
     }
 
@@ -66,6 +69,8 @@ struct RememberedIDs: ~Copyable {
         let place = endedCount % endedCountMax
         if endedCount >= endedCountMax { index.remove(ended[place].high, UInt32(place) << 1 | 1) }
         endedCount += 1
+        // Nobody waits for this one; it is there when the next id makes room.
+        nextEntry = index.entryAtHome(of: ended[place + 1 < endedCountMax ? place + 1 : 0].high)
         return place
     }
 

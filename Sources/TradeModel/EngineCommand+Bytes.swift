@@ -5,17 +5,17 @@ extension EngineCommand {
     public static let bodyOffset = 10
 
     /// The numbers of the wire, which never change.
-    enum Kind {
-        static let listAsset: UInt8 = 1
-        static let listMarket: UInt8 = 2
-        static let setFeeTier: UInt8 = 3
-        static let deposit: UInt8 = 4
-        static let withdraw: UInt8 = 5
-        static let place: UInt8 = 6
-        static let cancel: UInt8 = 7
-        static let amend: UInt8 = 8
-        static let haltMarket: UInt8 = 9
-        static let resumeMarket: UInt8 = 10
+    public enum Kind {
+        public static let listAsset: UInt8 = 1
+        public static let listMarket: UInt8 = 2
+        public static let setFeeTier: UInt8 = 3
+        public static let deposit: UInt8 = 4
+        public static let withdraw: UInt8 = 5
+        public static let place: UInt8 = 6
+        public static let cancel: UInt8 = 7
+        public static let amend: UInt8 = 8
+        public static let haltMarket: UInt8 = 9
+        public static let resumeMarket: UInt8 = 10
     }
 
     private var kind: UInt8 {
@@ -86,8 +86,8 @@ extension EngineCommand {
             case .deposit(let transfer): .deposit(Transfer(transfer))
             case .withdraw(let transfer): .withdraw(Transfer(transfer))
             case .place(let order): .place(OrderRequest(order))
-            case .cancel(let account, let order):
-                .cancel(account: Identifier(view: account), order: OrderReference(order))
+            case .cancel(let cancellation):
+                .cancel(account: Identifier(view: cancellation.account), order: OrderReference(cancellation.order))
             case .amend(let amendment):
                 .amend(
                     Amendment(

@@ -15,7 +15,7 @@ public struct EngineCommandView {
         case deposit(TransferView)
         case withdraw(TransferView)
         case place(OrderRequestView)
-        case cancel(account: Text, order: OrderReferenceView)
+        case cancel(CancellationView)
         case amend(AmendmentView)
         case haltMarket(Text)
         case resumeMarket(Text)
@@ -55,6 +55,11 @@ public struct EngineCommandView {
         case clientOrderID(Text)
     }
 
+    public struct CancellationView {
+        public var account: Text
+        public var order: OrderReferenceView
+    }
+
     public struct AmendmentView {
         public var account: Text
         public var order: OrderReferenceView
@@ -75,7 +80,7 @@ public struct EngineCommandView {
         switch kind {
         case EngineCommand.Kind.place: action = .place(try OrderRequestView(&reader))
         case EngineCommand.Kind.cancel:
-            action = .cancel(account: try reader.identifier(), order: try OrderReferenceView(&reader))
+            action = .cancel(try CancellationView(&reader))
         case EngineCommand.Kind.amend: action = .amend(try AmendmentView(&reader))
         case EngineCommand.Kind.deposit: action = .deposit(try TransferView(&reader))
         case EngineCommand.Kind.withdraw: action = .withdraw(try TransferView(&reader))
@@ -110,6 +115,13 @@ extension EngineCommandView.TransferView {
 }
 
 extension EngineCommandView.OrderRequestView {
+    /// Reads a command that places an order, and is nothing else.
+    public init(command: UnsafeRawBufferPointer) throws(MalformedBytes) {
+        var reader = try ByteReader(command: command, EngineCommand.Kind.place)
+        self = try Self(&reader)
+        try reader.requireEnd()
+    }
+
     fileprivate init(_ reader: inout ByteReader) throws(MalformedBytes) {
         account = try reader.identifier()
         clientOrderID = try reader.optionalIdentifier()
@@ -134,6 +146,20 @@ extension EngineCommandView.OrderReferenceView {
         case 1: self = .clientOrderID(try reader.identifier())
         default: throw reader.malformed(.badValue)
         }
+    }
+}
+
+extension EngineCommandView.CancellationView {
+    /// Reads a command that cancels an order, and is nothing else.
+    public init(command: UnsafeRawBufferPointer) throws(MalformedBytes) {
+        var reader = try ByteReader(command: command, EngineCommand.Kind.cancel)
+        self = try Self(&reader)
+        try reader.requireEnd()
+    }
+
+    fileprivate init(_ reader: inout ByteReader) throws(MalformedBytes) {
+        account = try reader.identifier()
+        order = try EngineCommandView.OrderReferenceView(&reader)
     }
 }
 
@@ -176,6 +202,19 @@ extension MarketListing {
 }
 
 extension ByteReader {
+    /// Begins at the fields of a command of one kind.
+    fileprivate init(command: UnsafeRawBufferPointer, _ expected: UInt8) throws(MalformedBytes) {
+        guard command.count <= EngineCommand.byteCountMax else {
+            throw MalformedBytes(.tooLong, at: EngineCommand.byteCountMax)
+        }
+        self.init(command)
+        let version = try byte()
+        guard version == EngineCommand.version else { throw MalformedBytes(.unknownVersion(version), at: 0) }
+        let kind = try byte()
+        guard kind == expected else { throw MalformedBytes(.unknownKind(kind), at: 1) }
+        _ = try uint64()
+    }
+
     mutating func decimals(_ maximum: Int) throws(MalformedBytes) -> Int {
         let value = Int(try byte())
         guard value <= maximum else { throw malformed(.badValue) }

@@ -4,7 +4,8 @@ import TradeModel
 
 @testable import TradeEngine
 
-/// The engine against the blackboard, on random commands: each record must be the same, and no money may appear or vanish.
+/// The engine against the blackboard, on random commands: each record must be the same, and no money may appear or
+/// vanish.
 @Suite struct EngineOracleTests {
     /// How many commands each seed makes; SETTLE_ENGINE_COMMANDS says another number.
     static let commandCount = Int(ProcessInfo.processInfo.environment["SETTLE_ENGINE_COMMANDS"] ?? "") ?? 25_000

@@ -1,7 +1,7 @@
 import TradeModel
 
-/// The engine as one would write it on a blackboard: lists that are searched from the front, dictionaries, and the widest
-/// integers. It shares no code with the engine but the types of commands and records.
+/// The engine as one would write it on a blackboard: lists that are searched from the front, dictionaries, and the
+/// widest integers. It shares no code with the engine but the types of commands and records.
 final class ReferenceEngine {
     struct Order {
         var number: UInt64
