@@ -66,7 +66,8 @@ private actor EngineRecords: FeedRecords {
             hash = RecordBuffer([bytes]).hash(after: hash)
             do {
                 let record = try bytes.withUnsafeBytes { try EngineOutput(bytes: $0) }
-                return FeedPage.Record(hash: hash, items: record.items(of: stream), listing: record.listing)
+                return FeedPage.Record(
+                    hash: hash, items: record.items(of: stream, payload: bytes), listing: record.listing)
             } catch {
                 throw FeedStop.halted("a record of the feed cannot be read: \(error)")
             }

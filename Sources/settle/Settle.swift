@@ -37,8 +37,9 @@ enum Settle {
                 CancelOrder.self
             }
             ShowBook.self
-            Group<Global>("feed", summary: "Look at how far the output of engines is settled.") {
+            Group<Global>("feed", summary: "Look at the output of engines, and at how far it is settled.") {
                 ShowFeed.self
+                TailFeed.self
             }
         }
         Section("Set up") {

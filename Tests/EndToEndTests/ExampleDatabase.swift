@@ -37,12 +37,13 @@ enum ExampleDatabase {
 
 /// An engine with what the examples name: the market BTC/USDT, where account 1001 has an order, and two with money.
 private final class ExampleEngine: Sendable {
-    let endpoint = Endpoint().name
+    let orders = Endpoint()
+    let feed = Endpoint()
     private let program: Program
 
     init() async throws {
         program = try Program([
-            "engine", "--no-wal", "--orders", endpoint, "--feed", Endpoint().name, "--log-level", "info",
+            "engine", "--no-wal", "--orders", orders.name, "--feed", feed.name, "--log-level", "info",
         ])
         guard await program.waitFor("engine started") else { throw WaitedInVain(description: "an engine") }
         for line in [
@@ -51,7 +52,7 @@ private final class ExampleEngine: Sendable {
             "deposit 1001 100000 USDT --id open-1001",
             "deposit 1002 50 BTC --id open-1002", "order place 1001 buy 0.2 BTC/USDT --price 49500 --id resting-1",
         ] {
-            let words = line.split(separator: " ").map(String.init) + ["--engine", endpoint]
+            let words = line.split(separator: " ").map(String.init) + ["--engine", orders.name]
             let result = try await Program(words).wait()
             guard result.exitCode == 0 else { throw WaitedInVain(description: "\(line): \(result.errors)") }
         }
@@ -60,7 +61,10 @@ private final class ExampleEngine: Sendable {
     deinit { program.signal(SIGTERM) }
 
     /// The place that an example names is this one's.
-    func endpoint(for word: String) -> String? { word.hasPrefix("tcp://") ? endpoint : nil }
+    func endpoint(for word: String, of leaf: CommandLeaf) -> String? {
+        guard word.contains("://") else { return nil }
+        return leaf.name == "feed tail" ? feed.name : orders.name
+    }
 }
 
 extension CommandExample {
@@ -88,10 +92,18 @@ extension CommandExample {
             try write(Array("queue:\n  capacity: 5000\n".utf8), to: folder + "/config/settle.yaml")
             var environment = ["DATABASE_URL": database]
             let engine = needsEngine ? try await ExampleEngine() : nil
-            if let engine { environment["SETTLE_ENGINE"] = engine.endpoint }
+            // A service of its own must not meet that of another test.
+            let (orders, feed) = (Endpoint(), Endpoint())
+            if leaf.name == "engine" {
+                (environment["SETTLE_ENGINE"], environment["SETTLE_FEED"]) = (orders.name, feed.name)
+            }
+            if let engine {
+                environment["SETTLE_ENGINE"] = engine.orders.name
+                environment["SETTLE_FEED"] = engine.feed.name
+            }
             let worker = words.contains("--wait") ? try Program(["worker"], environment: environment) : nil
             let program = try Program(
-                try words.map { try engine?.endpoint(for: $0) ?? Self.withFreePort($0) } + extra,
+                try words.map { try engine?.endpoint(for: $0, of: leaf) ?? Self.withFreePort($0) } + extra,
                 environment: environment, directory: folder)
             let isService = ["up", "worker", "engine"].contains(leaf.name) || leaf.path.last == "tail"
             let patience = ContinuousClock.now + .seconds(Self.serviceSeconds)
@@ -108,7 +120,7 @@ extension CommandExample {
 
     /// Whether it talks to an engine, which then must be there.
     private var needsEngine: Bool {
-        ["order", "book"].contains(leaf.path[0]) || words.contains("--engine")
+        ["order", "book"].contains(leaf.path[0]) || leaf.name == "feed tail" || words.contains("--engine")
     }
 
     /// An example's port may be somebody else's at the moment.

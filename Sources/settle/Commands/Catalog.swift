@@ -97,8 +97,8 @@ struct AddMarket: Command {
         examples: [
             Example("settle market add BTC/USDT --tick 0.01", "Bitcoin, priced in cents of USDT."),
             Example(
-                "settle market add ETH/USDT --tick 0.01 --lot 0.001 --engine tcp://127.0.0.1:5560",
-                "To an engine and its feed."),
+                "settle market add ETH/USDT --tick 0.01 --lot 0.001 --engine ipc://engine",
+                "To an engine that takes orders at that socket."),
         ])
 
     @Argument("MARKET", help: "Base and quote asset.") var symbol: MarketSymbol
