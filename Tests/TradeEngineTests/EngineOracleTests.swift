@@ -63,6 +63,20 @@ import TradeModel
                 }
             }
         }
+        for (symbol, book) in reference.books {
+            let depth = exchange.engine.depth(of: symbol, levelCountMax: .max)
+            for side in OrderSide.allCases {
+                var waiting: [Int128: Int128] = [:]
+                for order in book.orders where order.side == side {
+                    waiting[order.price, default: 0] += order.remaining
+                }
+                let levels = (side == .buy ? depth?.bids : depth?.asks) ?? []
+                let best = side == .buy ? waiting.keys.sorted(by: >) : waiting.keys.sorted()
+                if levels.map(\.price) != best || levels.contains(where: { $0.quantity != waiting[$0.price] }) {
+                    found.append("\(symbol) \(side.name): \(levels), not \(waiting)")
+                }
+            }
+        }
         for (asset, _) in RandomCommands.assets {
             if exchange.engine.houseBalance(asset) != reference.house[asset] ?? 0 { found.append("house \(asset)") }
         }
