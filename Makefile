@@ -16,7 +16,7 @@ BENCH_FOLDER ?= .bench
 # regression only one.
 BENCH_BOUNDS ?= --at-least naive=7 --memory-max 200MB
 # Which tests `make tsan` runs: those of the concurrent parts.
-TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests
+TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests|FeedSocketTests|FeedFaultTests|RecordLogTests
 
 SOURCES := Sources Tests Plugins Package.swift
 

@@ -181,7 +181,7 @@ struct FeedFaultTests {
             group.addTask {
                 var generator = SeededGenerator(seed: seed)
                 while !isDone.hasFired {
-                    for _ in 0..<Int.random(in: 1...30, using: &generator) {
+                    for _ in 0..<Int.random(in: 5...120, using: &generator) {
                         _ = try engine.write(Int64.random(in: 1...30, using: &generator))
                         try await Task.sleep(for: .milliseconds(2))
                     }

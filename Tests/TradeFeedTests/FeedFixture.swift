@@ -96,8 +96,8 @@ actor Stranger {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    init(to endpoint: String) throws {
-        let socket = try ZeroMQSocket.open(.dealer, highWater: 1_000, messageBytesMax: nil)
+    init(to endpoint: String, highWater: Int32 = 1_000) throws {
+        let socket = try ZeroMQSocket.open(.dealer, highWater: highWater, messageBytesMax: nil)
         try socket.connect(endpoint)
         self.socket = consume socket
         wake = try WakeSignal()

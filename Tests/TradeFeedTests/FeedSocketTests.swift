@@ -196,6 +196,35 @@ struct FeedSocketTests {
         try await running.value
     }
 
+    @Test func `who asks for ever more and reads nothing fills his own connection, and holds nobody up`() async throws {
+        let log = memory()
+        let large = RecordBuffer(repeatElement([UInt8](repeating: 1, count: 100_000), count: 500))
+        let end = try log.append(large)
+        let publisher = try FeedFixture.publisher("tcp://127.0.0.1:*", log)
+        let stranger = try Stranger(to: publisher.endpoint, highWater: 1)
+        let consumer = try FeedFixture.consumer(publisher.endpoint)
+        try await publisher.whileRunning {
+            let attempt = Guarded<UInt32>(0)
+            let isFull = try await eventually {
+                let subscription = attempt.withLock { attempt in
+                    attempt += 1
+                    return FeedSubscription(instance: 1, attempt: attempt)
+                }
+                let hostile = FeedSender(consumer: Identifier("hostile")!, subscription: subscription)
+                let subscribe = FeedMessage.Subscribe(sender: hostile, first: 1, durable: 0, credit: .max)
+                try await stranger.send(FeedMessage.subscribe(subscribe).encode())
+                try await stranger.send(FeedMessage.credit(hostile, total: .max).encode())
+                return publisher.counts.full > 0
+            }
+            #expect(isFull)
+            try await consumer.whileRunning {
+                var position = StreamPosition.start
+                while position.sequence < 500, let run = try await consumer.next() { position = run.end }
+                #expect(position == end)
+            }
+        }
+    }
+
     @Test func `another version is told so`() async throws {
         let publisher = try FeedFixture.publisher(FeedFixture.endpoint(), memory())
         let stranger = try Stranger(to: publisher.endpoint)

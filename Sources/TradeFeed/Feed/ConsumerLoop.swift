@@ -40,12 +40,16 @@ actor ConsumerLoop {
 
     private func follow() throws {
         while true {
-            let progress = inbox.progress(status)
+            let progress = inbox.progress()
             for run in progress.taken { try perform(cursor.took(run, now: clock.now)) }
             if let sequence = progress.acknowledged { try perform(cursor.acknowledge(sequence, now: clock.now)) }
-            if progress.isStopped { return try leave() }
+            if progress.isStopped {
+                inbox.update(status)
+                return try leave()
+            }
             let isBusy = try receive()
             try perform(cursor.tick(now: clock.now))
+            inbox.update(status)
             if let failure { throw failure }
             try flush()
             guard !isBusy else { continue }
@@ -88,7 +92,7 @@ actor ConsumerLoop {
         for action in actions {
             switch action {
             case .send(let message): enqueue(message)
-            case .deliver(let run): inbox.deliver(run)
+            case .deliver(let run): inbox.deliver(run, status)
             case .reconnect:
                 diagnostics.warning("feed_silent", ["endpoint": endpoint])
                 outbox = []

@@ -75,8 +75,13 @@ final class FeedInbox: Sendable {
 
     // What the socket's thread does.
 
-    func deliver(_ run: RecordRun) {
+    func update(_ status: FeedConsumer.Status) {
+        state.withLock { $0.status = status }
+    }
+
+    func deliver(_ run: RecordRun, _ status: FeedConsumer.Status) {
         let waiting = state.withLock { state in
+            state.status = status
             if state.waiting == nil { state.arrived.append(run) } else { state.progress.taken.append(run) }
             defer { state.waiting = nil }
             return state.waiting
@@ -84,9 +89,8 @@ final class FeedInbox: Sendable {
         waiting?.resume(returning: run)
     }
 
-    func progress(_ status: FeedConsumer.Status) -> Progress {
+    func progress() -> Progress {
         state.withLock { state in
-            state.status = status
             defer {
                 state.progress.taken = []
                 state.progress.acknowledged = nil

@@ -1,9 +1,10 @@
 import HashChain
 import TradeModel
 
-/// Remembers on disk where the consumers are that records are kept for, so that a publisher that starts anew keeps them.
+/// Remembers on disk where the consumers are that records are kept for, so that a publisher that starts anew keeps
+/// them.
 ///
-/// It is a text: a line for each consumer, its sequence and its name, and a last line with the checksum of what is above.
+/// It is a text: a line for each consumer, its sequence and its name, and a last line with the checksum of the others.
 public struct FeedPlaceFile: Sendable {
     private static let title = "settle feed places 1\n"
 

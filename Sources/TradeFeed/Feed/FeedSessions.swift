@@ -17,7 +17,7 @@ public struct FeedSessions: Sendable {
         public var batchBytesMax = FeedLimits.batchBytesMax
         public var consumersMax = FeedLimits.consumersMax
         /// How long a consumer whose connection is full is left alone.
-        public var fullPauseMilliseconds = 5
+        public var fullPauseMilliseconds = 20
 
         public init() {}
     }

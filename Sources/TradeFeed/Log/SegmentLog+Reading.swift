@@ -132,10 +132,14 @@ extension SegmentLog.State {
         }
         let segment = segments[low]
         let file = openFiles.first { $0.path == segment.path }
+        // Who goes on, or begins with the segment, needs no index of it.
+        var known = segment
+        known.index = known.index ?? []
         if let at = readers.firstIndex(where: { $0.sequence == sequence && $0.path == segment.path }) {
-            var known = segment
-            known.index = known.index ?? []
             return SegmentLog.Place(segment: known, offset: readers.remove(at: at).offset, file: file)
+        }
+        if sequence == segment.start.sequence + 1 {
+            return SegmentLog.Place(segment: known, offset: Int64(SegmentHeader.byteCount), file: file)
         }
         return SegmentLog.Place(segment: segment, offset: segment.offset(for: sequence), file: file)
     }
