@@ -8,7 +8,15 @@ import TradeModel
 enum FeedFixture {
     static let stream = Identifier("main")!
 
-    static func endpoint() -> String { "ipc:///tmp/settle-feed-\(UInt64.random(in: 0...UInt64.max))" }
+    /// libzmq leaves the files of its sockets behind; they go with the process.
+    private static let folder: String = {
+        let path = "/tmp/settle-feed-\(getpid())"
+        try? FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        atexit { try? FileManager.default.removeItem(atPath: "/tmp/settle-feed-\(getpid())") }
+        return path
+    }()
+
+    static func endpoint() -> String { "ipc://\(folder)/\(UInt64.random(in: 0...UInt64.max))" }
 
     static func publisher(
         _ endpoint: String, _ log: any RecordLog, epoch: UInt64 = 1, placeFile: String? = nil,
