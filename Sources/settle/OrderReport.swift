@@ -26,6 +26,7 @@ struct OrderReport {
         guard let market = record.market else { return }
         for event in record.events {
             switch event {
+            case .new(order): state = .new
             case .state(order, _, let state, _, let left):
                 self.state = state
                 remaining = left.text(decimals: market.baseDecimals)
