@@ -65,8 +65,8 @@ struct TailFeed: Command {
         _ = try? await running.value
         guard wasThere || shown > 0 || follow else {
             throw CommandFailure(
-                "the feed at \(feed.text.printable) does not answer. Is it running? 'settle engine --wal DIR' starts one",
-                exit: .unavailable)
+                "the feed at \(feed.text.printable) does not answer. Is it running? "
+                    + "'settle engine --wal DIR' starts one", exit: .unavailable)
         }
     }
 
