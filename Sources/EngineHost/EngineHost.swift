@@ -12,6 +12,10 @@ public actor EngineHost {
     /// So many commands share one write of the log.
     private static let batchMax = 1_000
     private static let idleTime = Duration.milliseconds(250)
+    /// How long a stop goes on answering those who do not stop asking.
+    private static let farewellTime = Duration.seconds(1)
+    /// Questions take longer than commands, and orders wait behind them.
+    private static let queriesMax = 16
     /// How often it is looked what need not be kept any more.
     private static let tidyInterval = Duration.seconds(2)
 
@@ -23,7 +27,9 @@ public actor EngineHost {
     private var engine: MatchingEngine
     private let publisher: FeedPublisher
     private let isStopping = Guarded(false)
-    private var lastTime: Int64 = 0
+    private var lastTime: Int64
+    /// From then on, what is asked is refused; nil while nobody wants it to stop.
+    private var farewell: ContinuousClock.Instant?
     private var snapshotAt: UInt64
     private var tidiedAt = ContinuousClock.now
     private var commands = RecordBuffer()
@@ -50,6 +56,7 @@ public actor EngineHost {
         self.log = log
         self.store = store
         snapshotAt = engine.sequence
+        lastTime = try store.lastTime()?.microseconds ?? 0
         entryEndpoint = socket.endpoint
         waker = socket.waker
         feedEndpoint = publisher.endpoint
@@ -61,7 +68,11 @@ public actor EngineHost {
     public nonisolated func run() async throws {
         try await withTaskCancellationHandler {
             try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await self.publisher.run() }
+                // Without its feed an engine must not go on: nothing of what it does would be settled.
+                group.addTask {
+                    defer { self.stop() }
+                    try await self.publisher.run()
+                }
                 group.addTask {
                     defer { self.publisher.stop() }
                     try await self.work()
@@ -87,13 +98,11 @@ public actor EngineHost {
                 "feed": feedEndpoint,
             ])
         while true {
-            let isLast = isStopping.withLock { $0 }
+            if farewell == nil, isStopping.withLock({ $0 }) { farewell = .now + Self.farewellTime }
             let count = try round()
             try tidy()
-            if count == 0 {
-                if isLast { break }
-                try socket.wait(Self.idleTime)
-            }
+            if let farewell, count == 0 || .now > farewell + Self.farewellTime { break }
+            if count == 0 { try socket.wait(Self.idleTime) }
         }
         if engine.sequence > snapshotAt { try store.takeSnapshot(of: engine) }
         try store.close()
@@ -105,7 +114,10 @@ public actor EngineHost {
         var answers: [(EntrySocket.Caller, EntryMessage)] = []
         commands.removeAll(keepingCapacity: true)
         records.removeAll(keepingCapacity: true)
-        while answers.count < Self.batchMax, let (caller, message) = try socket.receive() {
+        var queryCount = 0
+        while answers.count < Self.batchMax, queryCount < Self.queriesMax, let (caller, message) = try socket.receive()
+        {
+            if case .success(.query) = message { queryCount += 1 }
             answers.append((caller, answer(message)))
         }
         guard !answers.isEmpty else { return 0 }
@@ -121,7 +133,10 @@ public actor EngineHost {
 
     private func answer(_ message: Result<EntryMessage, MalformedEntryMessage>) -> EntryMessage {
         switch message {
+        case .success(let message) where farewell.map { .now > $0 } ?? false:
+            return .refused(message.number, .stopping, "the engine is about to stop")
         case .success(.command(let number, var command)):
+            if let reason = reservedKey(of: command) { return .refused(number, .malformed, reason) }
             do {
                 return .record(number, try carryOut(&command))
             } catch {
@@ -137,6 +152,20 @@ public actor EngineHost {
         case .failure(let problem):
             return .refused(0, .malformed, problem.description)
         }
+    }
+
+    /// The keys of what the engine does by itself begin with the name of its stream; nobody else's may, or the books
+    /// would take the one for the other.
+    private func reservedKey(of command: [UInt8]) -> String? {
+        let key = command.withUnsafeBytes { bytes -> String? in
+            guard let view = try? EngineCommandView(bytes) else { return nil }
+            switch view.action {
+            case .deposit(let transfer), .withdraw(let transfer): return String(decoding: transfer.key, as: UTF8.self)
+            default: return nil
+            }
+        }
+        guard let key, key.hasPrefix("\(settings.stream):") else { return nil }
+        return "ids that begin with '\(settings.stream):' are the engine's own; give another one"
     }
 
     /// Stamps a command with the time, which never goes back, and has it carried out.

@@ -22,7 +22,7 @@ public struct EngineQuery: Codable, Hashable, Sendable {
         EngineQuery(about: .balance, account: account.text, asset: asset.text)
     }
 
-    static let levelsMax = 1_000
+    public static let levelsMax = 100
 }
 
 /// What an engine answers: always where it stands, and what was asked for, if there is such a thing.

@@ -11,6 +11,7 @@ import TradeModel
 /// records is made anew from them.
 struct EngineStore {
     private static let snapshotCountMax = 2
+    private static let nameDigits = 20
     private static let replayCountMax = 10_000
     private static let replayBytesMax = 8 << 20
 
@@ -49,7 +50,8 @@ struct EngineStore {
     /// The engine as it was: from the newest snapshot, and all commands behind it.
     func restore(log: Log) throws -> MatchingEngine {
         guard let commands else { return MatchingEngine(limits: settings.limits) }
-        var engine = try newestSnapshot(log: log)
+        let written = records.extent.newest.sequence
+        var engine = try newestSnapshot(upTo: written, log: log)
         let snapshot = engine.sequence
         let newest = commands.extent.newest.sequence
         guard Int64(engine.sequence) <= newest else {
@@ -77,6 +79,10 @@ struct EngineStore {
     private func replay(_ run: RecordRun, in engine: inout MatchingEngine) throws {
         var missing = RecordBuffer()
         let written = records.extent.newest.sequence
+        guard Int64(engine.sequence) <= written else {
+            throw EngineFailure(
+                "the records end at \(written), before the snapshot at \(engine.sequence): a part of them is missing")
+        }
         for command in run.records {
             let sequence = Int64(engine.sequence) + 1
             do {
@@ -92,9 +98,10 @@ struct EngineStore {
         if !missing.isEmpty { try records.append(missing) }
     }
 
-    /// An engine at the newest snapshot, or at its beginning.
-    private func newestSnapshot(log: Log) throws -> MatchingEngine {
-        for name in try snapshotNames().reversed() {
+    /// An engine at the newest snapshot that is not ahead of the records, or at its beginning: what is missing of the
+    /// records is made anew, and for that the engine must pass through it.
+    private func newestSnapshot(upTo written: Int64, log: Log) throws -> MatchingEngine {
+        for name in try snapshotNames().reversed() where Int64(name.prefix(Self.nameDigits)) ?? .max <= written {
             let file = try DurableFile.read("\(folder!)/snapshots/\(name)")
             do {
                 return try Self.engine(from: file)
@@ -119,17 +126,28 @@ struct EngineStore {
         try DurableFile.names(inFolder: folder! + "/snapshots").filter { $0.hasSuffix(".snapshot") }.sorted()
     }
 
+    /// When the newest command that is still there was taken in.
+    func lastTime() throws -> Timestamp? {
+        guard let commands, commands.extent.newest.sequence >= commands.extent.oldest else { return nil }
+        let run = try commands.read(from: commands.extent.newest.sequence, recordsMax: 1, bytesMax: 1)
+        return try run.records.first { _ in true }.map { bytes in
+            try Array(bytes).withUnsafeBytes { try EngineCommand(bytes: $0).time }
+        }
+    }
+
     // MARK: Running
 
     /// Keeps the state as it is, and drops the commands that the snapshot before it makes unnecessary.
     func takeSnapshot(of engine: borrowing MatchingEngine) throws(LogFailure) {
         guard let folder, let commands else { return }
+        // A start from the snapshot makes no record before it.
+        try records.sync()
         let digits = String(engine.sequence)
-        let name = String(repeating: "0", count: 20 - digits.count) + digits
+        let name = String(repeating: "0", count: Self.nameDigits - digits.count) + digits
         try DurableFile.write(engine.snapshot(), to: "\(folder)/snapshots/\(name).snapshot")
         let names = try snapshotNames()
         for name in names.dropLast(Self.snapshotCountMax) { try DurableFile.remove("\(folder)/snapshots/\(name)") }
-        if let oldest = names.suffix(Self.snapshotCountMax).first.flatMap({ Int64($0.prefix(20)) }),
+        if let oldest = names.suffix(Self.snapshotCountMax).first.flatMap({ Int64($0.prefix(Self.nameDigits)) }),
             names.count >= Self.snapshotCountMax
         {
             try commands.drop(below: oldest + 1)

@@ -101,6 +101,24 @@ public enum FeedStateStore {
         Request(haltStatement, [.text(stream.text), .int8(lease.epoch), .text(reason)])
     }
 
+    static let resumeStatement = Statement(
+        "feed_state_resume", "update feed_state set halted_for = null where stream = $1 and halted_for is not null")
+
+    /// Lets a stream be followed again, and records who did it.
+    public static func resume(
+        _ state: FeedState, actor: String, reason: String, on connection: PostgresConnection
+    ) throws(DatabaseError) {
+        try connection.transaction { () throws(DatabaseError) in
+            guard try connection.query(resumeStatement, .text(state.stream.text)).affected == 1 else { return }
+            _ = try connection.pipeline([
+                OperatorActionStore.record(
+                    OperatorAction(
+                        .resume, .feed(state.stream), actor: actor, reason: reason,
+                        detail: [("halted_for", state.haltedFor ?? "")]))
+            ])
+        }
+    }
+
     static let listStatement = Statement(
         "feed_state_list",
         """

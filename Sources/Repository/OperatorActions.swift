@@ -11,12 +11,14 @@ public struct OperatorAction: Sendable {
         case queue
         case market(MarketSymbol)
         case account(Identifier)
+        case feed(Identifier)
 
         var text: String {
             switch self {
             case .queue: "queue"
             case .market(let symbol): "market \(symbol)"
             case .account(let id): "account \(id)"
+            case .feed(let stream): "feed \(stream)"
             }
         }
     }

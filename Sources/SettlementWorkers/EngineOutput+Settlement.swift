@@ -5,17 +5,15 @@ extension EngineOutput {
     /// What is to be settled because of the record, in its order; nothing where no money moved.
     ///
     /// The key of what the engine did by itself is its place: the record, and the event in it.
-    ///
-    /// - Parameter payload: the record as it was received: what a letter about an operation keeps.
-    public func items(of stream: Identifier, payload: [UInt8] = []) -> [SettlementItem] {
+    public func items(of stream: Identifier) -> [SettlementItem] {
         guard rejection == nil else { return [] }
         let origin = SettlementItem.Origin.feed(StreamPlace(stream: stream, sequence: Int64(sequence)))
         var items: [SettlementItem] = []
         switch command.action {
         case .deposit(let transfer):
-            items.append(SettlementItem(.operation(transfer.operation(.deposit)), origin: origin, payload: payload))
+            items.append(SettlementItem(.operation(transfer.operation(.deposit)), origin: origin))
         case .withdraw(let transfer):
-            items.append(SettlementItem(.operation(transfer.operation(.withdrawal)), origin: origin, payload: payload))
+            items.append(SettlementItem(.operation(transfer.operation(.withdrawal)), origin: origin))
         default: break
         }
         guard let market, let account = command.account else { return items }
@@ -38,11 +36,7 @@ extension EngineOutput {
             case .trade(let trade): subject = .trade(trade.trade(in: market, of: stream, self))
             case .new, .state, .amended: continue
             }
-            if case .trade = subject {
-                items.append(SettlementItem(subject, origin: origin))
-            } else {
-                items.append(SettlementItem(subject, origin: origin, payload: payload))
-            }
+            items.append(SettlementItem(subject, origin: origin))
         }
         return items
     }

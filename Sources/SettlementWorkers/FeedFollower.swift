@@ -32,6 +32,9 @@ actor FeedFollower: SettlementService.Source {
     /// What went wrong last; said once, not at each try.
     private var trouble: String?
     private var retryPause = FeedFollower.pause
+    private var resumeAt = ContinuousClock.now
+    /// What the books have refused of what the engine did.
+    private nonisolated let refusal = Guarded<String?>(nil)
     /// What is in work; touched by workers as they commit.
     private nonisolated let watermark = Guarded(FeedWatermark(at: .init(sequence: 0, hash: 0)))
 
@@ -53,6 +56,7 @@ actor FeedFollower: SettlementService.Source {
             return []
         }
         do {
+            if let reason = refusal.withLock({ $0 }) { throw FeedStop.halted(reason) }
             let page = try await session.records.next()
             // The session may have ended meanwhile; then its records are another's.
             guard self.session?.lease == session.lease, !isStopping else { return [] }
@@ -80,18 +84,27 @@ actor FeedFollower: SettlementService.Source {
     }
 
     /// Takes note of what has come to its end.
+    ///
+    /// A trade that was rejected waits as a letter. A change of money by the engine that the books refuse waits nowhere,
+    /// and what follows rests on it: the stream ends before it.
     nonisolated func note(_ completions: [Completion]) {
-        let sequences = completions.compactMap { completion -> Int64? in
-            if case .feed(let place) = completion.item.origin { place.sequence } else { nil }
+        for completion in completions {
+            guard case .feed(let place) = completion.item.origin else { continue }
+            if case .operation = completion.item.subject, case .rejected(let rejection) = completion.outcome {
+                let reason = "record \(place.sequence), \(completion.item.name): \(rejection.message)"
+                refusal.withLock { $0 = $0 ?? reason }
+                watermark.withLock { $0.stick() }
+            } else {
+                watermark.withLock { $0.complete(place.sequence) }
+            }
         }
-        guard !sequences.isEmpty else { return }
-        watermark.withLock { watermark in for sequence in sequences { watermark.complete(sequence) } }
     }
 
     // MARK: The lease
 
     /// Takes the stream, or waits a moment to try again.
     private func begin() async {
+        guard resumeAt <= .now else { return await rest(Self.pause) }
         // What an earlier session began ends first, so that its marks are not taken for those of a later one.
         guard watermark.withLock({ $0.isIdle }) else { return await rest(Self.pause) }
         let lease: FeedLease
@@ -103,12 +116,13 @@ actor FeedFollower: SettlementService.Source {
             }
             lease = found
         } catch {
-            return await failed("\(error)")
+            return failed("\(error)")
         }
         do {
             let records = try await connector.follow(lease)
             let mark = FeedWatermark.Mark(sequence: lease.sequence, hash: lease.hash)
             watermark.withLock { $0 = FeedWatermark(at: mark) }
+            refusal.withLock { $0 = nil }
             session = Session(
                 lease: lease, records: records, engineEpoch: lease.engineEpoch, written: mark, writtenAt: .now)
             standsBy = false
@@ -137,24 +151,22 @@ actor FeedFollower: SettlementService.Source {
         switch stop {
         case .later(let text):
             reason = nil
-            await failed(text)
+            failed(text)
         case .halted(let text):
             reason = text
             log.error(
                 "the feed is halted until an operator has looked",
                 ["stream": connector.stream.text, "reason": text])
         }
-        do { try await control.giveUp(connector.stream, lease, because: reason) } catch {
-            await failed("\(error)")
-        }
+        do { try await control.giveUp(connector.stream, lease, because: reason) } catch { failed("\(error)") }
     }
 
-    private func failed(_ reason: String) async {
+    private func failed(_ reason: String) {
         if trouble != reason {
             log.warning("cannot follow the feed", ["stream": connector.stream.text, "reason": reason])
         }
         trouble = reason
-        await rest(retryPause)
+        resumeAt = .now + retryPause
         retryPause = min(retryPause * 2, Self.retryPauseMax)
     }
 

@@ -21,6 +21,9 @@ struct FeedWatermark: Sendable {
     /// The records behind the mark. Those before the head are done.
     private var records: ContiguousArray<Record> = []
     private var head = 0
+    /// Items that have not ended, and those of them that cannot.
+    private var openCount = 0
+    private var stuckCount = 0
 
     init(at mark: Mark) {
         self.mark = mark
@@ -29,15 +32,21 @@ struct FeedWatermark: Sendable {
     /// The newest record that was begun.
     var newest: Int64 { mark.sequence + Int64(records.count - head) }
 
-    /// Whether nothing is in work.
-    var isIdle: Bool { head == records.count }
+    /// Whether nothing is in work. What is stuck is not.
+    var isIdle: Bool { openCount == stuckCount }
 
     /// Begins the next record.
     ///
     /// - Parameter hash: the one chained up to it.
     mutating func begin(hash: UInt64, itemCount: Int) {
         records.append(Record(hash: hash, openCount: itemCount))
+        openCount += itemCount
         if itemCount == 0 { move() }
+    }
+
+    /// An item has come to an end at which the mark must not move over its record.
+    mutating func stick() {
+        stuckCount += 1
     }
 
     /// An item of a record has come to its end.
@@ -45,6 +54,7 @@ struct FeedWatermark: Sendable {
         let index = head + Int(sequence - mark.sequence) - 1
         precondition(records.indices.contains(index) && records[index].openCount > 0, "an item ends once")
         records[index].openCount -= 1
+        openCount -= 1
         if index == head { move() }
     }
 

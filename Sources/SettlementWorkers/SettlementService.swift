@@ -125,6 +125,8 @@ public actor SettlementService {
             // Rows that wait for room stay in the table; what sources have received exists nowhere else: while the
             // queue is paused it is stored, to wait there.
             if queueControl.isPaused { wallets.storeOnly() }
+            // Nothing more of what an engine does, of which some would be stored and some take effect.
+            await follower?.stop()
             gate.openForGood()
             sweeping.cancel()
             for source in sources { await source.stop() }

@@ -5,7 +5,6 @@ extension SettlementItem {
     var operation: Operation? { if case .operation(let operation) = subject { operation } else { nil } }
     /// Where it stands in the feed that it came by.
     var place: StreamPlace? { if case .feed(let place) = origin { place } else { nil } }
-    var isOfFeed: Bool { place != nil }
     var receivedSequence: Int64? { if case .pending(let sequence, _) = origin { sequence } else { nil } }
 
     /// Whose money the item moves.

@@ -23,8 +23,6 @@ struct SortedItems {
             if outcome == .duplicate || books.isDecided(item) { continue }
             var isStored = false
             switch (item.subject, item.receivedSequence, outcome) {
-            case (.operation, _, .rejected) where item.isOfFeed:
-                break
             case (.operation, _, _):
                 continue
             case (.trade(let trade), nil, .settled):
@@ -103,11 +101,8 @@ extension SettlementItem {
                 isStored: isStored, market: refused.market.map { storable($0) },
                 tradeID: refused.tradeID.map { storable($0) }, buyer: refused.buyer.map { storable($0) },
                 seller: refused.seller.map { storable($0) }, source: source, payload: payload)
-        case .operation(let operation):
-            return NewLetter(
-                content: operation.contentBytes, rejection: rejection, attempts: attempts, isStored: false,
-                buyer: operation.account.text, stream: place?.stream.text, sequence: place?.sequence, source: source,
-                payload: payload)
+        case .operation:
+            preconditionFailure("operations are refused to whoever asked, not parked")
         }
     }
 }

@@ -60,17 +60,20 @@ private actor EngineRecords: FeedRecords {
     }
 
     private func records(_ run: RecordRun) throws -> [FeedPage.Record] {
-        var hash = run.start.hash
+        var position = run.start
         return try run.records.map { bytes in
             let bytes = Array(bytes)
-            hash = RecordBuffer([bytes]).hash(after: hash)
-            do {
-                let record = try bytes.withUnsafeBytes { try EngineOutput(bytes: $0) }
-                return FeedPage.Record(
-                    hash: hash, items: record.items(of: stream, payload: bytes), listing: record.listing)
-            } catch {
-                throw FeedStop.halted("a record of the feed cannot be read: \(error)")
+            position = StreamPosition(
+                sequence: position.sequence + 1, hash: RecordBuffer([bytes]).hash(after: position.hash))
+            let record: EngineOutput
+            do { record = try bytes.withUnsafeBytes { try EngineOutput(bytes: $0) } } catch {
+                throw FeedStop.halted("record \(position.sequence) of the feed cannot be read: \(error)")
             }
+            guard record.sequence == UInt64(position.sequence) else {
+                throw FeedStop.halted("record \(position.sequence) of the feed says that it is \(record.sequence)")
+            }
+            return FeedPage.Record(
+                hash: position.hash, items: record.items(of: stream), listing: record.listing)
         }
     }
 

@@ -40,6 +40,7 @@ enum Settle {
             Group<Global>("feed", summary: "Look at the output of engines, and at how far it is settled.") {
                 ShowFeed.self
                 TailFeed.self
+                ResumeFeed.self
             }
         }
         Section("Set up") {

@@ -146,7 +146,7 @@ import Testing
         ("order place alice buy 1 GEM/EUR", "a buy needs '--price'"),
         ("order place alice sell 1 GEM/EUR --budget 5", "'--budget' is for a buy"),
         ("order cancel alice", "name the order by ORDER"), ("order amend alice 1", "say what is to change"),
-        ("book GEM/EUR --levels 0", "a whole number from 1 to 1000"), ("feed tail --from 0", "from 1 on"),
+        ("book GEM/EUR --levels 0", "a whole number from 1 to 100"), ("feed tail --from 0", "from 1 on"),
         ("market add GEM/EUR --maker-fee 1", "'--maker-fee' needs '--engine'"),
     ])
     func `a mistyped line is one line of advice`(line: String, message: String) async throws {

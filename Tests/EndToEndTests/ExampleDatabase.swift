@@ -14,6 +14,8 @@ enum ExampleDatabase {
             try await database.expecting("deposit \(account) 100000 USDT --id fund-\(account)-usdt")
             try await database.expecting("deposit \(account) 50 BTC --id fund-\(account)-btc")
         }
+        // An engine's output that nobody is to follow for now.
+        try database.execute("insert into feed_state (stream, halted_for) values ('main', 'account 1001 is frozen')")
         let settled = (9001...9010).map { tradeLine("\($0)", buyer: "1001", seller: "1002") }
         let parked = (1...30).map { tradeLine("\($0)", price: "90000", quantity: "2", buyer: "1001", seller: "1002") }
         // Account 1003 has nothing left.

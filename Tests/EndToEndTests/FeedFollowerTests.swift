@@ -186,36 +186,50 @@ extension Processes {
             try expectSettledOnce(load, in: database)
         }
 
-        @Test func `an operation that cannot be is parked with its place, and the stream goes on`() async throws {
+        @Test func `an operation that the books refuse halts the stream, and is tried again when it goes on`()
+            async throws
+        {
             // given
             let database = try TestDatabase()
             try database.addMarket()
-            func reserve(_ key: String, _ account: String) -> [SettlementItem.Subject] {
+            func change(_ kind: Operation.Kind, _ key: String, _ account: String) -> [SettlementItem.Subject] {
                 [
                     .operation(
                         Operation(
-                            key: Identifier(key)!, kind: .reserve, account: Identifier(account)!,
-                            asset: AssetSymbol("BTC")!, amount: DecimalNumber(1, scale: 0)!,
-                            order: OrderKey(stream: Identifier("main"), order: Identifier("o-\(key)")!)))
+                            key: Identifier(key)!, kind: kind, account: Identifier(account)!,
+                            asset: AssetSymbol("BTC")!, amount: DecimalNumber(1, scale: 0)!))
                 ]
             }
-            let feed = StoredFeed([reserve("a", "1001"), reserve("b", "1002"), []], seed: 1)
+            let feed = StoredFeed(
+                [
+                    change(.deposit, "a", "1001"), change(.deposit, "b", "1002"), change(.withdrawal, "c", "1001"),
+                    change(.withdrawal, "d", "1002"), [],
+                ], seed: 1)
+            try await database.expecting("deposit 1001 1 BTC --id before")
+            try await database.expecting("account freeze 1001 --reason trial")
 
             // when
-            for _ in 0..<2 {
-                let service = try service(database, feed)
-                let run = Task { await service.run() }
-                try await eventually("it is through") { try state(database)?.watermark == 3 }
-                service.stop()
-                _ = await run.value
-                try database.execute("update feed_state set watermark = 0, hash = '\\x0000000000000000'")
-            }
+            let service = try service(database, feed)
+            let run = Task { await service.run() }
+            try await eventually("the stream is halted") { try state(database)?.haltedFor != nil }
+            #expect(try state(database)?.watermark == 2)
+            #expect(try state(database)?.haltedFor == "record 3, withdrawal c: account 1001 is frozen")
+            #expect(try database.count("dead_letters") == 0)
 
             // then
-            let letters = try database.value(
-                "select string_agg(concat_ws(' ', class, buyer_id, stream, stream_seq, source, status), ', ' order by letter_no) from dead_letters"
-            )
-            #expect(letters == "unknown_account 1001 main 1 feed main open, unknown_account 1002 main 2 feed main open")
+            try await database.expecting("account unfreeze 1001 --reason trial")
+            #expect(
+                try await database.expecting("feed resume main --reason mended")
+                    == "stream main goes on behind record 2\n")
+            #expect(try await database.expecting("feed resume main --reason mended") == "stream main is not halted\n")
+            try await eventually("it is through") { try state(database)?.watermark == 5 }
+            service.stop()
+            #expect(await run.value.isEmpty)
+            #expect(try database.available("1001", "BTC") == "1.00000000")
+            #expect(try database.available("1002", "BTC") == "0.00000000")
+            #expect(
+                try database.value("select action || ' ' || reason from operator_actions where subject = 'feed main'")
+                    == "resume mended")
             #expect(try database.violations() == [])
         }
     }

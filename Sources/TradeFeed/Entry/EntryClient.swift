@@ -3,7 +3,7 @@ import ServiceKit
 /// Asks an engine, and waits for its answers: a ZeroMQ DEALER socket on a thread of its own.
 public actor EntryClient {
     /// So many questions are on their way at a time.
-    private static let windowMax = 512
+    static let windowMax = 512
 
     private let executor = BlockingExecutor(label: "settle.entry")
     public nonisolated let endpoint: String
@@ -56,13 +56,12 @@ public actor EntryClient {
                 try socket.waitToReceive(or: wake.descriptor, orToSend: isFull, timeout: remaining)
                 while let frame = try socket.receiveFrame(routed: false) {
                     guard frame.parts == 1, let answer = try? EntryMessage(frame.bytes) else { continue }
-                    if case .refused(_, let refusal, let text) = answer {
+                    // What belongs to a question that was given up is not waited for any more.
+                    let isOurs = answer.number >= first && answer.number - first < UInt64(questions.count)
+                    if case .refused(let number, let refusal, let text) = answer, isOurs || number == 0 {
                         throw EntryFailure.refused(refusal, text)
                     }
-                    // What belongs to a question that was given up is not waited for any more.
-                    guard answer.number >= first, answer.number - first < UInt64(questions.count),
-                        answers[Int(answer.number - first)] == nil
-                    else { continue }
+                    guard isOurs, answers[Int(answer.number - first)] == nil else { continue }
                     answers[Int(answer.number - first)] = answer
                     answered += 1
                     deadline = ContinuousClock.now + timeout

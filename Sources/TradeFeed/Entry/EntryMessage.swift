@@ -24,6 +24,8 @@ public enum EntryMessage: Hashable, Sendable {
     public static let magic: [UInt8] = Array("SE".utf8)
     public static let version: UInt8 = 1
     public static let bytesMax = 8 << 20
+    /// What an asker sends: a command or a question, both small.
+    public static let questionBytesMax = 64 << 10
 
     private enum Kind: UInt8 {
         case command = 1

@@ -16,7 +16,8 @@ public struct EntrySocket: ~Copyable {
         public func wake() { signal.raise() }
     }
 
-    private static let highWater: Int32 = 10_000
+    /// For each caller, and twice as many as it should have on their way.
+    private static let highWater = Int32(2 * EntryClient.windowMax)
 
     /// What callers connect to: where a port or a path was left open, the one that was chosen.
     public let endpoint: String
@@ -26,7 +27,7 @@ public struct EntrySocket: ~Copyable {
     public init(endpoint: String) throws(SocketFailure) {
         let waker = try Waker()
         let socket = try ZeroMQSocket.open(
-            .router, highWater: Self.highWater, messageBytesMax: Int64(EntryMessage.bytesMax))
+            .router, highWater: Self.highWater, messageBytesMax: Int64(EntryMessage.questionBytesMax))
         self.endpoint = try socket.bind(endpoint)
         self.waker = waker
         self.socket = socket

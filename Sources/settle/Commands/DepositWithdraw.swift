@@ -113,11 +113,7 @@ private struct OperationRun {
         if let rejection = try ReservedNames(connection).rejection(of: operation) {
             throw CommandFailure(rejection.message.printable)
         }
-        if let stream = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list()])[0]).first?.stream {
-            throw CommandFailure(
-                "the money is in the hands of an engine, whose output '\(stream)' is settled here: "
-                    + "give '--engine' the place where it takes orders")
-        }
+        try requireNoEngine(connection)
         let item = SettlementItem(.operation(operation), origin: .message("command line"))
         let wallet = DirectWallet(database)
         let outcome = try await arguments.dryRun ? wallet.preview([item])[0] : wallet.settle([item])[0]
@@ -135,6 +131,15 @@ private struct OperationRun {
                     ? "\(what) (was there already; nothing moved)"
                     : arguments.dryRun ? "\(what) (would be carried out)" : what)
         }
+    }
+
+    /// What an engine does not know of, it would trade with.
+    private func requireNoEngine(_ connection: PostgresConnection) throws {
+        let streams = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list()])[0])
+        guard let stream = streams.first(where: { $0.watermark > 0 || $0.follower != nil })?.stream else { return }
+        throw CommandFailure(
+            "the money is in the hands of an engine, whose output '\(stream)' is settled here: "
+                + "give '--engine' the place where it takes orders")
     }
 
     private func carryOut(_ operation: Operation, by engine: IntakeEndpoint) async throws {
@@ -202,7 +207,9 @@ private struct OperationRun {
         let database = try Database(context)
         defer { database.leave() }
         let wallet = DirectWallet(database)
-        let names = ReservedNames(try database.connect())
+        let connection = try database.connect()
+        try requireNoEngine(connection)
+        let names = ReservedNames(connection)
         let progress = ProgressLine(context.output)
         let chunkSize = arguments.dryRun ? Self.dryRunLinesMax : database.limits.batchSizeMax
         var tally = Tally()

@@ -117,8 +117,8 @@ struct ShowBook: Command {
     var engine: IntakeEndpoint
 
     func validate() throws {
-        guard (1...1_000).contains(levels) else {
-            throw UsageError("'--levels' is a whole number from 1 to 1000, not \(levels)")
+        guard (1...EngineQuery.levelsMax).contains(levels) else {
+            throw UsageError("'--levels' is a whole number from 1 to \(EngineQuery.levelsMax), not \(levels)")
         }
     }
 
