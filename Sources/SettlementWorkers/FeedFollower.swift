@@ -85,8 +85,8 @@ actor FeedFollower: SettlementService.Source {
 
     /// Takes note of what has come to its end.
     ///
-    /// A trade that was rejected waits as a letter. A change of money by the engine that the books refuse waits nowhere,
-    /// and what follows rests on it: the stream ends before it.
+    /// A trade that was rejected waits as a letter. A change of money by the engine that the books refuse waits
+    /// nowhere, and what follows rests on it: the stream ends before it.
     nonisolated func note(_ completions: [Completion]) {
         for completion in completions {
             guard case .feed(let place) = completion.item.origin else { continue }

@@ -6,8 +6,8 @@ struct ResumeFeed: Command {
     static let info = CommandInfo(
         "resume", summary: "Let a halted stream be followed again, from where it stopped.",
         discussion: """
-            'settle feed status' says why it was halted. Nothing is skipped: what stopped it is tried again, so mend that \
-            first, by unfreezing an account for example.
+            'settle feed status' says why it was halted. Nothing is skipped: what stopped it is tried again, so mend \
+            that first, by unfreezing an account for example.
             """,
         examples: [Example("settle feed resume main --reason 'account 1001 unfrozen'", "")])
 
