@@ -1,2 +1,1 @@
-drop table feed_gaps;
 drop table feed_state;

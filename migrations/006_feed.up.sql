@@ -2,8 +2,8 @@
 
 create table feed_state (
     stream       text collate "C" primary key check (octet_length(stream) between 1 and 64),
-    -- Every record up to here is settled, applied or parked; the hash is the one chained up to it. It is unknown where
-    -- an operator has skipped records that nobody has any more.
+    -- Every record up to here is settled, applied or parked; the hash is the one chained up to it. One that is not known
+    -- is taken from the feed as it is.
     watermark    bigint not null default 0 check (watermark >= 0),
     hash         bytea default '\x0000000000000000' check (octet_length(hash) = 8),
     -- The latest leader of the engine that was followed: what an earlier one still sends is not taken.
@@ -16,16 +16,4 @@ create table feed_state (
     advanced_at  timestamptz not null default clock_timestamp(),
     -- Why nobody is to follow until an operator has looked.
     halted_for   text
-);
-
--- Records that no follower could get, and who let the stream go on behind them.
-create table feed_gaps (
-    stream     text collate "C" not null references feed_state,
-    first_seq  bigint not null,
-    last_seq   bigint not null check (last_seq >= first_seq),
-    found_at   timestamptz not null default clock_timestamp(),
-    skipped_at timestamptz,
-    actor      text,
-    reason     text,
-    primary key (stream, first_seq)
 );
