@@ -11,8 +11,6 @@ public struct EngineSettings: Sendable {
     public var feedEndpoint: String
     /// Where its commands, records and snapshots are kept; nil keeps the newest records in memory alone.
     public var folder: String?
-    /// Whether an order is answered and published only when its command would survive the machine's failure.
-    public var isDurable = true
     /// So many records lie between two snapshots.
     public var snapshotRecords: Int64 = 100_000
     /// So many of the newest records are kept for consumers that nobody knows yet.

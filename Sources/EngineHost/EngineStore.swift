@@ -32,8 +32,7 @@ struct EngineStore {
         do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
             throw EngineFailure("cannot make the folder \(folder): \(error.localizedDescription)")
         }
-        let sync: SegmentLog.SyncPolicy = settings.isDurable ? .everyAppend : .onDemand
-        let commands = try SegmentLog(folder: folder + "/commands", settings: .init(sync: sync))
+        let commands = try SegmentLog(folder: folder + "/commands", settings: .init(sync: .everyAppend))
         let records = try SegmentLog(folder: folder + "/records", settings: .init(sync: .onDemand))
         for cut in [commands.cutTail, records.cutTail].compactMap(\.self) {
             log.warning("a log was cut", ["where": cut.description])
