@@ -144,7 +144,7 @@ public actor EngineHost {
             }
         case .success(.query(let number, let json)):
             guard let query = try? JSONDecoder().decode(EngineQuery.self, from: Data(json)),
-                let answer = try? JSONEncoder().encode(self.answer(query))
+                let answer = try? JSONEncoder().encode(engine.answer(query, of: settings.stream))
             else { return .refused(number, .malformed, "this is no question that an engine answers") }
             return .answer(number, Array(answer))
         case .success(let other):
@@ -189,45 +189,5 @@ public actor EngineHost {
         guard ContinuousClock.now - tidiedAt >= Self.tidyInterval else { return }
         tidiedAt = .now
         try store.dropRecords(keptFrom: publisher.keptFrom)
-    }
-
-    // MARK: Questions
-
-    private func answer(_ query: EngineQuery) -> EngineAnswer {
-        var answer = EngineAnswer(
-            stream: settings.stream.text, sequence: Int64(engine.sequence), hash: engine.hash.hexadecimal,
-            openOrders: engine.openOrderCount, accounts: engine.accountCount, trades: Int(engine.tradeCount))
-        switch query.about {
-        case .status: break
-        case .book: answer.book = book(query)
-        case .balance: answer.balance = balance(query)
-        }
-        return answer
-    }
-
-    private func book(_ query: EngineQuery) -> EngineAnswer.Book? {
-        let levels = min(max(0, query.levels ?? EngineQuery.levelsMax), EngineQuery.levelsMax)
-        guard let market = query.market.flatMap({ MarketSymbol($0) }), let scale = engine.scale(of: market),
-            let depth = engine.depth(of: market, levelCountMax: levels)
-        else { return nil }
-        func shown(_ level: MarketDepth.Level) -> EngineAnswer.Level {
-            EngineAnswer.Level(
-                price: text(level.price, scale.priceDecimals), quantity: text(level.quantity, scale.baseDecimals),
-                orders: level.orderCount)
-        }
-        return EngineAnswer.Book(
-            market: market.text, bids: depth.bids.map { shown($0) }, asks: depth.asks.map { shown($0) })
-    }
-
-    private func balance(_ query: EngineQuery) -> EngineAnswer.Balance? {
-        guard let account = query.account.flatMap({ Identifier($0) }),
-            let asset = query.asset.flatMap({ AssetSymbol($0) }), let decimals = engine.decimals(of: asset),
-            let balance = engine.balance(of: account, asset)
-        else { return nil }
-        return EngineAnswer.Balance(available: text(balance.available, decimals), held: text(balance.held, decimals))
-    }
-
-    private func text(_ units: Int128, _ decimals: Int) -> String {
-        Amount(units: units)?.text(decimals: decimals) ?? "\(units)"
     }
 }
