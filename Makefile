@@ -55,11 +55,11 @@ export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= 8
 DATABASE_TESTS := EmbeddedPostgresTests|RepositoryTests|WalletClientTests
 test: packages toolchain ## Run all tests against PostgreSQL clusters of their own: make test FILTER=Wallet
 ifdef FILTER
-	@swift test -j $(JOBS) --filter '$(FILTER)'
+	@scripts/test -j $(JOBS) --filter '$(FILTER)'
 else
-	@swift test -j $(JOBS) --skip '$(DATABASE_TESTS)|EndToEndTests'
-	@swift test --skip-build --filter '$(DATABASE_TESTS)'
-	@swift test --skip-build --filter EndToEndTests
+	@scripts/test -j $(JOBS) --skip '$(DATABASE_TESTS)|EndToEndTests'
+	@scripts/test --skip-build --filter '$(DATABASE_TESTS)'
+	@scripts/test --skip-build --filter EndToEndTests
 endif
 
 build: packages toolchain ## Build for debugging

@@ -50,6 +50,25 @@ struct SegmentLogTests {
         try log.close()
     }
 
+    @Test func `a folder that is given back is free, whoever starts programs meanwhile`() async throws {
+        let folder = try TemporaryFolder()
+        let isDone = Guarded(false)
+        let starting = Task.detached {
+            while !isDone.withLock({ $0 }) {
+                _ = try ChildProcess(["/bin/true"], environment: [:])
+                await Task.yield()
+            }
+        }
+        for _ in 0..<300 {
+            do { try SegmentLog(folder: folder.path).close() } catch {
+                Issue.record("\(error)")
+                break
+            }
+        }
+        isDone.withLock { $0 = true }
+        try await starting.value
+    }
+
     @Test func `a file cut anywhere loses only what was not whole`() throws {
         let folder = try TemporaryFolder()
         var ends: [Int: Int64] = [:]

@@ -11,6 +11,8 @@ final class LogFile: Sendable {
     }
 
     deinit {
+        // Closing alone would not give a lock back at once: a child between fork and exec has a copy of the descriptor.
+        flock(descriptor, LOCK_UN)
         close(descriptor)
     }
 
