@@ -1,4 +1,5 @@
 import CZeroMQ
+import Glibc
 
 /// What libzmq refused to do, in one line: `cannot listen on tcp://127.0.0.1:5558 (Address already in use)`.
 public struct SocketFailure: Error, Hashable, Sendable, CustomStringConvertible {
@@ -12,8 +13,8 @@ public struct SocketFailure: Error, Hashable, Sendable, CustomStringConvertible 
         self.reason = reason
     }
 
-    fileprivate init(_ action: String) {
-        self.init(action, reason: String(cString: zmq_strerror(zmq_errno())))
+    fileprivate init(_ action: String, code: CInt = zmq_errno()) {
+        self.init(action, reason: String(cString: zmq_strerror(code)))
     }
 }
 
@@ -84,11 +85,20 @@ package struct ZeroMQSocket: ~Copyable {
     }
 
     /// Listens, and tells the endpoint as it came out: a wildcard is replaced by what was chosen.
+    ///
+    /// What is in use is tried again for a little while: a program that is just being started has a copy of a listener
+    /// that was closed already.
     package func bind(_ endpoint: String) throws(SocketFailure) -> String {
-        guard !LocalSocket.isListening(at: endpoint) else {
-            throw SocketFailure("listen on \(endpoint)", reason: "Address already in use")
+        let deadline = ContinuousClock.now + .milliseconds(250)
+        while true {
+            let isTaken = LocalSocket.isListening(at: endpoint)
+            if !isTaken, zmq_bind(socket, endpoint) == 0 { break }
+            let code = isTaken ? EADDRINUSE : zmq_errno()
+            guard code == EADDRINUSE, .now < deadline else {
+                throw SocketFailure("listen on \(endpoint)", code: code)
+            }
+            usleep(10_000)
         }
-        guard zmq_bind(socket, endpoint) == 0 else { throw SocketFailure("listen on \(endpoint)") }
         var name = [CChar](repeating: 0, count: 256)
         var length = name.count
         guard zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, &name, &length) == 0 else {
@@ -127,26 +137,12 @@ package struct ZeroMQSocket: ~Copyable {
     /// Takes one message if one is there, all its parts; a message is never there in part.
     func receive(keepingBytes bytesMax: Int) throws(SocketFailure) -> IntakeMessage? {
         var bytes: [UInt8] = []
-        var parts = 0
         var byteCount = 0
-        var frame = zmq_msg_t()
-        zmq_msg_init(&frame)
-        defer { zmq_msg_close(&frame) }
-        repeat {
-            while zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) < 0 {
-                switch zmq_errno() {
-                case EINTR: continue
-                case EAGAIN where parts == 0: return nil
-                default: throw SocketFailure("receive")
-                }
-            }
-            let size = zmq_msg_size(&frame)
-            let kept = min(size, bytesMax - bytes.count)
-            bytes.append(contentsOf: UnsafeRawBufferPointer(start: zmq_msg_data(&frame), count: kept))
-            parts += 1
-            byteCount += size
-        } while zmq_msg_more(&frame) != 0
-        return IntakeMessage(bytes: bytes, parts: parts, byteCount: byteCount)
+        let parts = try receiveParts { _, content in
+            bytes.append(contentsOf: content.prefix(bytesMax - bytes.count))
+            byteCount += content.count
+        }
+        return parts == 0 ? nil : IntakeMessage(bytes: bytes, parts: parts, byteCount: byteCount)
     }
 
     /// False when the message could not be queued in time.
@@ -171,6 +167,14 @@ package struct ZeroMQSocket: ~Copyable {
     package func receiveFrame(routed: Bool) throws(SocketFailure) -> FeedFrame? {
         var route: [UInt8] = []
         var bytes: [UInt8] = []
+        let parts = try receiveParts { place, content in
+            if routed, place == 0 { route = Array(content) } else if bytes.isEmpty { bytes = Array(content) }
+        }
+        return parts == 0 ? nil : FeedFrame(route: route, bytes: bytes, parts: routed ? parts - 1 : parts)
+    }
+
+    /// Takes one message part by part, and says how many it had; none if there is no message.
+    private func receiveParts(_ take: (Int, UnsafeRawBufferPointer) -> Void) throws(SocketFailure) -> Int {
         var parts = 0
         var frame = zmq_msg_t()
         zmq_msg_init(&frame)
@@ -179,15 +183,14 @@ package struct ZeroMQSocket: ~Copyable {
             while zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) < 0 {
                 switch zmq_errno() {
                 case EINTR: continue
-                case EAGAIN where parts == 0: return nil
+                case EAGAIN where parts == 0: return 0
                 default: throw SocketFailure("receive")
                 }
             }
-            let content = UnsafeRawBufferPointer(start: zmq_msg_data(&frame), count: zmq_msg_size(&frame))
-            if routed, parts == 0 { route = Array(content) } else if bytes.isEmpty { bytes = Array(content) }
+            take(parts, UnsafeRawBufferPointer(start: zmq_msg_data(&frame), count: zmq_msg_size(&frame)))
             parts += 1
         } while zmq_msg_more(&frame) != 0
-        return FeedFrame(route: route, bytes: bytes, parts: routed ? parts - 1 : parts)
+        return parts
     }
 
     /// Sends a message of one part, made of two pieces, if there is room for it; to a route where the socket has many.

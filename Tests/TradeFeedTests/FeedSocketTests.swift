@@ -120,6 +120,15 @@ struct FeedSocketTests {
         }
     }
 
+    @Test func `an endpoint that is given back is free, whoever starts programs meanwhile`() async throws {
+        try await whileProgramsStart {
+            for endpoint in [FeedFixture.endpoint(), try FeedFixture.publisher("tcp://127.0.0.1:*", memory()).endpoint]
+            {
+                for _ in 0..<100 { _ = try FeedFixture.publisher(endpoint, memory()) }
+            }
+        }
+    }
+
     @Test func `of two consumers with one name the later one has it`() async throws {
         let log = memory()
         let publisher = try FeedFixture.publisher(FeedFixture.endpoint(), log)

@@ -52,21 +52,9 @@ struct SegmentLogTests {
 
     @Test func `a folder that is given back is free, whoever starts programs meanwhile`() async throws {
         let folder = try TemporaryFolder()
-        let isDone = Guarded(false)
-        let starting = Task.detached {
-            while !isDone.withLock({ $0 }) {
-                _ = try ChildProcess(["/bin/true"], environment: [:])
-                await Task.yield()
-            }
+        try await whileProgramsStart {
+            for _ in 0..<300 { try SegmentLog(folder: folder.path).close() }
         }
-        for _ in 0..<300 {
-            do { try SegmentLog(folder: folder.path).close() } catch {
-                Issue.record("\(error)")
-                break
-            }
-        }
-        isDone.withLock { $0 = true }
-        try await starting.value
     }
 
     @Test func `a file cut anywhere loses only what was not whole`() throws {
