@@ -4,7 +4,7 @@ import Testing
 
 extension Processes {
     /// Dead letters that may heal by themselves, retried by workers where that is configured.
-    @Suite(.timeLimit(.minutes(2))) struct AutomaticRetryTests {
+    @Suite(.timeLimit(.minutes(5))) struct AutomaticRetryTests {
         private static let settings = [
             "SETTLE_LETTER_RETRY_CLASSES": "queue_full,insufficient_funds", "SETTLE_LETTER_RETRY_INTERVAL_SECONDS": "1",
             "SETTLE_LETTER_RETRY_BACKOFF_SECONDS": "1", "SETTLE_LETTER_RETRY_ATTEMPTS_MAX": "2",

@@ -5,7 +5,7 @@ import Testing
 
 extension Processes {
     /// `settle bench` with small numbers: what it reports, and that it leaves nothing behind.
-    @Suite(.timeLimit(.minutes(5))) struct BenchCommandTests {
+    @Suite(.timeLimit(.minutes(10))) struct BenchCommandTests {
         private func bench(_ line: String, on database: TestDatabase) async throws -> Program.Result {
             try await Program(
                 ["bench"] + line.split(separator: " ").map(String.init),

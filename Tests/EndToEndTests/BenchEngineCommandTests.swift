@@ -3,7 +3,7 @@ import SettleTesting
 import Testing
 
 /// `settle bench engine` with small numbers. It needs no database.
-@Suite(.timeLimit(.minutes(5))) struct BenchEngineCommandTests {
+@Suite(.timeLimit(.minutes(10))) struct BenchEngineCommandTests {
     private func bench(_ line: String) async throws -> Program.Result {
         try await Program(["bench", "engine"] + line.split(separator: " ").map(String.init)).wait(
             timeout: .seconds(120))

@@ -4,7 +4,7 @@ import TradeModel
 
 extension Processes {
     /// What has waited behind an older trade of its account, when that waits no longer.
-    @Suite(.timeLimit(.minutes(2))) struct DrainTests {
+    @Suite(.timeLimit(.minutes(5))) struct DrainTests {
         @Test func `what waited long behind one older trade is decided within seconds of it`() async throws {
             // Given: a trade of a halted market, and behind it many of the same account, which cannot pay them.
             let database = try TestDatabase()

@@ -9,7 +9,7 @@ import TradeModel
 
 extension Processes {
     /// Orders through the engine, its feed and the workers into PostgreSQL, with real processes that are killed.
-    @Suite(.timeLimit(.minutes(5))) struct EngineChaosTests {
+    @Suite(.timeLimit(.minutes(10))) struct EngineChaosTests {
         private static let accountCount = 12
 
         /// The engine and where to find it.

@@ -7,7 +7,7 @@ import TradeModel
 
 extension Processes {
     /// The ways in, with good input and with bad: what is right settles, what is wrong is kept, nothing else happens.
-    @Suite(.timeLimit(.minutes(2))) struct IntakeTests {
+    @Suite(.timeLimit(.minutes(5))) struct IntakeTests {
         // MARK: Over ZeroMQ
 
         @Test func `single trades and arrays settle, and a bad element refuses only itself`() async throws {

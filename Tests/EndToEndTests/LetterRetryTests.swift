@@ -8,7 +8,7 @@ import TradeModel
 
 extension Processes {
     /// Dead letters brought back once what was missing has arrived.
-    @Suite(.timeLimit(.minutes(2))) struct LetterRetryTests {
+    @Suite(.timeLimit(.minutes(5))) struct LetterRetryTests {
         @Test(arguments: [false, true]) func `what can be settled after a deposit is, the rest keeps its history`(
             withWorker: Bool
         ) async throws {

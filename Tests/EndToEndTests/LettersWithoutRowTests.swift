@@ -6,7 +6,7 @@ import TradeModel
 
 extension Processes {
     /// Letters whose trades took no row, since there was no market then, when the same arrives again.
-    @Suite(.timeLimit(.minutes(2))) struct LettersWithoutRowTests {
+    @Suite(.timeLimit(.minutes(5))) struct LettersWithoutRowTests {
         private let database: TestDatabase
         private let endpoint = Endpoint()
 

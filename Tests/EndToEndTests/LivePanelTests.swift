@@ -4,7 +4,7 @@ import Testing
 
 extension Processes {
     /// The live panel of `settle up` on a terminal, driven by keys, and what is on the screen then.
-    @Suite(.timeLimit(.minutes(3))) struct LivePanelTests {
+    @Suite(.timeLimit(.minutes(5))) struct LivePanelTests {
         @Test func `the panel shows what happens, and its keys do what they say`() async throws {
             // given
             let database = try TestDatabase()

@@ -5,7 +5,7 @@ import TradeModel
 
 extension Processes {
     /// `settle market halt` and `resume`, with a worker at it.
-    @Suite(.timeLimit(.minutes(2))) struct MarketHaltCommandTests {
+    @Suite(.timeLimit(.minutes(5))) struct MarketHaltCommandTests {
         @Test func `a halted market's trades wait and settle in order when it goes on`() async throws {
             let database = try TestDatabase()
             try await database.fund()

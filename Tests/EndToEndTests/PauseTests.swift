@@ -7,7 +7,7 @@ import TradeModel
 
 extension Processes {
     /// A queue that is paused, drained and resumed while workers are at it.
-    @Suite(.timeLimit(.minutes(2))) struct PauseTests {
+    @Suite(.timeLimit(.minutes(5))) struct PauseTests {
         private static let impatient = ["SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "1500"]
 
         @Test func `a pause holds back all workers at once, and a resume lets them go on`() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 extension Processes {
     /// The plots and tables of the page on performance are made from what the benchmark writes.
-    @Suite(.timeLimit(.minutes(5))) struct PerformancePageTests {
+    @Suite(.timeLimit(.minutes(10))) struct PerformancePageTests {
         private static let script = URL(fileURLWithPath: migrationsDirectory).deletingLastPathComponent()
             .appendingPathComponent("scripts/performance-page").path
         private static let hasPython = ["/usr/bin/python3", "/usr/local/bin/python3"]

@@ -5,7 +5,7 @@ import Testing
 
 extension Processes {
     /// The program with a PostgreSQL of its own in `.settle/`, as on a machine where nothing is set up.
-    @Suite(.timeLimit(.minutes(2))) struct PrivateServerTests {
+    @Suite(.timeLimit(.minutes(5))) struct PrivateServerTests {
         @Test func `two commands at once in a fresh directory get one migrated database`() async throws {
             let directory = try FreshDirectory()
             let first = try Program(["asset", "add", "BTC", "--decimals", "8"], directory: directory.path)

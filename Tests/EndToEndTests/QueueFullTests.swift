@@ -5,7 +5,7 @@ import TradeModel
 
 extension Processes {
     /// A worker whose queue is full, and that was told not to hold its senders back.
-    @Suite(.timeLimit(.minutes(2))) struct QueueFullTests {
+    @Suite(.timeLimit(.minutes(5))) struct QueueFullTests {
         private static let short = ["--queue-size", "2", "--batch", "1", "--concurrency", "2", "--connections", "2"]
 
         @Test(arguments: [["--when-full", "park"], []])

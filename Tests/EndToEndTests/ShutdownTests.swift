@@ -6,7 +6,7 @@ import TradeModel
 
 extension Processes {
     /// How a worker process ends, whatever holds it up.
-    @Suite(.timeLimit(.minutes(2))) struct ShutdownTests {
+    @Suite(.timeLimit(.minutes(5))) struct ShutdownTests {
         @Test func `SIGTERM settles what has been received and ends well`() async throws {
             let seed = UInt64.random(in: 1...999_999)
             print("seed \(seed)")

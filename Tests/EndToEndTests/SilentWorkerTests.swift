@@ -6,7 +6,7 @@ import TradeModel
 
 extension Processes {
     /// Workers that fall silent without signing off, and come back in a pause.
-    @Suite(.timeLimit(.minutes(2))) struct SilentWorkerTests {
+    @Suite(.timeLimit(.minutes(5))) struct SilentWorkerTests {
         private static let impatient = ["SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "1500"]
 
         private let database: TestDatabase

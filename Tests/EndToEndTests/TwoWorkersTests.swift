@@ -6,7 +6,7 @@ import TradeModel
 
 extension Processes {
     /// Two processes at once on the same accounts, and PENDING rows on their way to one of them.
-    @Suite(.timeLimit(.minutes(2))) struct TwoWorkersTests {
+    @Suite(.timeLimit(.minutes(5))) struct TwoWorkersTests {
         @Test func `two processes on the same accounts both settle, and neither starves`() async throws {
             let seed = UInt64.random(in: 1...999_999)
             print("seed \(seed)")

@@ -5,7 +5,7 @@ import WalletClient
 @testable import SettlementWorkers
 
 @Suite struct PoolReloadTests {
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `attempts and pauses that change while the pool runs count from the next batch on`() async throws {
         let timeout = WalletError.retry(
             DatabaseFault(sqlState: "57014", message: "canceling statement due to timeout"))

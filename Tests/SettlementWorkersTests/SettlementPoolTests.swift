@@ -44,7 +44,7 @@ private final class Collector: @unchecked Sendable {
 private let timeout = WalletError.retry(DatabaseFault(sqlState: "57014", message: "canceling statement due to timeout"))
 
 /// What the predecessor's worker pool was tested for, and its scenarios for QA.
-@Suite(.timeLimit(.minutes(1))) struct SettlementPoolTests {
+@Suite(.timeLimit(.minutes(5))) struct SettlementPoolTests {
     @Test func `a pool starts, and stops when it is closed`() async {
         let running = Running(ScriptedWallet())
         await running.end()

@@ -4,7 +4,7 @@ import TradeFeed
 import TradeModel
 
 /// Whatever happens between the two, and to either of them, each consumer gets the whole stream, in order, once.
-@Suite("Feed under faults", .serialized, .timeLimit(.minutes(2)))
+@Suite("Feed under faults", .serialized, .timeLimit(.minutes(5)))
 struct FeedFaultTests {
     private static let recordCount: Int64 = 6_000
 

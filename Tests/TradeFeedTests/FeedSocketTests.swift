@@ -3,7 +3,7 @@ import Testing
 import TradeFeed
 import TradeModel
 
-@Suite("Feed over ZeroMQ", .timeLimit(.minutes(1)))
+@Suite("Feed over ZeroMQ", .timeLimit(.minutes(5)))
 struct FeedSocketTests {
     private func memory() -> MemoryLog { MemoryLog(recordsMax: 1_000_000, bytesMax: 500_000_000) }
 

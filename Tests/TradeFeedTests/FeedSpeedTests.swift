@@ -5,7 +5,7 @@
     import TradeModel
 
     /// `swift test -c release --filter FeedSpeedTests` prints how fast a log and a feed over loopback are.
-    @Suite("Feed speed", .serialized, .timeLimit(.minutes(5)))
+    @Suite("Feed speed", .serialized, .timeLimit(.minutes(10)))
     struct FeedSpeedTests {
         private static let count = 2_000_000
         private let clock = ContinuousClock()

@@ -2,7 +2,7 @@ import Testing
 import TradeFeed
 import TradeModel
 
-@Suite("Intake over ZeroMQ", .timeLimit(.minutes(1)))
+@Suite("Intake over ZeroMQ", .timeLimit(.minutes(5)))
 struct IntakeSocketTests {
     private static let anyPort = "tcp://127.0.0.1:*"
     private let patience = Duration.seconds(20)

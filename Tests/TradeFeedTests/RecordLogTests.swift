@@ -4,7 +4,7 @@ import Testing
 import TradeFeed
 
 /// What every log does, whether in memory or on disk.
-@Suite("Logs of records", .timeLimit(.minutes(1)))
+@Suite("Logs of records", .timeLimit(.minutes(5)))
 struct RecordLogTests {
     enum Kind: CaseIterable {
         case memory, segments, small

@@ -3,7 +3,7 @@ import ServiceKit
 import Testing
 import TradeFeed
 
-@Suite("A log on disk", .timeLimit(.minutes(1)))
+@Suite("A log on disk", .timeLimit(.minutes(5)))
 struct SegmentLogTests {
     private let small = SegmentLog.Settings(segmentBytesMax: 1_000, sync: .onDemand)
 
