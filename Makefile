@@ -18,9 +18,12 @@ BENCH_BOUNDS ?= --at-least naive=7 --memory-max 200MB
 # Which tests `make tsan` runs: those of the concurrent parts.
 TSAN_FILTER ?= SettlementWorkersTests|WalletClientTests|RepositoryTests|FeedSocketTests|FeedFaultTests|RecordLogTests
 
+# How many orders `make storm` sends.
+ORDERS ?= 100000
+
 SOURCES := Sources Tests Plugins Package.swift
 
-.PHONY: help run bench bench-check bench-page test build docs format lint tsan fuzz clean toolchain packages
+.PHONY: help run bench bench-check bench-page test build docs format lint tsan storm fuzz clean toolchain packages
 
 help: ## This list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -76,6 +79,11 @@ lint: toolchain ## Check the format of the source, without changing it
 
 tsan: packages toolchain ## Run the tests of the concurrent parts under the thread sanitizer
 	@swift test -j $(JOBS) --sanitize=thread -Xswiftc -DTSAN --scratch-path .build/tsan --filter '$(TSAN_FILTER)'
+
+storm: packages toolchain ## Kill every part of it while orders come in: make storm ORDERS=100000
+	@swift build -c release -j $(JOBS) --product settle
+	@SETTLE_TESTED_PROGRAM=$(CURDIR)/.build/release/settle SETTLE_STORM_ORDERS=$(ORDERS) \
+		scripts/test -j $(JOBS) --filter EngineChaosTests
 
 fuzz: packages toolchain ## Give the decoders bytes that nobody would send: make fuzz FOR=60
 	@FOR=$(FOR) JOBS=$(JOBS) scripts/fuzz

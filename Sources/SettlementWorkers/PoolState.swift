@@ -30,13 +30,6 @@ struct PoolState {
 
     enum Phase { case open, closing, stopped }
 
-    private struct Submitter {
-        let ticket: Ticket
-        let items: [SettlementItem]
-        var taken: Int
-        let submittedAt: Duration
-    }
-
     let capacity: Int
     let batchSizeMax: Int
     /// The same in bytes received: a thousand trades are little, a thousand large messages that are none are much.
@@ -67,8 +60,7 @@ struct PoolState {
     var released: [AccountTable.Number] = []
 
     private var unusedSlots: ContiguousArray<SlotNumber> = []
-    private var submitters: [Submitter] = []
-    private var submittersHead = 0
+    private var submitters = SubmitterLine()
     private var leftovers: [(sequence: UInt64, item: SettlementItem)] = []
 
     init(
@@ -85,7 +77,7 @@ struct PoolState {
         lanes = Array(repeating: Lane(), count: laneCount)
     }
 
-    var isIdle: Bool { waitingCount == 0 && inFlightCount == 0 && submitters.count == submittersHead }
+    var isIdle: Bool { waitingCount == 0 && inFlightCount == 0 && submitters.isEmpty }
 
     private var hasRoom: Bool { waitingCount < capacity && waitingBytes < queueBytesMax }
 
@@ -94,23 +86,17 @@ struct PoolState {
     /// Takes the items in order as far as there is room; the rest wait under the ticket, behind those who came before.
     mutating func submit(_ items: [SettlementItem], ticket: Ticket, at time: Duration) -> (Answer, Action) {
         guard phase == .open else { return (.refused(.closed(taken: 0)), Action()) }
-        var submitter = Submitter(ticket: ticket, items: items, taken: 0, submittedAt: time)
-        if submitters.count == submittersHead { admit(&submitter) }
-        let answer: Answer
-        if submitter.taken == items.count {
-            answer = .taken
-        } else {
-            submitters.append(submitter)
-            answer = .waiting
-        }
+        var submitter = SubmitterLine.Submitter(ticket: ticket, items: items, submittedAt: time)
+        if submitters.isEmpty { admit(&submitter) }
+        if !submitter.isDone { submitters.append(submitter) }
         // The caller has its answer at once; what starting workers frees may complete the ticket in the action.
-        return (answer, advance())
+        return (submitter.isDone ? .taken : .waiting, advance())
     }
 
     /// Takes one item if there is room and nobody waits for it.
     mutating func trySubmit(_ item: SettlementItem, at time: Duration) throws(PoolError) -> Action {
         guard phase == .open else { throw .closed(taken: 0) }
-        guard submitters.count == submittersHead, hasRoom else { throw .full }
+        guard submitters.isEmpty, hasRoom else { throw .full }
         admit(item, at: time)
         return advance()
     }
@@ -120,7 +106,7 @@ struct PoolState {
         Int, Action
     ) {
         guard phase == .open else { throw .closed(taken: 0) }
-        guard submitters.count == submittersHead else { return (0, Action()) }
+        guard submitters.isEmpty else { return (0, Action()) }
         var taken = 0
         var action = Action()
         while taken < items.count, hasRoom {
@@ -138,14 +124,12 @@ struct PoolState {
 
     /// Ends the wait of a submitter; nil when it is not waiting any more.
     mutating func withdraw(_ ticket: Ticket) -> Answer? {
-        guard let index = submitters[submittersHead...].firstIndex(where: { $0.ticket == ticket }) else { return nil }
-        let submitter = submitters.remove(at: index)
-        return .refused(.cancelled(taken: submitter.taken))
+        submitters.remove(ticket).map { .refused(.cancelled(taken: $0.taken)) }
     }
 
-    private mutating func admit(_ submitter: inout Submitter) {
-        while submitter.taken < submitter.items.count, hasRoom {
-            admit(submitter.items[submitter.taken], at: submitter.submittedAt)
+    private mutating func admit(_ submitter: inout SubmitterLine.Submitter) {
+        while !submitter.isDone, hasRoom {
+            admit(submitter.next, at: submitter.submittedAt)
             submitter.taken += 1
         }
     }
@@ -266,13 +250,13 @@ struct PoolState {
             return action
         }
         while true {
-            while submittersHead < submitters.count, hasRoom {
-                var submitter = submitters[submittersHead]
+            while !submitters.isEmpty, hasRoom {
+                var submitter = submitters.first
                 admit(&submitter)
-                submitters[submittersHead].taken = submitter.taken
-                guard submitter.taken == submitter.items.count else { break }
+                submitters.first.taken = submitter.taken
+                guard submitter.isDone else { break }
                 action.answers.append((submitter.ticket, .taken))
-                dropFirstSubmitter()
+                submitters.removeFirst()
             }
             guard let lane = nextToStart() else { break }
             action.starts.append(take(lane))
@@ -375,18 +359,8 @@ struct PoolState {
     }
 
     private mutating func refuseSubmitters(_ action: inout Action) {
-        for submitter in submitters[submittersHead...] {
+        for submitter in submitters.removeAll() {
             action.answers.append((submitter.ticket, .refused(.closed(taken: submitter.taken))))
-        }
-        submitters = []
-        submittersHead = 0
-    }
-
-    private mutating func dropFirstSubmitter() {
-        submittersHead += 1
-        if submittersHead * 2 > submitters.count {
-            submitters.removeFirst(submittersHead)
-            submittersHead = 0
         }
     }
 

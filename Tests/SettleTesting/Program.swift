@@ -16,8 +16,9 @@ public final class Program: Sendable {
         public var lines: [String] { output.split(separator: "\n").map(String.init) }
     }
 
-    /// `settle`, where the build put it: beside the tests.
+    /// `settle`, where the build put it: beside the tests, unless another build is to be tested.
     public static let path: String = {
+        if let path = ProcessInfo.processInfo.environment["SETTLE_TESTED_PROGRAM"] { return path }
         let products =
             Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL
             ?? URL(fileURLWithPath: CommandLine.arguments[0])

@@ -34,11 +34,11 @@ extension FeedMessage {
 /// Reads the fields of a message one after the other.
 private struct MessageReader {
     private let whole: [UInt8]
-    var bytes: ByteReader
+    var bytes: SliceReader
 
     init(_ bytes: [UInt8]) {
         whole = bytes
-        self.bytes = ByteReader(bytes[...])
+        self.bytes = SliceReader(bytes[...])
     }
 
     /// What was read so far is what was sent.

@@ -51,7 +51,7 @@ public struct LogBlock: Hashable, Sendable {
 
         /// Nil where no header can be: it says what nobody writes.
         init?(_ bytes: ArraySlice<UInt8>) {
-            var reader = ByteReader(bytes)
+            var reader = SliceReader(bytes)
             guard let checksum = reader.number(UInt64.self), reader.number(UInt32.self) == LogBlock.magic,
                 let payloadBytes = reader.number(UInt32.self), payloadBytes <= LogBlock.payloadBytesMax,
                 let count = reader.number(UInt32.self),

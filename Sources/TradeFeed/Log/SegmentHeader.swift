@@ -26,7 +26,7 @@ public struct SegmentHeader: Hashable, Sendable {
 
     /// Throws what is wrong with it, in words.
     public init(_ bytes: ArraySlice<UInt8>) throws(Fault) {
-        var reader = ByteReader(bytes)
+        var reader = SliceReader(bytes)
         guard let magic = reader.bytes(Self.magic.count), Array(magic) == Self.magic else {
             throw Fault(reason: "this is no segment of a log")
         }

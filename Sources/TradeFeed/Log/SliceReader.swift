@@ -1,5 +1,5 @@
 /// Reads numbers and bytes one after the other, the least significant byte first; nil where there are too few.
-struct ByteReader {
+struct SliceReader {
     private(set) var rest: ArraySlice<UInt8>
 
     init(_ bytes: ArraySlice<UInt8>) {
