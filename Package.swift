@@ -37,15 +37,14 @@ let package = Package(
         module(
             "Benchmark",
             [
-                "Repository", "ServiceKit", "SettlementWorkers", "TradeEngine", "TradeFeed", "TradeModel",
-                "WalletClient",
+                "EngineHost", "Repository", "ServiceKit", "SettlementWorkers", "TradeEngine", "TradeFeed",
+                "TradeModel", "WalletClient",
             ]),
         .executableTarget(
             name: "settle",
             dependencies: [
                 "Benchmark", "CommandKit", "Configuration", "EmbeddedPostgres", "EngineHost", "Repository",
-                "ServiceKit",
-                "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient",
+                "ServiceKit", "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient",
             ],
             swiftSettings: strict, plugins: ["NoteCommit"]),
         .plugin(name: "NoteCommit", capability: .buildTool()),

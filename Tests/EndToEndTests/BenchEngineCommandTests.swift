@@ -10,7 +10,7 @@ import Testing
     }
 
     @Test func `a script gets the rate, the latencies and the hash of each depth`() async throws {
-        let line = "--commands 2k --accounts 20 --depth 100,300 --rounds 2 --seed 7 -o json"
+        let line = "--commands 2k --accounts 20 --depth 100,300 --rounds 2 --seed 7 --way core -o json"
         var hashes: [[String]] = []
         for _ in 0..<2 {
             let result = try await bench(line)
@@ -35,13 +35,36 @@ import Testing
     }
 
     @Test func `a person gets a table`() async throws {
-        let result = try await bench("--commands 1k --accounts 10 --depth 50 --rounds 1")
+        let result = try await bench("--commands 1k --accounts 10 --depth 50 --rounds 1 --folder /tmp")
         #expect(result.exitCode == 0, "\(result.errors)")
         #expect(result.lines.first?.contains("COMMANDS/S") == true)
+        #expect(result.lines.contains { $0.hasPrefix("memory") } && result.lines.contains { $0.hasPrefix("log") })
         #expect(result.output.contains("1,000 commands in each of 1 round, seed 1"))
     }
 
+    @Test func `the whole way is measured without a log and with one, which leaves nothing behind`() async throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/settle-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let line = "--commands 5k --accounts 20 --depth 100 --rounds 2 --way memory,log --folder \(folder) -o json"
+        let result = try await bench(line)
+        #expect(result.exitCode == 0, "\(result.errors)")
+        let figures = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+        let ways = try #require(figures["ways"] as? [[String: Any]])
+        #expect(ways.map { $0["way"] as? String } == ["memory", "log"])
+        for way in ways {
+            #expect((way["commands_per_second"] as? Double ?? 0) > 0)
+            let latencies = try #require(way["latency_ns"] as? [String: Int])
+            #expect(try 0 < #require(latencies["p50"]) && #require(latencies["p50"]) <= #require(latencies["p999"]))
+        }
+        #expect(((figures["ratio"] as? [String: Double])?["log"] ?? 0) > 0)
+        #expect((figures["depths"] as? [Any])?.isEmpty == true)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
+    }
+
     @Test(arguments: [
+        ("--folder /dev/null --way log", "the engine cannot be run: cannot make the folder /dev/null/"),
+        ("--way disk", "'--way'"),
         ("--depth 0", "'--depth' is a whole number from 1 to 5000000, not 0"),
         ("--accounts 1", "'--accounts' is a whole number from 2 to 1000000, not 1"),
         ("--commands 0", "'--commands' is a whole number from 1 to 50000000, not 0"),
@@ -49,7 +72,7 @@ import Testing
     ])
     func `a mistyped option is one line of advice`(line: String, message: String) async throws {
         let result = try await bench(line)
-        #expect(result.exitCode == 64)
+        #expect(result.exitCode == (line.contains("/dev/null") ? 1 : 64))
         #expect(result.errors.contains(message), "\(result.errors)")
         #expect(result.errors.split(separator: "\n").count == 1)
     }

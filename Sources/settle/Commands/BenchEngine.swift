@@ -1,5 +1,6 @@
 import Benchmark
 import CommandKit
+import EngineHost
 import ServiceKit
 
 struct BenchEngine: Command {
@@ -11,11 +12,15 @@ struct BenchEngine: Command {
             a book, 30% cancel one, and 10% cross it and trade with several. They are made from a seed beforehand. Rates \
             are the median of the rounds; those of a CPU second count only the time in which the processor was not \
             somebody else's. The latency of single commands is measured in runs of their own, and what \
-            reading the clock takes is subtracted.
+            reading the clock takes is subtracted. Then a tenth of the commands goes the whole way: over a socket into \
+            an engine that runs, without a log on disk and with one, and out by its feed to one consumer; there the \
+            latency is from the moment when a command was due to the moment when the consumer has its record, at half \
+            of the rate that was found.
             """,
         examples: [
             Example("settle bench engine", "Two million commands, ten thousand orders open, three times."),
-            Example("settle bench engine --depth 1k,100k,1M", "Whether a deeper book makes a command slower."),
+            Example(
+                "settle bench engine --depth 1k,100k,1M --way core", "Whether a deeper book makes a command slower."),
             Example("settle bench engine --commands 500k --rounds 1 -o json", "Quickly, for a script."),
         ])
 
@@ -25,6 +30,9 @@ struct BenchEngine: Command {
     var depth: CommaList<Count>
     @Option("--accounts", "N", help: "How many accounts there are.", default: 10_000) var accounts: Count
     @Option("--rounds", "N", help: "How often everything is measured.", default: 3) var rounds: Count
+    @Option("--way", "WAY,WAY", help: "What is measured.", default: CommaList(EngineWayName.allCases))
+    var ways: CommaList<EngineWayName>
+    @Option("--folder", "DIR", help: "Where the log is written while it is measured.", default: ".") var folder: String
     @Option("--seed", "N", help: "The same seed makes the same commands.", default: 1) var seed: UInt64
 
     func validate() throws {
@@ -41,78 +49,39 @@ struct BenchEngine: Command {
     }
 
     func run(_ context: Context) async throws {
-        let plan = EngineBenchmark.Plan(
-            commandCount: commands.value, accountCount: accounts.value, depths: depth.elements.map(\.value),
-            roundCount: rounds.value, seed: seed)
-        let progress = ProgressLine(context.output, title: "measuring", total: plan.depths.count * plan.roundCount)
-        let results: [EngineBenchmark.Result]
+        let depths = ways.elements.contains(.core) ? depth.elements.map(\.value) : []
+        let others = EngineWayBenchmark.Way.allCases.filter { way in ways.elements.contains { $0.way == way } }
+        let progress = ProgressLine(
+            context.output, title: "measuring", total: (depths.count + others.count) * rounds.value)
+        var report = EngineReport(
+            commandCount: commands.value, accountCount: accounts.value, roundCount: rounds.value, seed: seed)
         do {
-            results = try EngineBenchmark.run(plan) { done, _ in progress.update(done) }
+            report.core = try EngineBenchmark.run(
+                EngineBenchmark.Plan(
+                    commandCount: commands.value, accountCount: accounts.value, depths: depths,
+                    roundCount: rounds.value, seed: seed)
+            ) { done, _ in progress.update(done) }
+            report.ways = try await EngineWayBenchmark.run(
+                EngineWayBenchmark.Plan(
+                    ways: others, commandCount: max(1, commands.value / 10), accountCount: accounts.value,
+                    depth: depth.elements[0].value, roundCount: rounds.value, seed: seed, folder: folder)
+            ) { done in progress.update(depths.count * rounds.value + done) }
             progress.finish()
         } catch let error as EngineBenchmark.Divergence {
             throw CommandFailure("the benchmark failed: \(error)", exit: .mismatch)
+        } catch let error as EngineWayBenchmark.Failure {
+            throw CommandFailure("the benchmark failed: \(error)", exit: .mismatch)
+        } catch let error as EngineFailure {
+            throw CommandFailure("the engine cannot be run: \(error.description.printable)")
         }
-        try context.output.show(json(results)) { try write(results, to: context.output) }
+        try context.output.show(report.json) { try report.write(to: context.output) }
         try context.output.flush()
     }
+}
 
-    private func json(_ results: [EngineBenchmark.Result]) -> JSONValue {
-        let first = results[0]
-        return [
-            "commands_per_second": .measure(Spread(first.perSecond)?.median, decimals: 0),
-            "latency_ns": Self.json(first.latencies),
-            "depths": .array(
-                results.map { result in
-                    [
-                        "open_orders": .integer(result.depth),
-                        "commands_per_second": .measure(Spread(result.perSecond)?.median, decimals: 0),
-                        "commands_per_second_min": .measure(Spread(result.perSecond)?.minimum, decimals: 0),
-                        "commands_per_second_max": .measure(Spread(result.perSecond)?.maximum, decimals: 0),
-                        "commands_per_processor_second": .measure(
-                            Spread(result.perProcessorSecond)?.median, decimals: 0),
-                        "latency_ns": Self.json(result.latencies), "trades": .integer(result.tradeCount),
-                        "rejected": .integer(result.rejectedCount),
-                        "hash": .string(Self.hexadecimal(result.hash)),
-                    ]
-                }),
-            "clock_ns": .integer(Int(first.clockNanoseconds)), "commands": .integer(commands.value),
-            "accounts": .integer(accounts.value), "rounds": .integer(rounds.value), "seed": .string(String(seed)),
-        ]
-    }
+/// A way that commands go, as typed.
+enum EngineWayName: String, ArgumentValue, CaseIterable {
+    case core, memory, log
 
-    private static func json(_ latencies: LatencyCounts) -> JSONValue {
-        func value(_ nanoseconds: Int64?) -> JSONValue { nanoseconds.map { .integer(Int($0)) } ?? .null }
-        return [
-            "p50": value(latencies.nanoseconds(perMille: 500)), "p99": value(latencies.nanoseconds(perMille: 990)),
-            "p999": value(latencies.nanoseconds(perMille: 999)), "max": value(latencies.maximumNanoseconds),
-        ]
-    }
-
-    private func write(_ results: [EngineBenchmark.Result], to output: Output) throws {
-        var table = Table(
-            .init("OPEN ORDERS", .right), .init("COMMANDS/S", .right), .init("RANGE", .right),
-            .init("A CPU SECOND", .right), .init("P50 NS", .right),
-            .init("P99", .right), .init("P99.9", .right), .init("MAX", .right), .init("TRADES", .right), "HASH")
-        for result in results {
-            let spread = Spread(result.perSecond)
-            func latency(_ perMille: Int) -> String {
-                result.latencies.nanoseconds(perMille: perMille).map { Int($0).grouped } ?? "-"
-            }
-            table.add(
-                .init(result.depth.grouped), .init(spread.whole { $0.median }),
-                .init("\(spread.whole { $0.minimum })–\(spread.whole { $0.maximum })"),
-                .init(Spread(result.perProcessorSecond).whole { $0.median }), .init(latency(500)),
-                .init(latency(990)), .init(latency(999)), .init(Int(result.latencies.maximumNanoseconds).grouped),
-                .init(result.tradeCount.grouped), .init(Self.hexadecimal(result.hash)))
-        }
-        try output.print(table)
-        try output.line(
-            "\(commands.value.counted("command")) in each of \(rounds.value.counted("round")), seed \(seed); "
-                + "reading the clock took \(results[0].clockNanoseconds) ns, which is subtracted")
-    }
-
-    private static func hexadecimal(_ hash: UInt64) -> String {
-        let digits = String(hash, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }
+    var way: EngineWayBenchmark.Way? { EngineWayBenchmark.Way(rawValue: rawValue) }
 }
