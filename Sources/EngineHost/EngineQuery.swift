@@ -3,7 +3,7 @@ import TradeModel
 /// What can be asked of an engine that runs.
 public struct EngineQuery: Codable, Hashable, Sendable {
     public enum Subject: String, Codable, Sendable {
-        case status, book, balance
+        case status, book, balance, markets
     }
 
     public var about: Subject
@@ -13,6 +13,8 @@ public struct EngineQuery: Codable, Hashable, Sendable {
     public var asset: String?
 
     public static let status = EngineQuery(about: .status)
+
+    public static let markets = EngineQuery(about: .markets)
 
     public static func book(_ market: MarketSymbol, levels: Int) -> EngineQuery {
         EngineQuery(about: .book, market: market.text, levels: levels)
@@ -54,9 +56,11 @@ public struct EngineAnswer: Codable, Hashable, Sendable {
     public var trades: Int
     public var book: Book?
     public var balance: Balance?
+    /// All that are listed.
+    public var markets: [String]?
 
     enum CodingKeys: String, CodingKey {
-        case stream, sequence, hash, accounts, trades, book, balance
+        case stream, sequence, hash, accounts, trades, book, balance, markets
         case openOrders = "open_orders"
     }
 }

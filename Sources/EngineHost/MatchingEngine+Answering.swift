@@ -11,6 +11,7 @@ extension MatchingEngine {
         case .status: break
         case .book: answer.book = book(query)
         case .balance: answer.balance = balance(query)
+        case .markets: answer.markets = marketSymbols.map(\.text)
         }
         return answer
     }

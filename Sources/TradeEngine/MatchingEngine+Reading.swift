@@ -5,6 +5,9 @@ extension MatchingEngine {
     public var openOrderCount: Int { orders.count }
     public var accountCount: Int { book.accounts.count }
 
+    /// All that are listed, in that order.
+    public var marketSymbols: [MarketSymbol] { (0..<markets.count).map { markets[Int32($0)].pointee.symbol } }
+
     /// Whether an order waits in a book.
     public func isOpen(order number: UInt64) -> Bool {
         orderIndex.find(spread(number)) { orders.base[Int($0)].number == number } != nil

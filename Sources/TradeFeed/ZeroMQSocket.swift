@@ -24,6 +24,8 @@ package struct ZeroMQSocket: ~Copyable {
         case push, pull
         /// The feed's two ends: one that answers many, and one that asks.
         case router, dealer
+        /// Market data's two ends: one that tells whoever listens, and one that listens.
+        case publisher, subscriber
 
         fileprivate var code: CInt {
             switch self {
@@ -31,6 +33,8 @@ package struct ZeroMQSocket: ~Copyable {
             case .pull: ZMQ_PULL
             case .router: ZMQ_ROUTER
             case .dealer: ZMQ_DEALER
+            case .publisher: ZMQ_PUB
+            case .subscriber: ZMQ_SUB
             }
         }
     }
@@ -63,8 +67,8 @@ package struct ZeroMQSocket: ~Copyable {
             throw failure
         }
         let socket = ZeroMQSocket(context: context, socket: handle)
-        if pattern != .push { try socket.set(ZMQ_RCVHWM, highWater) }
-        if pattern != .pull { try socket.set(ZMQ_SNDHWM, highWater) }
+        try socket.set(ZMQ_RCVHWM, highWater)
+        try socket.set(ZMQ_SNDHWM, highWater)
         // What cannot be sent is told, instead of dropped.
         if pattern == .router { try socket.set(ZMQ_ROUTER_MANDATORY, 1 as Int32) }
         if pattern == .dealer {
@@ -116,6 +120,13 @@ package struct ZeroMQSocket: ~Copyable {
         guard zmq_connect(socket, endpoint) == 0 else { throw SocketFailure("connect to \(endpoint)") }
     }
 
+    /// Hears of what begins so, from a publisher.
+    func subscribe(to beginning: String) throws(SocketFailure) {
+        guard zmq_setsockopt(socket, ZMQ_SUBSCRIBE, beginning, beginning.utf8.count) == 0 else {
+            throw SocketFailure("subscribe")
+        }
+    }
+
     func linger(_ duration: Duration) throws(SocketFailure) {
         try set(ZMQ_LINGER, Int32(clamping: duration.millisecondsRoundedUp))
     }
@@ -161,7 +172,7 @@ package struct ZeroMQSocket: ~Copyable {
         return true
     }
 
-    /// Takes one message if one is there: the first part where there is a route, and the only one behind it.
+    /// Takes one message if one is there: the first part where there is a route or a subject, and the only one behind it.
     ///
     /// Of a message of more parts, only their number is kept.
     package func receiveFrame(routed: Bool) throws(SocketFailure) -> FeedFrame? {
@@ -193,7 +204,8 @@ package struct ZeroMQSocket: ~Copyable {
         return parts
     }
 
-    /// Sends a message of one part, made of two pieces, if there is room for it; to a route where the socket has many.
+    /// Sends a message of one part, made of two pieces, if there is room for it; to a route where the socket has many,
+    /// or under a subject.
     package func sendNow(_ head: [UInt8], _ body: ArraySlice<UInt8>, to route: [UInt8]?) throws(SocketFailure) -> Sent {
         if let route {
             while route.withUnsafeBytes({ zmq_send(socket, $0.baseAddress, $0.count, ZMQ_SNDMORE | ZMQ_DONTWAIT) }) < 0

@@ -38,18 +38,11 @@ private actor EngineRecords: FeedRecords {
     }
 
     func next() async throws(FeedStop) -> FeedPage {
-        // Who stops waiting takes nothing: what comes later is there at the next call.
-        let waiting = Task { [consumer] in try await consumer.next() }
-        let timer = Task {
-            try await Task.sleep(for: Self.patience)
-            waiting.cancel()
-        }
-        defer { timer.cancel() }
         do {
-            guard let run = try await waiting.value else { throw FeedStop.later("the feed was left") }
+            guard let run = try await consumer.next(within: Self.patience) else {
+                throw FeedStop.later("the feed was left")
+            }
             return FeedPage(records: try records(run), engineEpoch: consumer.status.epoch)
-        } catch is CancellationError {
-            return FeedPage(records: [], engineEpoch: consumer.status.epoch)
         } catch let stop as FeedStop {
             throw stop
         } catch let failure as FeedFailure {

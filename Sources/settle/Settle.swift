@@ -61,6 +61,7 @@ enum Settle {
             Group<Global>("market", summary: "Add, list and halt markets: what is traded against what.") {
                 AddMarket.self
                 ListMarkets.self
+                WatchMarket.self
                 HaltMarket.self
                 ResumeMarket.self
             }

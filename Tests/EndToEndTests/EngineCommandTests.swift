@@ -171,4 +171,49 @@ import Testing
         #expect(second.exitCode == 1, "\(second)")
         #expect(second.errors.contains(file) && second.errors.contains("is damaged at byte"), "\(second.errors)")
     }
+
+    @Test func `everybody may listen to the markets, and hears of nobody's orders`() async throws {
+        // given
+        let market = Endpoint()
+        let engine = try await engine("--no-wal", "--market-data", market.name)
+        try await open()
+        try await expecting("deposit alice 100.00 EUR --id dep-1")
+        try await expecting("deposit bob 5 GEM --id dep-2")
+        let listener = try Program(["market", "watch", "GEM/EUR", "--market-data", market.name])
+        // It hears from the moment when both have found each other; then the books come by themselves.
+        try await expecting("order place bob sell 5 GEM/EUR --price 10.00")
+        try await expecting("order place alice buy 1 GEM/EUR --price 9.50")
+        #expect(await listener.waitFor(#""type":"book""#))
+
+        // when
+        try await expecting("order place alice buy 2 GEM/EUR --price 10.00")
+
+        // then
+        #expect(await listener.waitFor(#""type":"ticker""#))
+        #expect(await listener.waitFor(#"[["10.00","3.0000"]]"#))
+        listener.signal(SIGTERM)
+        let heard = await listener.wait()
+        #expect(heard.exitCode == 0)
+        let messages = try heard.lines.map {
+            try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+        let trade = try #require(messages.first { $0["type"] as? String == "trade" })
+        #expect(
+            Set(trade.keys)
+                == ["type", "market", "sequence", "trade", "price", "quantity", "taker_side", "time"])
+        #expect(trade["price"] as? String == "10.00" && trade["quantity"] as? String == "2.0000")
+        #expect(trade["taker_side"] as? String == "buy" && trade["trade"] as? String == "1")
+        let ticker = try #require(messages.first { $0["type"] as? String == "ticker" })
+        #expect(ticker["volume"] as? String == "2.0000" && ticker["quote_volume"] as? String == "20.00")
+        #expect(ticker["last"] as? String == "10.00" && ticker["trades"] as? String == "1")
+        #expect(!heard.output.contains("alice") && !heard.output.contains("bob"))
+        // Each book follows the one before, or has all levels.
+        var sequence: String?
+        for book in messages where book["type"] as? String == "book" {
+            if let previous = book["previous"] as? String { #expect(previous == sequence) }
+            sequence = book["sequence"] as? String
+        }
+        #expect(sequence != nil)
+        #expect(await engine.stop().exitCode == 0)
+    }
 }

@@ -59,6 +59,21 @@ public final class FeedConsumer: Sendable {
         try await inbox.next()
     }
 
+    /// The same, but no longer than so: a run without records says that none came in time.
+    public func next(within patience: Duration) async throws -> RecordRun? {
+        // Who stops waiting takes nothing: what comes later is there at the next call.
+        let waiting = Task { try await next() }
+        let timer = Task {
+            try await Task.sleep(for: patience)
+            waiting.cancel()
+        }
+        defer { timer.cancel() }
+        do { return try await waiting.value } catch is CancellationError {
+            try Task.checkCancellation()
+            return RecordRun(start: .start, records: RecordBuffer())
+        }
+    }
+
     /// Tells the publisher that everything up to here is durable, and will never be asked for again.
     public func acknowledge(upTo sequence: Int64) {
         inbox.acknowledge(sequence)

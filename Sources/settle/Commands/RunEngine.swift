@@ -28,6 +28,10 @@ struct RunEngine: Command {
         "--feed", help: "Publish the output here.", environment: "SETTLE_FEED",
         default: IntakeEndpoint(text: "tcp://127.0.0.1:5561"))
     var feed: IntakeEndpoint
+    @Option(
+        "--market-data", "ENDPOINT", help: "Tell everybody of the markets here: trades, books, tickers.",
+        environment: "SETTLE_MARKET_DATA")
+    var marketData: IntakeEndpoint?
     @Option("--stream", "NAME", help: "What the output is called.", environment: "SETTLE_STREAM", default: .main)
     var stream: Identifier
     @Option("--log-level", help: "What is logged to stderr.", environment: "SETTLE_LOG_LEVEL", default: .info)
@@ -48,9 +52,19 @@ struct RunEngine: Command {
         settings.stream = stream
         settings.folder = noWAL ? nil : wal
         let host: EngineHost
-        do { host = try EngineHost(settings, log: Log(level: logLevel.level)) } catch {
+        let log = Log(level: logLevel.level)
+        let publisher: MarketDataPublisher?
+        do {
+            host = try EngineHost(settings, log: log)
+            publisher = try marketData.map { endpoint in
+                try MarketDataPublisher(
+                    orders: host.entryEndpoint, feed: host.feedEndpoint, endpoint: endpoint.text, log: log)
+            }
+        } catch {
             throw CommandFailure("the engine cannot start: \("\(error)".printable)")
         }
+        let publishing = Task { await publisher?.run() }
+        defer { publishing.cancel() }
         let signals = StopSignals(first: { host.stop() }, second: { host.stop() })
         do { try await host.run() } catch {
             throw CommandFailure("the engine stopped: \("\(error)".printable)")

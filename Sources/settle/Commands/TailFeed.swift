@@ -25,6 +25,7 @@ struct TailFeed: Command {
 
     /// An engine that does not answer in so long is not there.
     private static let patience = Duration.seconds(5)
+    private static let lookInterval = Duration.milliseconds(100)
 
     func validate() throws {
         guard first > 0 else { throw UsageError("'--from' is a record's number, from 1 on, not \(first)") }
@@ -49,7 +50,7 @@ struct TailFeed: Command {
         do {
             // What was there when it was asked is shown; whether that is all is known once the engine has answered.
             while follow || !consumer.status.isFollowing || consumer.status.taken < consumer.status.newest {
-                guard let run = try await next(consumer) else { break }
+                guard let run = try await consumer.next(within: Self.lookInterval) else { break }
                 for bytes in run.records where shown < limit ?? .max {
                     let record = try Array(bytes).withUnsafeBytes { try EngineOutput(bytes: $0) }
                     try context.output.line(record.json)
@@ -67,19 +68,6 @@ struct TailFeed: Command {
             throw CommandFailure(
                 "the feed at \(feed.text.printable) does not answer. Is it running? "
                     + "'settle engine --wal DIR' starts one", exit: .unavailable)
-        }
-    }
-
-    /// The next records; none when a moment has brought nothing, nil at the end.
-    private func next(_ consumer: FeedConsumer) async throws -> RecordRun? {
-        let waiting = Task { try await consumer.next() }
-        let timer = Task {
-            try await Task.sleep(for: .milliseconds(100))
-            waiting.cancel()
-        }
-        defer { timer.cancel() }
-        do { return try await waiting.value } catch is CancellationError {
-            return RecordRun(start: .start, records: RecordBuffer())
         }
     }
 }
