@@ -172,7 +172,8 @@ package struct ZeroMQSocket: ~Copyable {
         return true
     }
 
-    /// Takes one message if one is there: the first part where there is a route or a subject, and the only one behind it.
+    /// Takes one message if one is there: the first part where there is a route or a subject, and the only one behind
+    /// it.
     ///
     /// Of a message of more parts, only their number is kept.
     package func receiveFrame(routed: Bool) throws(SocketFailure) -> FeedFrame? {

@@ -207,10 +207,10 @@ import Testing
         #expect(ticker["volume"] as? String == "2.0000" && ticker["quote_volume"] as? String == "20.00")
         #expect(ticker["last"] as? String == "10.00" && ticker["trades"] as? String == "1")
         #expect(!heard.output.contains("alice") && !heard.output.contains("bob"))
-        // Each book follows the one before, or has all levels.
+        // Each book follows the one heard before, or has all levels.
         var sequence: String?
         for book in messages where book["type"] as? String == "book" {
-            if let previous = book["previous"] as? String { #expect(previous == sequence) }
+            if let previous = book["previous"] as? String, sequence != nil { #expect(previous == sequence) }
             sequence = book["sequence"] as? String
         }
         #expect(sequence != nil)
