@@ -1,1 +1,1 @@
-drop table feed_state;
+drop table feed_gaps, feed_state;

@@ -14,6 +14,23 @@ create table feed_state (
     follower     bigint,
     leased_until timestamptz,
     advanced_at  timestamptz not null default clock_timestamp(),
+    -- The newest record that the feed has told its follower of.
+    newest       bigint not null default 0,
     -- Why nobody is to follow until an operator has looked.
     halted_for   text
+);
+
+-- What an engine's feed no longer had when it was asked for. What is in a gap was never settled here, unless the feed
+-- got it back and the stream went on from before it.
+create table feed_gaps (
+    stream     text collate "C" not null references feed_state,
+    first_seq  bigint not null check (first_seq > 0),
+    last_seq   bigint not null check (last_seq >= first_seq),
+    found_at   timestamptz not null default clock_timestamp(),
+    -- When an operator let the stream go on behind it; who and why stands in operator_actions, too.
+    skipped_at timestamptz,
+    actor      text,
+    reason     text,
+    primary key (stream, first_seq),
+    check ((skipped_at is null) = (actor is null) and (skipped_at is null) = (reason is null))
 );

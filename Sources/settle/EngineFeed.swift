@@ -47,9 +47,9 @@ private actor EngineRecords: FeedRecords {
         defer { timer.cancel() }
         do {
             guard let run = try await waiting.value else { throw FeedStop.later("the feed was left") }
-            return FeedPage(records: try records(run), engineEpoch: consumer.status.epoch)
+            return page(try records(run))
         } catch is CancellationError {
-            return FeedPage(records: [], engineEpoch: consumer.status.epoch)
+            return page([])
         } catch let stop as FeedStop {
             throw stop
         } catch let failure as FeedFailure {
@@ -57,6 +57,11 @@ private actor EngineRecords: FeedRecords {
         } catch {
             throw .later("\(error)")
         }
+    }
+
+    private func page(_ records: [FeedPage.Record]) -> FeedPage {
+        let status = consumer.status
+        return FeedPage(records: records, engineEpoch: status.epoch, newest: status.newest)
     }
 
     private func records(_ run: RecordRun) throws -> [FeedPage.Record] {
@@ -91,7 +96,8 @@ extension FeedFailure {
     /// Whether it passes by itself.
     fileprivate var stop: FeedStop {
         switch self {
-        case .notKept, .ahead, .hashDiffers, .damaged: .halted(description)
+        case .notKept(_, let oldest): .notKept(description, oldest: oldest)
+        case .ahead, .hashDiffers, .damaged: .halted(description)
         case .otherStream, .replaced, .otherVersion: .later(description)
         }
     }

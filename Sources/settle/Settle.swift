@@ -40,7 +40,9 @@ enum Settle {
             Group<Global>("feed", summary: "Look at the output of engines, and at how far it is settled.") {
                 ShowFeed.self
                 TailFeed.self
+                ListGaps.self
                 ResumeFeed.self
+                SkipGap.self
             }
         }
         Section("Set up") {
