@@ -67,6 +67,7 @@ let package = Package(
                 "SettleTesting",
                 "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient", "settle",
             ]),
+        tests("EngineHostTests", ["EngineHost", "TradeEngine", "TradeModel"]),
         tests("HashChainTests", ["HashChain"]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),

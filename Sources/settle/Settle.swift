@@ -35,6 +35,8 @@ enum Settle {
                 PlaceOrder.self
                 AmendOrder.self
                 CancelOrder.self
+                ShowOrder.self
+                ListOrders.self
             }
             ShowBook.self
             Group<Global>("feed", summary: "Look at the output of engines, and at how far it is settled.") {
