@@ -34,3 +34,36 @@ create table feed_gaps (
     primary key (stream, first_seq),
     check ((skipped_at is null) = (actor is null) and (skipped_at is null) = (reason is null))
 );
+
+-- Comparisons of an engine's balances with the ledger's at one record.
+create table reconciliation_jobs (
+    job_no           bigint generated always as identity primary key,
+    stream           text collate "C" not null,
+    -- The record that both sides were compared at, and how far the books were by then.
+    sequence         bigint not null,
+    watermark        bigint not null,
+    started_at       timestamptz not null,
+    finished_at      timestamptz not null default clock_timestamp(),
+    actor            text not null,
+    accounts         bigint not null,
+    balances         bigint not null,
+    -- All that were found; not more than a thousand of them are in reconciliation_errors.
+    differences      bigint not null
+);
+
+-- A balance that was not the same on both sides, in plain decimals.
+create table reconciliation_errors (
+    job_no           bigint not null references reconciliation_jobs,
+    number           integer not null,
+    -- What the exchange itself earned is the house's.
+    kind             account_kind not null,
+    account          text collate "C" not null,
+    asset            text collate "C" not null,
+    engine_available numeric not null,
+    ledger_available numeric not null,
+    engine_held      numeric not null,
+    ledger_held      numeric not null,
+    -- What explains it, where something does: letters and trades that wait.
+    explanation      text,
+    primary key (job_no, number)
+);

@@ -102,6 +102,7 @@ enum Settle {
         }
         Section("The books") {
             Verify.self
+            Reconcile.self
             Group<Global>("export", summary: "Write what was committed to a file or a pipe.") {
                 ExportTrades.self
                 ExportLedger.self
