@@ -54,9 +54,10 @@ public struct EngineQuery: Codable, Hashable, Sendable {
     }
 
     public static let levelsMax = 100
-    /// So many accounts, assets looked up and orders looked at take about a millisecond.
+    /// What one answer looks at and says, so that orders wait behind it for a few milliseconds at most. Writing balances
+    /// out takes longer than finding them.
     static let balanceLookupsMax = 20_000
-    static let balanceCountMax = 1_000
+    static let balanceCountMax = 500
     static let orderPlacesMax = 65_536
     static let orderCountMax = 1_000
 }

@@ -6,6 +6,8 @@ import TradeModel
 /// Compares an engine's balances with the ledger's at the same record, page by page, and keeps where they differ.
 struct BalanceComparison {
     private(set) var found: Reconciliation
+    /// Whether the house's balances were compared, too.
+    private(set) var hasHouse = false
     /// What explains the differences of an account.
     private(set) var openTrades: [Identifier: [LedgerAtRecord.OpenTrade]] = [:]
 
@@ -64,6 +66,7 @@ struct BalanceComparison {
 
     /// What the exchange itself has earned.
     mutating func compareHouse(_ page: EngineAnswer.Balances, _ ledger: LedgerAtRecord) throws {
+        hasHouse = true
         let there = try ledger.house()
         for asset in try Self.assets(page) {
             let amount = there[asset.symbol] ?? .zero

@@ -60,7 +60,9 @@ struct ReconciliationReport {
     }
 
     private var summary: String {
-        let all = "\(found.balanceCount.counted("balance")) of \(found.accountCount.counted("account"))"
+        let all =
+            "\(found.balanceCount.counted("balance")) of \(found.accountCount.counted("account"))"
+            + (comparison.hasHouse ? " and the house" : "")
         let place = "at record \(found.sequence.grouped) of stream \(found.stream.text.printable)"
         return found.differenceCount == 0
             ? "The engine and the ledger agree \(place): \(all)."

@@ -94,7 +94,8 @@ extension Processes {
             let clean = try await venue.settle("reconcile", on: database)
             #expect(
                 clean.output
-                    == "The engine and the ledger agree at record 7 of stream main: 6 balances of 2 accounts.\n")
+                    == "The engine and the ledger agree at record 7 of stream main: 6 balances of 2 accounts and "
+                    + "the house.\n")
             #expect(clean.exitCode == 0 && clean.errors == "")
 
             // when
@@ -116,7 +117,7 @@ extension Processes {
                     ACCOUNT  ASSET  BALANCE          ENGINE        LEDGER  DIFFERENCE  EXPLAINED BY
                     alice    USDT   available  99900.000000  99900.000005    0.000005  -
                     alice    USDT   held          50.000000     50.000001    0.000001  -
-                    1 difference at record 7 of stream main, in 6 balances of 2 accounts.
+                    1 difference at record 7 of stream main, in 6 balances of 2 accounts and the house.
 
                     """)
             let written = try json(try await venue.settle("reconcile --json", on: database))
