@@ -66,6 +66,7 @@ let package = Package(
                 "SettleTesting",
                 "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient", "settle",
             ]),
+        tests("EngineHostTests", ["EngineHost", "TradeEngine", "TradeModel"]),
         tests("HashChainTests", ["HashChain"]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),

@@ -1,1 +1,1 @@
-drop table feed_state;
+drop table reconciliation_errors, reconciliation_jobs, feed_gaps, feed_state;

@@ -34,6 +34,7 @@ public actor EngineHost {
     private var tidiedAt = ContinuousClock.now
     private var commands = RecordBuffer()
     private var records = RecordBuffer()
+    private var copies = BalanceCopies()
 
     public nonisolated let entryEndpoint: String
     public nonisolated let feedEndpoint: String
@@ -144,7 +145,7 @@ public actor EngineHost {
             }
         case .success(.query(let number, let json)):
             guard let query = try? JSONDecoder().decode(EngineQuery.self, from: Data(json)),
-                let answer = try? JSONEncoder().encode(engine.answer(query, of: settings.stream))
+                let answer = try? JSONEncoder().encode(copies.answer(query, engine, of: settings.stream))
             else { return .refused(number, .malformed, "this is no question that an engine answers") }
             return .answer(number, Array(answer))
         case .success(let other):
@@ -188,6 +189,7 @@ public actor EngineHost {
         }
         guard ContinuousClock.now - tidiedAt >= Self.tidyInterval else { return }
         tidiedAt = .now
+        copies.dropIdle(now: tidiedAt)
         try store.dropRecords(keptFrom: publisher.keptFrom)
     }
 }

@@ -18,6 +18,10 @@ public struct FeedState: Sendable {
     /// The worker that has the lease; nil when nobody has.
     public let follower: Int64?
     public let advancedAt: Timestamp
+    /// The newest record that the feed has told of, at least the watermark.
+    public let newest: Int64
+    /// The time as the database has it.
+    public let now: Timestamp
     /// Why it is not followed until an operator has looked.
     public let haltedFor: String?
 }
@@ -61,22 +65,25 @@ public enum FeedStateStore {
         update feed_state
            set watermark = $3, hash = $4, engine_epoch = greatest(engine_epoch, $5),
                leased_until = clock_timestamp() + $6 * interval '1 millisecond',
-               advanced_at = case when watermark < $3 then clock_timestamp() else advanced_at end
+               advanced_at = case when watermark < $3 then clock_timestamp() else advanced_at end,
+               newest = greatest(newest, $7)
          where stream = $1 and lease_epoch = $2 and watermark <= $3 and halted_for is null
         """)
 
     /// Moves the watermark, or leaves it where it is, and keeps the lease. Affects no row once somebody else has it.
     ///
-    /// - Parameter hash: nil where it is not known, as behind records that were skipped.
+    /// - Parameters:
+    ///   - hash: nil where it is not known, as behind records that were skipped.
+    ///   - newest: the newest record that the feed has told of.
     public static func advance(
         _ stream: Identifier, _ lease: FeedLease, to sequence: Int64, hash: UInt64?, engineEpoch: UInt64,
-        milliseconds: Int
+        newest: Int64 = 0, milliseconds: Int
     ) -> Request {
         Request(
             advanceStatement,
             [
                 .text(stream.text), .int8(lease.epoch), .int8(sequence), .bytes(hash.map(bytes)),
-                .int8(Int64(clamping: engineEpoch)), .int8(Int64(milliseconds)),
+                .int8(Int64(clamping: engineEpoch)), .int8(Int64(milliseconds)), .int8(newest),
             ])
     }
 
@@ -123,7 +130,8 @@ public enum FeedStateStore {
         "feed_state_list",
         """
         select stream, watermark, hash, engine_epoch,
-               case when leased_until > clock_timestamp() then follower end, advanced_at, halted_for
+               case when leased_until > clock_timestamp() then follower end, advanced_at, halted_for,
+               greatest(newest, watermark), clock_timestamp()
           from feed_state where $1::text is null or stream = $1 order by stream
         """)
 
@@ -137,7 +145,8 @@ public enum FeedStateStore {
             FeedState(
                 stream: Identifier(rows.string(row, 0))!, watermark: rows.int64(row, 1), hash: hash(rows, row, 2),
                 engineEpoch: UInt64(rows.int64(row, 3)), follower: rows.optional(row, 4, rows.int64),
-                advancedAt: rows.timestamp(row, 5), haltedFor: rows.optional(row, 6, rows.string))
+                advancedAt: rows.timestamp(row, 5), newest: rows.int64(row, 7), now: rows.timestamp(row, 8),
+                haltedFor: rows.optional(row, 6, rows.string))
         }
     }
 

@@ -3,7 +3,7 @@ import TradeModel
 /// What an operator did, to what, and why.
 public struct OperatorAction: Sendable {
     public enum Kind: String, Sendable {
-        case pause, resume, drain, halt, freeze, unfreeze, close, credit
+        case pause, resume, drain, halt, freeze, unfreeze, close, credit, skip
     }
 
     /// What something was done to.

@@ -84,12 +84,12 @@ actor ControlConnection {
     }
 
     /// Moves a stream's watermark and keeps the lease; false once somebody else has it.
-    func advance(_ stream: Identifier, _ lease: FeedLease, to mark: FeedWatermark.Mark, engineEpoch: UInt64)
-        throws(DatabaseError) -> Bool
-    {
+    func advance(
+        _ stream: Identifier, _ lease: FeedLease, to mark: FeedWatermark.Mark, engineEpoch: UInt64, newest: Int64
+    ) throws(DatabaseError) -> Bool {
         try connected { connection throws(DatabaseError) in
             let request = FeedStateStore.advance(
-                stream, lease, to: mark.sequence, hash: mark.hash, engineEpoch: engineEpoch,
+                stream, lease, to: mark.sequence, hash: mark.hash, engineEpoch: engineEpoch, newest: newest,
                 milliseconds: limits.heartbeatTimeoutMilliseconds)
             return try connection.pipeline([request])[0].affected == 1
         }
@@ -118,12 +118,19 @@ actor ControlConnection {
     }
 
     /// Lets others follow a stream, or nobody, for a reason.
-    func giveUp(_ stream: Identifier, _ lease: FeedLease, because reason: String?) throws(DatabaseError) {
+    func giveUp(_ stream: Identifier, _ lease: FeedLease, because stop: FeedStop? = nil) throws(DatabaseError) {
         try connected { connection throws(DatabaseError) in
-            let request =
-                reason.map { FeedStateStore.halt(stream, lease, because: $0) }
-                ?? FeedStateStore.giveUp(stream, lease)
-            _ = try connection.pipeline([request])
+            // One pipeline is one transaction.
+            switch stop {
+            case nil, .later: _ = try connection.pipeline([FeedStateStore.giveUp(stream, lease)])
+            case .halted(let reason):
+                _ = try connection.pipeline([FeedStateStore.halt(stream, lease, because: reason)])
+            case .notKept(let reason, let oldest):
+                _ = try connection.pipeline([
+                    FeedGapStore.note(stream, lease, upTo: oldest - 1),
+                    FeedStateStore.halt(stream, lease, because: reason),
+                ])
+            }
         }
     }
 

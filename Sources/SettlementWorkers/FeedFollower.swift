@@ -13,6 +13,8 @@ actor FeedFollower: SettlementService.Source {
         let lease: FeedLease
         let records: any FeedRecords
         var engineEpoch: UInt64
+        /// The newest record that the feed has told of.
+        var newest: Int64
         var written: FeedWatermark.Mark
         var writtenAt: ContinuousClock.Instant
     }
@@ -61,6 +63,7 @@ actor FeedFollower: SettlementService.Source {
             // The session may have ended meanwhile; then its records are another's.
             guard self.session?.lease == session.lease, !isStopping else { return [] }
             self.session?.engineEpoch = max(session.engineEpoch, page.engineEpoch)
+            self.session?.newest = max(session.newest, page.newest)
             for listing in page.records.compactMap(\.listing) { try await enter(listing) }
             watermark.withLock { watermark in
                 for record in page.records { watermark.begin(hash: record.hash, itemCount: record.items.count) }
@@ -124,7 +127,8 @@ actor FeedFollower: SettlementService.Source {
             watermark.withLock { $0 = FeedWatermark(at: mark) }
             refusal.withLock { $0 = nil }
             session = Session(
-                lease: lease, records: records, engineEpoch: lease.engineEpoch, written: mark, writtenAt: .now)
+                lease: lease, records: records, engineEpoch: lease.engineEpoch, newest: lease.sequence,
+                written: mark, writtenAt: .now)
             standsBy = false
             log.info("follows the feed", ["stream": connector.stream.text, "after": "\(lease.sequence)"])
         } catch {
@@ -147,18 +151,14 @@ actor FeedFollower: SettlementService.Source {
     }
 
     private func giveUp(_ lease: FeedLease, because stop: FeedStop) async {
-        let reason: String?
-        switch stop {
-        case .later(let text):
-            reason = nil
+        if case .later(let text) = stop {
             failed(text)
-        case .halted(let text):
-            reason = text
+        } else {
             log.error(
                 "the feed is halted until an operator has looked",
-                ["stream": connector.stream.text, "reason": text])
+                ["stream": connector.stream.text, "reason": stop.reason])
         }
-        do { try await control.giveUp(connector.stream, lease, because: reason) } catch { failed("\(error)") }
+        do { try await control.giveUp(connector.stream, lease, because: stop) } catch { failed("\(error)") }
     }
 
     private func failed(_ reason: String) {
@@ -187,7 +187,7 @@ actor FeedFollower: SettlementService.Source {
         guard let session else { return }
         self.session = nil
         await session.records.stop()
-        try? await control.giveUp(connector.stream, session.lease, because: nil)
+        try? await control.giveUp(connector.stream, session.lease)
     }
 
     private func write() async {
@@ -196,7 +196,7 @@ actor FeedFollower: SettlementService.Source {
         guard mark != session.written || ContinuousClock.now - session.writtenAt > leaseTime / 3 else { return }
         do {
             let isOurs = try await control.advance(
-                connector.stream, session.lease, to: mark, engineEpoch: session.engineEpoch)
+                connector.stream, session.lease, to: mark, engineEpoch: session.engineEpoch, newest: session.newest)
             guard self.session?.lease == session.lease else { return }
             guard isOurs else {
                 log.warning("another worker follows the feed", ["stream": connector.stream.text])

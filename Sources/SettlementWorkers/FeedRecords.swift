@@ -39,10 +39,13 @@ public struct FeedPage: Sendable {
     public let records: [Record]
     /// The leader of the engine that sent them.
     public let engineEpoch: UInt64
+    /// The newest record of the engine, as far as it is known; 0 where it is not.
+    public let newest: Int64
 
-    public init(records: [Record], engineEpoch: UInt64) {
+    public init(records: [Record], engineEpoch: UInt64, newest: Int64 = 0) {
         self.records = records
         self.engineEpoch = engineEpoch
+        self.newest = newest
     }
 }
 
@@ -58,4 +61,12 @@ public enum FeedStop: Error, Hashable, Sendable {
     case later(String)
     /// Nobody is to follow until an operator has looked: going on would lose something, or believe somebody else.
     case halted(String)
+    /// The same, since the feed has nothing before the record that is given.
+    case notKept(String, oldest: Int64)
+
+    var reason: String {
+        switch self {
+        case .later(let text), .halted(let text), .notKept(let text, _): text
+        }
+    }
 }

@@ -42,7 +42,7 @@ private actor EngineRecords: FeedRecords {
             guard let run = try await consumer.next(within: Self.patience) else {
                 throw FeedStop.later("the feed was left")
             }
-            return FeedPage(records: try records(run), engineEpoch: consumer.status.epoch)
+            return page(try records(run))
         } catch let stop as FeedStop {
             throw stop
         } catch let failure as FeedFailure {
@@ -50,6 +50,11 @@ private actor EngineRecords: FeedRecords {
         } catch {
             throw .later("\(error)")
         }
+    }
+
+    private func page(_ records: [FeedPage.Record]) -> FeedPage {
+        let status = consumer.status
+        return FeedPage(records: records, engineEpoch: status.epoch, newest: status.newest)
     }
 
     private func records(_ run: RecordRun) throws -> [FeedPage.Record] {
@@ -84,7 +89,8 @@ extension FeedFailure {
     /// Whether it passes by itself.
     fileprivate var stop: FeedStop {
         switch self {
-        case .notKept, .ahead, .hashDiffers, .damaged: .halted(description)
+        case .notKept(_, let oldest): .notKept(description, oldest: oldest)
+        case .ahead, .hashDiffers, .damaged: .halted(description)
         case .otherStream, .replaced, .otherVersion: .later(description)
         }
     }

@@ -35,12 +35,16 @@ enum Settle {
                 PlaceOrder.self
                 AmendOrder.self
                 CancelOrder.self
+                ShowOrder.self
+                ListOrders.self
             }
             ShowBook.self
             Group<Global>("feed", summary: "Look at the output of engines, and at how far it is settled.") {
                 ShowFeed.self
                 TailFeed.self
+                ListGaps.self
                 ResumeFeed.self
+                SkipGap.self
             }
         }
         Section("Set up") {
@@ -99,6 +103,7 @@ enum Settle {
         }
         Section("The books") {
             Verify.self
+            Reconcile.self
             Group<Global>("export", summary: "Write what was committed to a file or a pipe.") {
                 ExportTrades.self
                 ExportLedger.self

@@ -16,6 +16,7 @@ enum ExampleDatabase {
         }
         // An engine's output that nobody is to follow for now.
         try database.execute("insert into feed_state (stream, halted_for) values ('main', 'account 1001 is frozen')")
+        try database.execute("insert into feed_gaps (stream, first_seq, last_seq) values ('main', 1, 9)")
         let settled = (9001...9010).map { tradeLine("\($0)", buyer: "1001", seller: "1002") }
         let parked = (1...30).map { tradeLine("\($0)", price: "90000", quantity: "2", buyer: "1001", seller: "1002") }
         // Account 1003 has nothing left.
@@ -122,7 +123,7 @@ extension CommandExample {
 
     /// Whether it talks to an engine, which then must be there.
     private var needsEngine: Bool {
-        ["order", "book"].contains(leaf.path[0]) || leaf.name == "feed tail" || words.contains("--engine")
+        ["order", "book", "reconcile"].contains(leaf.path[0]) || leaf.name == "feed tail" || words.contains("--engine")
     }
 
     /// An example's port may be somebody else's at the moment.

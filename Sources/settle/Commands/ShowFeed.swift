@@ -15,22 +15,28 @@ struct ShowFeed: Command {
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
-        let states = FeedStateStore.decode(try database.connect().pipeline([FeedStateStore.list()])[0])
+        let answers = try database.connect().pipeline([FeedStateStore.list(), FeedGapStore.list(isOpen: true)])
+        let states = FeedStateStore.decode(answers[0])
+        let gaps = FeedGapStore.decode(answers[1])
         try context.output.list(
             states.map { state in
                 [
                     "stream": .id(state.stream), "watermark": .integer(Int(state.watermark)),
                     "hash": .string(state.hash?.hexadecimal), "advanced_at": .time(state.advancedAt),
+                    "newest": .count(state.newest), "lag": .count(state.newest - state.watermark),
                     "worker": state.follower.map { .integer(Int($0)) } ?? .null, "halted_for": .string(state.haltedFor),
+                    "gap": gaps.first { $0.stream == state.stream }?.json ?? .null,
                 ]
             }, empty: "No engine is followed. 'settle worker --feed tcp://HOST:PORT' follows one."
         ) {
             var table = Table(
-                "STREAM", Table.Column("WATERMARK", .right), "HASH", "ADVANCED", Table.Column("WORKER", .right), "STATE"
+                "STREAM", Table.Column("WATERMARK", .right), Table.Column("LAG", .right), "HASH", "ADVANCED",
+                Table.Column("WORKER", .right), "STATE"
             )
             for state in states {
                 table.add(
-                    "\(state.stream)", "\(state.watermark)", .init(state.hash?.hexadecimal ?? "-"),
+                    "\(state.stream)", "\(state.watermark)", "\(state.newest - state.watermark)",
+                    .init(state.hash?.hexadecimal ?? "-"),
                     .init(state.advancedAt.inSeconds), .init(state.follower.map { "\($0)" } ?? "-"),
                     .init(
                         state.haltedFor.map { "halted: \($0)" }
@@ -38,5 +44,19 @@ struct ShowFeed: Command {
             }
             return table
         }
+        for state in states {
+            if let remedy = state.remedy(gaps.first { $0.stream == state.stream }) { context.output.next(remedy) }
+        }
+    }
+}
+
+extension FeedState {
+    /// What an operator types next; nil while it is followed.
+    func remedy(_ gap: FeedGap?) -> String? {
+        if let gap { return gap.remedy }
+        if haltedFor != nil {
+            return "settle feed resume \(stream.text.shellQuoted) --reason '…'    (once what halted it is mended)"
+        }
+        return follower == nil ? "settle worker --feed tcp://HOST:PORT    (where the engine publishes)" : nil
     }
 }

@@ -16,6 +16,8 @@ struct Checkup {
         var deadRowsMax: Int64 = 10_000
         var slotLogBytesMax: Int64 = 1 << 30
         var notificationMillisecondsMax = 500
+        var standstillMillisecondsMax: Int64 = 60_000
+        var lagRecordsMax: Int64 = 100_000
     }
 
     let connection: PostgresConnection
@@ -66,6 +68,7 @@ struct Checkup {
         [
             ("autovacuum", autovacuum), ("indexes", indexes), ("ledger", ledger), ("workers", workers),
             ("queue", queue), ("waiting trades", waitingTrades), ("dead letters", deadLetters),
+            ("feed", feed),
         ]
     }
 

@@ -1,0 +1,172 @@
+import TradeModel
+
+/// The balances as they were when a record of an engine's output, and all before it, had been settled and nothing
+/// behind it: those of one snapshot, less what later records have done.
+///
+/// Only what moved since a batch that was the newest when the record was is looked at for that: what comes behind a
+/// record settles in batches that were begun behind it.
+public struct LedgerAtRecord {
+    /// What an account had of an asset.
+    public struct Balance: Sendable {
+        public let account: Identifier
+        public let asset: Asset
+        public var available: Amount
+        public var frozen: Amount
+    }
+
+    /// The stream as it stands in the snapshot.
+    public let state: FeedState
+    private let sequence: Int64
+    private let connection: PostgresConnection
+    private let assets: [AssetNumber: Asset]
+    /// What later records have changed; the house's and the world's accounts are one each.
+    private let later: [BalanceKey: (available: Amount, frozen: Amount)]
+
+    private static let houseNumber: AccountNumber = -1
+
+    private static let newestBatchStatement = Statement(
+        "batch_numbers_newest", "select last_value from batch_numbers")
+
+    /// A batch such that all those begun from now on have larger numbers, or the same.
+    public static func newestBatch(_ connection: PostgresConnection) throws(DatabaseError) -> BatchNumber {
+        try connection.query(newestBatchStatement).int64(0, 0)
+    }
+
+    /// Each entry's cause is found by its key, however large the tables are: the planner has no other way.
+    static let laterStatement = Statement(
+        "ledger_later_than_record",
+        """
+        select case a.kind when 'customer' then e.account_no else \(houseNumber) end, e.asset_no,
+               sum(e.available_delta), sum(e.frozen_delta)
+          from ledger_entries e join accounts a on a.account_no = e.account_no
+         where e.batch_no >= $1 and a.kind <> 'world'
+           and case when e.kind in ('trade', 'fee')
+               then (select t.stream = $2 and t.stream_seq > $3 from trades t
+                      where t.market = (select m.symbol from markets m where m.market_no = e.market_no)
+                        and t.trade_id = e.cause_id)
+               else (select o.stream = $2 and o.stream_seq > $3 from operations o where o.key = e.cause_id) end
+         group by 1, 2
+        """)
+
+    /// Begins to read in one snapshot of the books, in which the stream's watermark must have come to the record; ends
+    /// with ``close()``.
+    ///
+    /// - Parameter batch: what ``newestBatch(_:)`` said before the engine came to any record behind this one.
+    /// - Returns: nil where the watermark has not come so far.
+    public static func open(
+        _ connection: PostgresConnection, _ stream: Identifier, at sequence: Int64, since batch: BatchNumber
+    ) throws(DatabaseError) -> LedgerAtRecord? {
+        try connection.script("\(LedgerStore.readingSettings); set enable_hashjoin = off; set enable_mergejoin = off")
+        try connection.query(.beginSnapshot)
+        let states = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(stream)])[0])
+        guard let state = states.first, state.watermark >= sequence else {
+            connection.rollBack()
+            return nil
+        }
+        let rows = try connection.query(laterStatement, .int8(batch), .text(stream.text), .int8(sequence))
+        var later: [BalanceKey: (available: Amount, frozen: Amount)] = [:]
+        for row in rows.indices {
+            later[BalanceKey(account: rows.int64(row, 0), asset: rows.int32(row, 1))] = (
+                rows.amount(row, 2), rows.amount(row, 3)
+            )
+        }
+        let assets = try CatalogStore.read(connection).assets.values.map { ($0.number, $0) }
+        return LedgerAtRecord(
+            state: state, sequence: sequence, connection: connection,
+            assets: Dictionary(uniqueKeysWithValues: assets), later: later)
+    }
+
+    /// Ends the snapshot.
+    public func close() { connection.rollBack() }
+
+    static let pageStatement = Statement(
+        "balances_of_customers",
+        """
+        select a.id, b.account_no, b.asset_no, b.available, b.frozen
+          from (select unnest($1) as id) wanted
+          join accounts a on a.id = wanted.id and a.kind = 'customer'
+          join balances b on b.account_no = a.account_no
+        """)
+
+    /// What some customers had, in all assets.
+    public func balances(of accounts: [Identifier]) throws -> [Balance] {
+        let rows = try connection.query(Self.pageStatement, .texts(accounts) { $0.text })
+        return try rows.indices.compactMap { row in
+            let key = BalanceKey(account: rows.int64(row, 1), asset: rows.int32(row, 2))
+            guard let asset = assets[key.asset] else { return nil }
+            return Balance(
+                account: Identifier(stored: rows.string(row, 0)), asset: asset,
+                available: try rows.amount(row, 3).subtracting(later[key]?.available ?? .zero),
+                frozen: try rows.amount(row, 4).subtracting(later[key]?.frozen ?? .zero))
+        }
+    }
+
+    static let houseStatement = Statement(
+        "balances_of_house",
+        """
+        select b.asset_no, sum(b.available) from accounts a join balances b on b.account_no = a.account_no
+         where a.kind = 'house' group by b.asset_no
+        """)
+
+    /// What the exchange itself had earned of each asset.
+    public func house() throws -> [AssetSymbol: Amount] {
+        let rows = try connection.query(Self.houseStatement)
+        var house: [AssetSymbol: Amount] = [:]
+        for row in rows.indices {
+            guard let asset = assets[rows.int32(row, 0)] else { continue }
+            let key = BalanceKey(account: Self.houseNumber, asset: asset.number)
+            house[asset.symbol] = try rows.amount(row, 1).subtracting(later[key]?.available ?? .zero)
+        }
+        return house
+    }
+
+    /// A trade up to the record that the engine made and the books did not settle yet.
+    public struct OpenTrade: Sendable, Hashable {
+        public let account: Identifier
+        public let market: String
+        public let id: String
+        /// Where it is parked, and whether it was given up; nil where it waits to be settled.
+        public let letter: Int64?
+        public let isDiscarded: Bool
+    }
+
+    /// Of each account only so many are looked for.
+    public static let openTradeCountMax = 3
+
+    private static func letters(_ side: String) -> String {
+        """
+        (select l.market, l.trade_id, l.letter_no, l.status = 'discarded' as is_discarded from dead_letters l
+          where l.\(side) = w.id and l.status in ('open', 'discarded') and l.stream = $2 and l.stream_seq <= $3
+          limit \(openTradeCountMax))
+        """
+    }
+
+    private static func waiting(_ side: String) -> String {
+        """
+        (select t.market, t.trade_id, null::bigint, false from trades t
+          where t.\(side) = w.id and t.status = 'PENDING' and t.stream = $2 and t.stream_seq <= $3
+          limit \(openTradeCountMax))
+        """
+    }
+
+    static let openTradesStatement = Statement(
+        "trades_open_of_accounts",
+        """
+        select w.id, o.market, o.trade_id, o.letter_no, o.is_discarded
+          from (select unnest($1) as id) w, lateral (
+               \(letters("buyer_id")) union \(letters("seller_id"))
+               union \(waiting("buyer_id")) union \(waiting("seller_id"))) o
+        """)
+
+    /// What explains that the engine's and the ledger's balances of some accounts differ.
+    public func openTrades(of accounts: Set<Identifier>) throws -> [OpenTrade] {
+        let rows = try connection.query(
+            Self.openTradesStatement, .texts(accounts.sorted()) { $0.text }, .text(state.stream.text), .int8(sequence))
+        return rows.indices.map { row in
+            OpenTrade(
+                account: Identifier(stored: rows.string(row, 0)), market: rows.optional(row, 1, rows.string) ?? "?",
+                id: rows.optional(row, 2, rows.string) ?? "?", letter: rows.optional(row, 3, rows.int64),
+                isDiscarded: rows.bool(row, 4))
+        }
+    }
+}

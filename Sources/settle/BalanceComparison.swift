@@ -1,0 +1,151 @@
+import CommandKit
+import EngineHost
+import Repository
+import TradeModel
+
+/// Compares an engine's balances with the ledger's at the same record, page by page, and keeps where they differ.
+struct BalanceComparison {
+    private(set) var found: Reconciliation
+    /// Whether the house's balances were compared, too.
+    private(set) var hasHouse = false
+    /// What explains the differences of an account.
+    private(set) var openTrades: [Identifier: [LedgerAtRecord.OpenTrade]] = [:]
+
+    private struct Key: Hashable {
+        let account: Identifier
+        let asset: AssetSymbol
+    }
+
+    private struct EngineAsset {
+        let symbol: AssetSymbol
+        let decimals: Int
+        let house: Amount
+    }
+
+    init(_ found: Reconciliation) {
+        self.found = found
+    }
+
+    /// All that a page's accounts have on either side.
+    mutating func compare(_ page: EngineAnswer.Balances, _ ledger: LedgerAtRecord) throws {
+        let assets = try Self.assets(page)
+        let accounts = page.accounts.map { Identifier(stored: $0) }
+        found.accountCount += Int64(accounts.count)
+        var there = Dictionary(
+            try ledger.balances(of: accounts).map { (Key(account: $0.account, asset: $0.asset.symbol), $0) },
+            uniquingKeysWith: { $1 })
+        for row in page.accountColumn.indices {
+            guard let account = page.account(row, accounts), let asset = page.asset(row, assets),
+                let available = Self.amount(page.availableColumn, row, asset.decimals),
+                let held = Self.amount(page.heldColumn, row, asset.decimals)
+            else { throw Self.unreadable }
+            let other = there.removeValue(forKey: Key(account: account, asset: asset.symbol))
+            if let other { try Self.check(asset.symbol, asset.decimals, other.asset.decimals) }
+            compare(
+                account, asset.symbol, asset.decimals, .init(available: available, held: held),
+                other.map { .init(available: $0.available, held: $0.frozen) } ?? .nothing)
+        }
+        // What the ledger alone has, of accounts that the engine knows.
+        for balance in there.values.sorted(by: { ($0.account, $0.asset.symbol) < ($1.account, $1.asset.symbol) }) {
+            compare(
+                balance.account, balance.asset.symbol, balance.asset.decimals, .nothing,
+                .init(available: balance.available, held: balance.frozen))
+        }
+    }
+
+    private mutating func compare(
+        _ account: Identifier, _ asset: AssetSymbol, _ decimals: Int, _ engine: Reconciliation.Money,
+        _ ledger: Reconciliation.Money
+    ) {
+        found.balanceCount += 1
+        guard engine != ledger else { return }
+        found.add(
+            Reconciliation.Difference(
+                kind: .customer, account: account, asset: asset, decimals: decimals, engine: engine, ledger: ledger))
+    }
+
+    /// What the exchange itself has earned.
+    mutating func compareHouse(_ page: EngineAnswer.Balances, _ ledger: LedgerAtRecord) throws {
+        hasHouse = true
+        let there = try ledger.house()
+        for asset in try Self.assets(page) {
+            let amount = there[asset.symbol] ?? .zero
+            found.balanceCount += 1
+            guard asset.house != amount else { continue }
+            found.add(
+                Reconciliation.Difference(
+                    kind: .house, account: Identifier(stored: "house"), asset: asset.symbol, decimals: asset.decimals,
+                    engine: .init(available: asset.house, held: .zero), ledger: .init(available: amount, held: .zero)))
+        }
+    }
+
+    /// Says of each difference what explains it, as far as it is known.
+    mutating func explain(_ ledger: LedgerAtRecord) throws {
+        let accounts = Set(found.differences.filter { $0.kind == .customer }.map(\.account))
+        guard !accounts.isEmpty else { return }
+        openTrades = Dictionary(grouping: try ledger.openTrades(of: accounts), by: \.account)
+        let isAnyParked = openTrades.values.joined().contains { $0.letter != nil }
+        for index in found.differences.indices {
+            let difference = found.differences[index]
+            found.differences[index].explanation =
+                switch difference.kind {
+                case .customer: Self.explanation(difference.account, openTrades[difference.account] ?? [])
+                case .house, .world: isAnyParked ? "fees of trades that are parked" : nil
+                }
+        }
+    }
+
+    private static func explanation(_ account: Identifier, _ trades: [LedgerAtRecord.OpenTrade]) -> String? {
+        let (parked, waiting) = (trades.filter { $0.letter != nil }, trades.filter { $0.letter == nil })
+        var parts: [String] = []
+        if let letter = parked.first?.letter, parked.count == 1 {
+            parts.append(
+                "1 trade of it \(parked[0].isDiscarded ? "was given up" : "is parked"): settle dlq show \(letter)")
+        } else if !parked.isEmpty {
+            let isMore = parked.count >= LedgerAtRecord.openTradeCountMax ? " or more" : ""
+            parts.append(
+                "\(parked.count) trades\(isMore) of it are parked: settle dlq list --account "
+                    + account.text.shellQuoted)
+        }
+        if let trade = waiting.first {
+            let isMore = waiting.count > 1 ? " and others wait" : " waits"
+            parts.append("trade \(trade.market):\(trade.id)\(isMore) to be settled: settle explain \(trade.id)")
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
+    }
+
+    private static let unreadable = CommandFailure("the engine answers with balances that cannot be read")
+
+    private static func assets(_ page: EngineAnswer.Balances) throws -> [EngineAsset] {
+        guard page.assets.count == page.house.count else { throw unreadable }
+        return try zip(page.assets, page.house).map { symbol, house in
+            // Every decimal is written out.
+            let decimals = house.split(separator: ".").dropFirst().first?.count ?? 0
+            guard let symbol = AssetSymbol(symbol), let amount = DecimalNumber(house)?.amount(decimals: decimals) else {
+                throw unreadable
+            }
+            return EngineAsset(symbol: symbol, decimals: decimals, house: amount)
+        }
+    }
+
+    private static func amount(_ column: [String], _ row: Int, _ decimals: Int) -> Amount? {
+        column.indices.contains(row) ? DecimalNumber(column[row])?.amount(decimals: decimals) : nil
+    }
+
+    private static func check(_ asset: AssetSymbol, _ engine: Int, _ books: Int) throws {
+        guard engine == books else {
+            throw CommandFailure("\(asset) has \(engine) decimals in the engine and \(books) in the books")
+        }
+    }
+}
+
+extension EngineAnswer.Balances {
+    fileprivate func account(_ row: Int, _ accounts: [Identifier]) -> Identifier? {
+        accounts.indices.contains(accountColumn[row]) ? accounts[accountColumn[row]] : nil
+    }
+
+    fileprivate func asset<Asset>(_ row: Int, _ assets: [Asset]) -> Asset? {
+        guard assetColumn.indices.contains(row), assets.indices.contains(assetColumn[row]) else { return nil }
+        return assets[assetColumn[row]]
+    }
+}

@@ -1,0 +1,146 @@
+import CommandKit
+import EngineHost
+import Repository
+import TradeFeed
+import TradeModel
+
+struct Reconcile: Command {
+    static let info = CommandInfo(
+        "reconcile", summary: "Compare an engine's balances with the ledger's at the same record.",
+        discussion: """
+            Both go on working meanwhile: the engine says what everybody had at one record, and of the ledger nothing \
+            counts that came behind it. Accounts that the engine does not know are left out; one that is also moved by \
+            others differs by nature, and so does the house's where others earn it fees. What it came to is kept in \
+            reconciliation_jobs. Exits 3 if anything differs, and names it.
+            """,
+        examples: [
+            Example("settle reconcile", "The engine on this machine."),
+            Example("settle reconcile --engine tcp://127.0.0.1:5560 --wait 5s --json", "For a script."),
+        ])
+
+    @Option(
+        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: EngineAccess.usual)
+    var engine: IntakeEndpoint
+    @Option("--stream", "NAME", help: "What its output is called.", environment: "SETTLE_STREAM", default: .main)
+    var stream: Identifier
+    @Option("--wait", help: "How long the books may take to come to the record.", default: .seconds(30))
+    var patience: Duration
+    @Flag("--without-house", help: "Leave out what the exchange itself earned.") var withoutHouse: Bool
+
+    func run(_ context: Context) async throws {
+        let database = try Database(context)
+        defer { database.leave() }
+        let connection = try database.connect()
+        let startedAt = Timestamp.now
+        // In this order: what the engine does behind the record comes in later batches than this.
+        let batch = try LedgerAtRecord.newestBatch(connection)
+        let before = try state(connection)
+        let access = try EngineAccess(engine)
+        let first = try await page(access, nil)
+        if before.watermark >= first.sequence { try check(before, first) }
+        try await wait(for: first, access, connection)
+        guard let ledger = try LedgerAtRecord.open(connection, stream, at: first.sequence, since: batch) else {
+            throw CommandFailure("the watermark of stream '\(stream.text.printable)' has gone back; try again")
+        }
+        defer { ledger.close() }
+        if ledger.state.watermark == first.sequence { try check(ledger.state, first) }
+        var comparison = BalanceComparison(
+            Reconciliation(
+                stream: stream, sequence: first.sequence, watermark: ledger.state.watermark, startedAt: startedAt))
+        if !withoutHouse { try comparison.compareHouse(first, ledger) }
+        let progress = ProgressLine(context.output)
+        var page = first
+        while true {
+            try comparison.compare(page, ledger)
+            progress.update(Int(comparison.found.accountCount))
+            guard page.next != nil else { break }
+            page = try await self.page(access, page)
+        }
+        progress.finish()
+        try comparison.explain(ledger)
+        let skipped = try connection.pipeline([FeedGapStore.skippedCount(stream, upTo: first.sequence)])[0].int64(0, 0)
+        ledger.close()
+        let job = try ReconciliationStore.record(comparison.found, actor: operatorName, on: connection)
+        try ReconciliationReport(comparison, job: job, hash: first.hash, skippedCount: skipped).print(
+            to: context.output)
+        try context.output.flush()
+        if comparison.found.differenceCount > 0 {
+            throw CommandFailure("the engine and the ledger differ", exit: .mismatch)
+        }
+    }
+
+    /// The next balances of the engine's copy; the first ones make it.
+    private func page(_ access: EngineAccess, _ before: EngineAnswer.Balances?) async throws -> EngineAnswer.Balances {
+        let answer = try await access.ask(.balances(after: before))
+        guard answer.stream == stream.text else {
+            throw CommandFailure(
+                "the output of the engine at \(engine.text.printable) is called '\(answer.stream.printable)', not "
+                    + "'\(stream.text.printable)'; '--stream' says which is meant")
+        }
+        guard let page = answer.balances else {
+            throw CommandFailure(
+                "the engine has dropped its copy of the balances, since others wanted theirs or it was not read for "
+                    + "too long; try again")
+        }
+        return page
+    }
+
+    private func state(_ connection: PostgresConnection) throws -> FeedState {
+        guard let state = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(stream)])[0]).first else {
+            throw CommandFailure(
+                "no stream '\(stream.text.printable)' is followed; 'settle feed status' lists them", exit: .notFound)
+        }
+        return state
+    }
+
+    /// That the engine is the one whose output was settled.
+    private func check(_ state: FeedState, _ page: EngineAnswer.Balances) throws {
+        guard state.watermark == page.sequence else {
+            throw CommandFailure(
+                "the books are at record \(state.watermark) and the engine at \(page.sequence): it has lost records, "
+                    + "or is another one")
+        }
+        guard let hash = state.hash?.hexadecimal, hash != page.hash else { return }
+        throw CommandFailure(
+            "the hash at record \(page.sequence) is \(hash) in the books and \(page.hash.printable) in the engine: "
+                + "it is not the one whose output was settled")
+    }
+
+    /// How often the books are looked at, and the engine's copy is kept from being dropped.
+    private static let lookInterval = Duration.milliseconds(20)
+    private static let keepInterval = Duration.seconds(5)
+
+    /// Waits until everything up to the record is settled.
+    private func wait(
+        for page: EngineAnswer.Balances, _ access: EngineAccess, _ connection: PostgresConnection
+    ) async throws {
+        let deadline = ContinuousClock.now + patience
+        var keptAt = ContinuousClock.now
+        while true {
+            let state = try state(connection)
+            if state.watermark == page.sequence { try check(state, page) }
+            guard state.watermark < page.sequence else { return }
+            let name = "stream '\(stream.text.printable)'"
+            if let reason = state.haltedFor {
+                throw CommandFailure(
+                    "\(name) is halted at record \(state.watermark), and the engine is at \(page.sequence): "
+                        + "\(reason.printable). Try 'settle feed status'")
+            }
+            guard .now < deadline else {
+                throw CommandFailure(
+                    "after \(patience.argumentText) the books are at record \(state.watermark) of \(name), and the "
+                        + "engine is at \(page.sequence)"
+                        + (state.follower == nil
+                            ? "; nobody follows it: 'settle worker --feed tcp://HOST:PORT' does"
+                            : "; '--wait' gives them more time"))
+            }
+            if .now - keptAt > Self.keepInterval {
+                keptAt = .now
+                var again = page
+                again.next = 0
+                _ = try await self.page(access, again)
+            }
+            try await Task.sleep(for: Self.lookInterval)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import CommandKit
+import Repository
+import TradeModel
+
+/// What a comparison of an engine with the ledger came to, for people and for programs.
+struct ReconciliationReport {
+    private let comparison: BalanceComparison
+    private let job: Int64
+    private let hash: String
+    private let skippedCount: Int64
+
+    private var found: Reconciliation { comparison.found }
+
+    /// - Parameter skippedCount: how many records an operator has let the books go on without.
+    init(_ comparison: BalanceComparison, job: Int64, hash: String, skippedCount: Int64) {
+        self.comparison = comparison
+        self.job = job
+        self.hash = hash
+        self.skippedCount = skippedCount
+    }
+
+    func print(to output: Output) throws {
+        try output.show([
+            "clean": .bool(found.differenceCount == 0), "stream": .id(found.stream), "sequence": .count(found.sequence),
+            "hash": .string(hash), "watermark": .count(found.watermark), "job": .count(job),
+            "accounts": .count(found.accountCount), "balances": .count(found.balanceCount),
+            "skipped_records": .count(skippedCount), "difference_count": .count(found.differenceCount),
+            "differences": .array(found.differences.map(json)),
+        ]) {
+            if !found.differences.isEmpty { try output.print(table) }
+            try output.line(summary)
+        }
+        if found.differenceCount > found.differences.count {
+            output.note("only the first \(found.differences.count.grouped) are listed")
+        }
+        if skippedCount > 0, found.differenceCount > 0 {
+            output.note(
+                "\(skippedCount.counted("record")) of the stream \(skippedCount == 1 ? "was" : "were") skipped, which "
+                    + "the books never saw: 'settle feed gaps' says which")
+        }
+    }
+
+    private var table: Table {
+        var table = Table(
+            "ACCOUNT", "ASSET", "BALANCE", Table.Column("ENGINE", .right), Table.Column("LEDGER", .right),
+            Table.Column("DIFFERENCE", .right), Table.Column("EXPLAINED BY", wraps: true))
+        for difference in found.differences {
+            for (name, engine, ledger) in [
+                ("available", difference.engine.available, difference.ledger.available),
+                ("held", difference.engine.held, difference.ledger.held),
+            ] where engine != ledger {
+                table.add(
+                    "\(difference.account)", "\(difference.asset)", "\(name)",
+                    .init(engine.text(decimals: difference.decimals)),
+                    .init(ledger.text(decimals: difference.decimals)), .init(Self.change(engine, ledger, difference)),
+                    .init(difference.explanation ?? "-"))
+            }
+        }
+        return table
+    }
+
+    private var summary: String {
+        let all =
+            "\(found.balanceCount.counted("balance")) of \(found.accountCount.counted("account"))"
+            + (comparison.hasHouse ? " and the house" : "")
+        let place = "at record \(found.sequence.grouped) of stream \(found.stream.text.printable)"
+        return found.differenceCount == 0
+            ? "The engine and the ledger agree \(place): \(all)."
+            : "\(found.differenceCount.counted("difference")) \(place), in \(all)."
+    }
+
+    /// What the ledger has more than the engine.
+    private static func change(_ engine: Amount, _ ledger: Amount, _ difference: Reconciliation.Difference) -> String {
+        (try? ledger.subtracting(engine))?.text(decimals: difference.decimals) ?? "?"
+    }
+
+    private func json(_ difference: Reconciliation.Difference) -> JSONValue {
+        func text(_ amount: Amount) -> JSONValue { .string(amount.text(decimals: difference.decimals)) }
+        let (engine, ledger) = (difference.engine, difference.ledger)
+        let trades = difference.kind == .customer ? comparison.openTrades[difference.account] ?? [] : []
+        return [
+            "kind": .string(difference.kind.rawValue), "account": .id(difference.account),
+            "asset": .string(difference.asset.text), "engine_available": text(engine.available),
+            "ledger_available": text(ledger.available), "engine_held": text(engine.held),
+            "ledger_held": text(ledger.held),
+            "available_difference": .string(Self.change(engine.available, ledger.available, difference)),
+            "held_difference": .string(Self.change(engine.held, ledger.held, difference)),
+            "letters": .array(trades.compactMap { $0.letter.map { .count($0) } }),
+            "waiting": .array(trades.filter { $0.letter == nil }.map { .string("\($0.market):\($0.id)") }),
+            "explanation": .string(difference.explanation),
+        ]
+    }
+}

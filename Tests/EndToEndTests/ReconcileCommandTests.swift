@@ -1,0 +1,231 @@
+import EngineHost
+import Foundation
+import ServiceKit
+import SettleTesting
+import Testing
+import TradeFeed
+import TradeModel
+
+extension Processes {
+    /// An engine's balances against the ledger's at the same record.
+    @Suite(.timeLimit(.minutes(5))) struct ReconcileCommandTests {
+        private func json(_ result: Program.Result) throws -> [String: Any] {
+            try #require(
+                try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any], "\(result.errors)")
+        }
+
+        /// Alice has USDT, bob has BTC, both settled.
+        private func open(_ venue: TradingVenue) async throws {
+            try await venue.carryOut(TradingVenue.listings)
+            try await venue.carryOut(
+                TradingVenue.deposit("alice", "100000", "USDT"), TradingVenue.deposit("bob", "10", "BTC"))
+        }
+
+        private static func orders(_ count: Int, _ generator: inout SeededGenerator) -> [EngineCommand.Action] {
+            (0..<count).map { _ in
+                let account = "\(Int.random(in: 1_001...1_012, using: &generator))"
+                let side: OrderSide = Bool.random(using: &generator) ? .buy : .sell
+                let cents = Int.random(in: 4_990_000...5_010_000, using: &generator)
+                let lots = Int.random(in: 1...500, using: &generator)
+                return TradingVenue.order(
+                    account, side, "\(DecimalNumber(Int128(lots), scale: 4)!)",
+                    at: "\(DecimalNumber(Int128(cents), scale: 2)!)")
+            }
+        }
+
+        @Test func `while orders go on, the engine and the ledger always agree`() async throws {
+            // given
+            let seed = UInt64.random(in: 1...999_999)
+            print("seed \(seed)")
+            let database = try TestDatabase()
+            let venue = try await TradingVenue()
+            let worker = try await Program.worker(on: database, ["--feed", venue.feed.name])
+            try await venue.carryOut(TradingVenue.listings)
+            for account in 1_001...1_012 {
+                try await venue.carryOut(
+                    TradingVenue.deposit("\(account)", "1000000", "USDT"),
+                    TradingVenue.deposit("\(account)", "100", "BTC"))
+            }
+            let trading = Task {
+                var generator = SeededGenerator(seed: seed)
+                let client = try venue.client()
+                var count = 0
+                while !Task.isCancelled {
+                    let commands = Self.orders(40, &generator).map {
+                        EngineCommand(time: Timestamp(microseconds: 0), $0).bytes
+                    }
+                    count += try await client.carryOut(commands).count
+                    try? await Task.sleep(for: .milliseconds(20))
+                }
+                return count
+            }
+
+            // when
+            var places: [Int] = []
+            var inFlight = 0
+            for _ in 1...20 {
+                let result = try await venue.settle("reconcile --json", on: database)
+                #expect(result.exitCode == 0, "\(result.errors) \(result.output)")
+                let found = try json(result)
+                let (sequence, watermark) = (found["sequence"] as? Int ?? 0, found["watermark"] as? Int ?? 0)
+                places.append(sequence)
+                if watermark > sequence { inFlight += 1 }
+            }
+            trading.cancel()
+
+            // then
+            #expect(try await trading.value > 500)
+            #expect(places == places.sorted() && Set(places).count > 10, "\(places)")
+            #expect(inFlight > 0, "the ledger never was ahead of the engine's copy")
+            #expect(try database.value("select count(*) from reconciliation_jobs where differences = 0") == "20")
+            for program in [worker, venue.engine] { #expect(await program.stop().exitCode == 0) }
+            #expect(try database.violations() == [])
+        }
+
+        @Test func `a balance that was nudged is found and named`() async throws {
+            // given
+            let database = try TestDatabase()
+            let venue = try await TradingVenue()
+            let worker = try await Program.worker(on: database, ["--feed", venue.feed.name])
+            try await open(venue)
+            try await venue.carryOut(
+                TradingVenue.order("alice", .buy, "1", at: "100"), TradingVenue.order("bob", .sell, "0.5", at: "90"))
+            try await eventually("it is settled") { try database.watermark() == 7 }
+            let clean = try await venue.settle("reconcile", on: database)
+            #expect(
+                clean.output
+                    == "The engine and the ledger agree at record 7 of stream main: 6 balances of 2 accounts and "
+                    + "the house.\n")
+            #expect(clean.exitCode == 0 && clean.errors == "")
+
+            // when
+            func nudge(_ sign: String) throws {
+                try database.execute(
+                    """
+                    update balances set available = available \(sign) 5, frozen = frozen \(sign) 1 from accounts a
+                     where a.account_no = balances.account_no and a.id = 'alice' and asset_no = 2
+                    """)
+            }
+            try nudge("+")
+            let found = try await venue.settle("reconcile", on: database)
+
+            // then
+            #expect(found.exitCode == 3)
+            #expect(found.errors == "settle: the engine and the ledger differ\n")
+            #expect(
+                found.output == """
+                    ACCOUNT  ASSET  BALANCE          ENGINE        LEDGER  DIFFERENCE  EXPLAINED BY
+                    alice    USDT   available  99900.000000  99900.000005    0.000005  -
+                    alice    USDT   held          50.000000     50.000001    0.000001  -
+                    1 difference at record 7 of stream main, in 6 balances of 2 accounts and the house.
+
+                    """)
+            let written = try json(try await venue.settle("reconcile --json", on: database))
+            #expect(written["clean"] as? Bool == false && written["difference_count"] as? Int == 1)
+            let difference = try #require((written["differences"] as? [[String: Any]])?.first)
+            #expect(difference["account"] as? String == "alice" && difference["asset"] as? String == "USDT")
+            #expect(difference["engine_available"] as? String == "99900.000000")
+            #expect(difference["available_difference"] as? String == "0.000005")
+            #expect(difference["held_difference"] as? String == "0.000001")
+            #expect(
+                try database.value(
+                    """
+                    select string_agg(account || ' ' || asset || ' ' || (ledger_available - engine_available), ',')
+                      from reconciliation_errors join reconciliation_jobs using (job_no)
+                     where sequence = 7 and differences = 1
+                    """) == "alice USDT 0.000005,alice USDT 0.000005")
+
+            try nudge("-")
+            #expect(try await venue.settle("reconcile", on: database).exitCode == 0)
+            for program in [worker, venue.engine] { #expect(await program.stop().exitCode == 0) }
+            #expect(try database.violations() == [])
+        }
+
+        @Test func `trades that the engine made and the books did not settle explain what differs`() async throws {
+            // given: trade 1 is somebody else's in the books, and their market is halted when trade 2 comes
+            let database = try TestDatabase()
+            let venue = try await TradingVenue()
+            try database.addMarket()
+            _ = try await database.typing(
+                "trade submit", input: tradeLine("1", price: "7", quantity: "1", buyer: "eve", seller: "mallory"))
+            let worker = try await Program.worker(on: database, ["--feed", venue.feed.name])
+            try await open(venue)
+            try await venue.carryOut(
+                TradingVenue.order("alice", .buy, "1", at: "100"), TradingVenue.order("bob", .sell, "1", at: "100"))
+            try await eventually("the first is parked") { try database.watermark() == 7 }
+            let letter = try database.value("select letter_no from dead_letters where stream_seq = 7")
+
+            // when
+            let parked = try await venue.settle("reconcile --without-house", on: database)
+
+            // then
+            #expect(parked.exitCode == 3)
+            let lines = parked.output.split(separator: "\n").filter { $0.hasPrefix("alice") || $0.hasPrefix("bob") }
+            #expect(lines.count == 4, "\(parked.output)")
+            #expect(lines.allSatisfy { $0.hasSuffix("1 trade of it is parked: settle dlq show \(letter)") }, "\(lines)")
+            let all = try json(try await venue.settle("reconcile --json", on: database))
+            let house = (all["differences"] as? [[String: Any]])?.filter { $0["kind"] as? String == "house" } ?? []
+            #expect(
+                !house.isEmpty && house.allSatisfy { $0["explanation"] as? String == "fees of trades that are parked" })
+
+            // and
+            try await database.expecting("market halt BTC/USDT --reason trial")
+            try await venue.carryOut(
+                TradingVenue.deposit("carol", "100", "USDT"), TradingVenue.order("bob", .sell, "1", at: "50"),
+                TradingVenue.order("carol", .buy, "1", at: "50"))
+            try await eventually("the second waits") { try database.watermark() == 10 }
+            let waiting = try json(try await venue.settle("reconcile --json", on: database))
+            let carol = (waiting["differences"] as? [[String: Any]])?.first { $0["account"] as? String == "carol" }
+            #expect(carol?["waiting"] as? [String] == ["BTC/USDT:2"])
+            #expect(
+                carol?["explanation"] as? String == "trade BTC/USDT:2 waits to be settled: settle explain 2",
+                "\(waiting)")
+            for program in [worker, venue.engine] { #expect(await program.stop().exitCode == 0) }
+            #expect(try database.violations() == [])
+        }
+
+        @Test func `what cannot be compared says why`() async throws {
+            let database = try TestDatabase()
+            let venue = try await TradingVenue()
+            try await open(venue)
+            func refused(_ line: String, _ code: Int32 = 1, _ location: SourceLocation = #_sourceLocation) async throws
+                -> String
+            {
+                let result = try await venue.settle(line, on: database)
+                #expect(result.exitCode == code && result.output == "", "\(result)", sourceLocation: location)
+                return result.errors
+            }
+            #expect(
+                try await refused("reconcile", 5)
+                    == "settle: no stream 'main' is followed; 'settle feed status' lists them\n")
+
+            try database.execute("insert into feed_state (stream) values ('main'), ('other')")
+            #expect(
+                try await refused("reconcile --wait 200ms")
+                    == "settle: after 200ms the books are at record 0 of stream 'main', and the engine is at 5; nobody "
+                    + "follows it: 'settle worker --feed tcp://HOST:PORT' does\n")
+            #expect(
+                try await refused("reconcile --stream other").contains(
+                    "is called 'main', not 'other'; '--stream' says which is meant"))
+
+            try database.execute("update feed_state set halted_for = 'account 1001 is frozen', watermark = 3")
+            #expect(
+                try await refused("reconcile")
+                    == "settle: stream 'main' is halted at record 3, and the engine is at 5: account 1001 is frozen. "
+                    + "Try 'settle feed status'\n")
+
+            try database.execute(
+                "update feed_state set halted_for = null, watermark = 5, hash = '\\x0102030405060708'")
+            #expect(
+                try await refused("reconcile").contains("the hash at record 5 is 0102030405060708 in the books and"))
+            try database.execute("update feed_state set watermark = 6")
+            #expect(
+                try await refused("reconcile").contains(
+                    "the books are at record 6 and the engine at 5: it has lost records, or is another one"))
+            #expect(try await refused("reconcile --wait soon", 64).contains("expected a duration"))
+            #expect(await venue.engine.stop().exitCode == 0)
+            #expect(try await refused("reconcile", 69).contains("does not answer. Is it running?"))
+            #expect(try database.value("select count(*) from reconciliation_jobs") == "0")
+        }
+    }
+}
