@@ -8,11 +8,33 @@ import WalletClient
 extension PanelScreen {
     private var isNarrow: Bool { columns < 78 }
 
-    var figures: [StyledLine] { isNarrow ? [settled, latency, queue, troubles] : [settled, latency, queue] }
+    var figures: [StyledLine] { [engine, settled, latency, queue] }
+
+    /// What the engine does, and how far the books are behind it.
+    private var engine: StyledLine {
+        var line = label("engine")
+        let lag = state.engine.lag.grouped
+        if isNarrow {
+            line.add(state.engineRate.orders.grouped, .bold, rightIn: 7)
+            line.add("/s", .bold)
+            line.add("  lag ", .dim)
+            line.add(lag, state.engine.isHeldBack ? .yellow : .bold)
+            return line
+        }
+        line.add(state.engine.sequence.grouped, .bold, rightIn: 13)
+        line.add("\(state.engineRate.orders.grouped)/s", .bold, rightIn: 11)
+        line.add("  open ", .dim)
+        line.add(state.engine.openOrders.grouped, .bold, rightIn: 6)
+        line.pad(toColumns: 48)
+        line.add("lag ", .dim)
+        line.add(lag, state.engine.isHeldBack ? .yellow : .bold, rightIn: 7)
+        line.add(state.engine.isHeldBack ? "  market waits" : "  \(state.engine.delay.milliseconds) ms", .dim)
+        return line
+    }
 
     private var settled: StyledLine {
         var line = label("settled")
-        line.add(state.pool.counters.settled.grouped, .bold, rightIn: isNarrow ? 10 : 13)
+        line.add(state.settled.grouped, .bold, rightIn: isNarrow ? 10 : 13)
         line.add("\((state.rates.last ?? 0).grouped)/s", .bold, rightIn: isNarrow ? 9 : 11)
         let room = columns - line.columns - 3
         let spark = glyphs.sparkline(
@@ -55,17 +77,10 @@ extension PanelScreen {
         return line
     }
 
-    private var troubles: StyledLine {
-        var line = label("retries")
-        line.add(troubleTexts)
-        return line
-    }
-
     private var troubleTexts: StyledLine {
         var line = StyledLine()
-        let retries = state.pool.counters.retries
-        if !isNarrow { line.add("retries ", .dim) }
-        line.add(retries.grouped, .bold)
+        line.add("retries ", .dim)
+        line.add(state.pool.counters.retries.grouped, .bold)
         line.add("   breaker ", .dim)
         line.add(state.breakerIsClosed ? "closed" : "open", state.breakerIsClosed ? nil : .red)
         return line
@@ -92,7 +107,7 @@ extension PanelScreen {
         first.pad(toColumns: 24)
         for block in 0..<min(workerBlocks, (shown + rows - 1) / rows) {
             if block > 0 { first.add(String(repeating: " ", count: 25)) }
-            first.add("settled  batch", .dim)
+            first.add("changes  batch", .dim)
         }
         return [first]
             + (0..<rows).map { row in
