@@ -114,7 +114,10 @@ extension Processes {
             let credit = try #require(text.firstMatch(of: #/(account credit sim-poor \S+ USDT --reason trial)\n/#)?.1)
             #expect(text.contains("dlq retry \(letter)\n"))
             #expect(text.contains(#/explain (BTC|ETH)/(USDT|BTC):\d+\n/#))
-            #expect(try await database.expecting("dlq show \(letter)").contains("insufficient_funds"))
+            let shown = try await database.expecting("dlq show \(letter)")
+            #expect(shown.contains("insufficient_funds"))
+            // Direct deposits are refused while an engine is followed.
+            #expect(shown.contains("\nNext: settle account credit sim-poor "), "\(shown)")
             try await database.expecting(String(credit))
             try await database.expecting("dlq retry \(letter)")
             try await database.expecting("worker --once")

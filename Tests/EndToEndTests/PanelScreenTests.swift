@@ -59,7 +59,7 @@ import WalletClient
         #expect(
             text(lines(busyState(), 80, 24)) == """
                  settle up  running  1:00:00                   seed 421307 · private PostgreSQL
-                 engine       4,123,456    1,485/s  open    118 lag      12  3.1 ms
+                 engine       1,234,590      580/s  lag      12 orders  1,485/s   open 118
                  settled      1,234,567      580/s  ▁▂▂▃▃▄▄▅▅▆▆▇▇██
                  latency  p50     1.3 ms   p99     5.2 ms       retries 3   breaker closed
                  queue    ██████░░░░░░░░░░░░░░   312 of 1,000   in work 512   set aside 4
@@ -90,7 +90,7 @@ import WalletClient
             text(lines(busyState(), 120, 40)) == """
                  settle up  running  1:00:00                                                           seed 421307 · private PostgreSQL
 
-                 engine       4,123,456    1,485/s  open    118 lag      12  3.1 ms
+                 engine       1,234,590      580/s  lag      12 orders  1,485/s   open 118      record 4,123,456   behind 3.1 ms
                  settled      1,234,567      580/s  ▁▂▂▃▃▄▄▅▅▆▆▇▇██
                  latency  p50     1.3 ms   p99     5.2 ms       retries 3   breaker closed
                  queue    ██████░░░░░░░░░░░░░░   312 of 1,000   in work 512   set aside 4
@@ -135,7 +135,7 @@ import WalletClient
         #expect(
             text(lines(busyState(), 40, 10)) == """
                  settle up  running  1:00:00  seed 4213…
-                 engine     1,485/s  lag 12
+                 engine    1,234,590    580/s  lag 12
                  settled   1,234,567    580/s  ▅▅▆▆▇▇██
                  latency  p50     1.3 ms p99     5.2 ms
                  queue    ████░░░░░░░░   312 of 1,000

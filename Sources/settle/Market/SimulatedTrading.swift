@@ -74,6 +74,7 @@ actor SimulatedTrading {
                 takers: min(due, Self.takersMax), tradesMax: tradesMax - reading.trades)
             pace.made(try await carryOut(orders))
         }
+        meter.isHeldBack(false)
         // What was cancelled ends here; the quotes are taken back all the same.
         _ = try await carryOut(market.closing())
         stop()

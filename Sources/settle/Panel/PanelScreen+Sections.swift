@@ -10,27 +10,31 @@ extension PanelScreen {
 
     var figures: [StyledLine] { [engine, settled, latency, queue] }
 
-    /// What the engine does, and how far the books are behind it.
+    /// What the engine has done in this run, and how far the books are behind it.
     private var engine: StyledLine {
+        let (engine, rate) = (state.engine, state.engineRate)
         var line = label("engine")
-        let lag = state.engine.lag.grouped
-        if isNarrow {
-            line.add(state.engineRate.orders.grouped, .bold, rightIn: 7)
-            line.add("/s", .bold)
-            line.add("  lag ", .dim)
-            line.add(lag, state.engine.isHeldBack ? .yellow : .bold)
-            return line
-        }
-        line.add(state.engine.sequence.grouped, .bold, rightIn: 13)
-        line.add("\(state.engineRate.orders.grouped)/s", .bold, rightIn: 11)
-        line.add("  open ", .dim)
-        line.add(state.engine.openOrders.grouped, .bold, rightIn: 6)
+        line.add(engine.trades.grouped, .bold, rightIn: isNarrow ? 10 : 13)
+        line.add("\(rate.trades.grouped)/s", .bold, rightIn: isNarrow ? 9 : 11)
+        line.add("  lag ", .dim)
+        line.add(engine.lag.grouped, engine.isHeldBack ? .yellow : .bold, rightIn: isNarrow ? 1 : 7)
+        guard !isNarrow else { return line }
         line.pad(toColumns: 48)
-        line.add("lag ", .dim)
-        line.add(lag, state.engine.isHeldBack ? .yellow : .bold, rightIn: 7)
-        line.add(state.engine.isHeldBack ? "  market waits" : "  \(state.engine.delay.milliseconds) ms", .dim)
+        line.add("orders ", .dim)
+        line.add("\(rate.orders.grouped)/s", .bold, rightIn: 8)
+        line.add("   open ", .dim)
+        line.add(engine.openOrders.grouped, .bold)
+        if columns >= Self.wideColumns {
+            line.pad(toColumns: 80)
+            line.add("record ", .dim)
+            line.add(engine.sequence.grouped, .bold)
+            line.add("   behind ", .dim)
+            line.add("\(engine.delay.milliseconds) ms", .bold)
+        }
         return line
     }
+
+    private static var wideColumns: Int { 115 }
 
     private var settled: StyledLine {
         var line = label("settled")
