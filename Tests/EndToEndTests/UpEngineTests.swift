@@ -119,6 +119,9 @@ extension Processes {
                 ["up", "--rate", "100/s"], environment: ["DATABASE_URL": database.connectionString],
                 directory: folder.path)
             #expect(await up.waitFor("rate"))
+            let second = try await Program.run(on: database, in: folder, "up", "--trades", "20")
+            #expect(second.exitCode == 1)
+            #expect(second.errors.contains("settle: another 'settle up' is at work on these books"), "\(second.errors)")
             let said = up.errorsSoFar
             let engine = try #require(said.firstMatch(of: #/orders are taken at (tcp:\S+);/#)?.1, "\(said)")
             for line in [

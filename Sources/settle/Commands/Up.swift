@@ -163,7 +163,11 @@ struct Up: Command {
         settings.folder = home.folder
         // Enough to look back for a while; what is not settled is kept in any case.
         settings.keptRecords = 100_000
-        do { return try EngineHost(settings, log: log) } catch {
+        do { return try EngineHost(settings, log: log) } catch LogFailure.unusable(let file, "lock", _) {
+            throw CommandFailure(
+                "another 'settle up' is at work on these books: it has locked \(file.printable). Stop it first, or run "
+                    + "this one in an empty folder without a database named.")
+        } catch {
             throw CommandFailure("the engine cannot start: \("\(error)".printable)")
         }
     }

@@ -26,7 +26,7 @@ struct EngineHome {
         if let other = states.first(where: { !$0.stream.text.hasPrefix(Self.prefix) }) {
             throw CommandFailure(
                 "this database follows an engine of yours, its output is called '\(other.stream.text.printable)'; the "
-                    + "simulated market has one of its own. Run 'settle up' in an empty folder without a database named."
+                    + "simulated market has its own. Run 'settle up' in an empty folder without a database named."
             )
         }
         let parent =
