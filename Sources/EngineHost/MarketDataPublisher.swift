@@ -62,6 +62,7 @@ public actor MarketDataPublisher {
         let clock = ContinuousClock()
         var (booksAt, tickersAt, wholeAt) = (clock.now, clock.now, clock.now + Self.wholeInterval)
         while let run = try await consumer.next(within: Self.bookInterval) {
+            try Task.checkCancellation()
             for bytes in run.records {
                 let record = try Array(bytes).withUnsafeBytes { try EngineOutput(bytes: $0) }
                 for message in watch.take(record) { try socket.send(message) }

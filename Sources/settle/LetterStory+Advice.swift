@@ -67,7 +67,10 @@ extension LetterStory {
         if let funder = funders.first, !poor.isEmpty {
             advice.remarks.append("Dead letter \(funder.number) would bring money to this one: look at that first.")
         }
-        advice.steps += poor.map(\.deposit) + [retry]
+        if followsEngine, !poor.isEmpty {
+            advice.remarks.append("An engine is followed: through it comes the money of the accounts that it knows.")
+        }
+        advice.steps += poor.map { followsEngine && $0.isKnown ? $0.credit : $0.deposit } + [retry]
         return advice
     }
 

@@ -24,6 +24,8 @@ struct LetterStory {
     /// Whether the trade is there with the same content, so that a retry would only close the letter.
     let isThereAlready: Bool
     let catalog: Catalog
+    /// Whether the books follow an engine: then money comes in through that alone.
+    let followsEngine: Bool
 
     init(_ number: Int64, on connection: PostgresConnection) throws {
         let letter = try LetterQueue.letter(number, on: connection)
@@ -51,6 +53,8 @@ struct LetterStory {
         }
         self.trade = trade
         self.catalog = catalog
+        followsEngine = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list()])[0])
+            .contains { $0.watermark > 0 || $0.follower != nil }
         self.market = market
         self.recorded = recorded
         self.isThereAlready = isThereAlready

@@ -2,7 +2,7 @@ import ServiceKit
 import SettlementWorkers
 import TradeModel
 
-/// Counts what was settled, and how fast.
+/// Counts the trades that were settled, and how fast. What an engine holds and releases for them is not counted.
 final class SettlementMeter: Sendable {
     struct Second {
         var settledInAll: Int
@@ -27,10 +27,11 @@ final class SettlementMeter: Sendable {
             for completion in completions {
                 switch completion.outcome {
                 case .settled:
+                    guard case .trade(let trade) = completion.item.subject else { continue }
                     state.settled += 1
                     state.settledThisSecond += 1
                     state.latencies.record(completion.elapsed)
-                    if case .trade(let trade) = completion.item.subject { state.lastSettled = trade }
+                    state.lastSettled = trade
                 case .rejected: state.parked += 1
                 case .duplicate, .deferred: break
                 }

@@ -13,13 +13,13 @@ struct TradeNeed {
     /// What the hold of its order still has of it.
     let held: Amount
     /// How far below zero the account may go.
-    let credit: Amount
+    let creditLine: Amount
     let isKnown: Bool
     let isClosed: Bool
 
     /// What is missing today; zero when nothing is.
     var missing: Amount {
-        guard let have = try? available.adding(held).adding(credit), have < needed,
+        guard let have = try? available.adding(held).adding(creditLine), have < needed,
             let missing = try? needed.subtracting(have)
         else { return .zero }
         return missing
@@ -30,12 +30,20 @@ struct TradeNeed {
         "settle deposit \(account.text.shellQuoted) \(missing.text(decimals: asset.decimals)) \(asset.symbol) --id KEY"
     }
 
+    /// The command that lets the account owe what is missing.
+    var credit: String {
+        let line = (try? creditLine.adding(missing)) ?? missing
+        return
+            "settle account credit \(account.text.shellQuoted) \(line.text(decimals: asset.decimals)) \(asset.symbol) "
+            + "--reason '…'"
+    }
+
     var pairs: [(key: String, value: JSONValue)] {
         func text(_ amount: Amount) -> JSONValue { .string(amount.text(decimals: asset.decimals)) }
         return [
             ("side", .string(side.rawValue)), ("account", .id(account)), ("account_exists", .bool(isKnown)),
             ("asset", .string(asset.symbol.text)), ("needed", text(needed)), ("available", text(available)),
-            ("credit_line", text(credit)), ("held", text(held)), ("missing", text(missing)),
+            ("credit_line", text(creditLine)), ("held", text(held)), ("missing", text(missing)),
         ]
     }
 
@@ -73,7 +81,7 @@ struct TradeNeed {
             return TradeNeed(
                 side: side, account: id, asset: asset, needed: needed, available: balance?.available ?? .zero,
                 held: isHeldHere ? min(hold?.remaining ?? .zero, needed) : .zero,
-                credit: (balance?.lowest ?? .zero).negated, isKnown: account != nil,
+                creditLine: (balance?.lowest ?? .zero).negated, isKnown: account != nil,
                 isClosed: account?.status == .closed)
         }
     }

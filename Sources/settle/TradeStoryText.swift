@@ -151,7 +151,7 @@ struct TradeStoryText {
         needs.map { need in
             let who = "\(need.side.rawValue) \(need.account)"
             guard need.isKnown else { return "Now: there is no account \(need.account) (the \(need.side.rawValue))." }
-            let line = need.credit > .zero ? " and a credit line of \(need.asset.text(need.credit))" : ""
+            let line = need.creditLine > .zero ? " and a credit line of \(need.asset.text(need.creditLine))" : ""
             let held = need.held > .zero ? " and \(need.asset.text(need.held)) held for its order" : ""
             let verdict = need.missing > .zero ? "\(need.asset.text(need.missing)) missing" : "enough"
             return

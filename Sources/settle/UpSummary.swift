@@ -8,6 +8,9 @@ struct UpSummary {
     let totals: (settled: Int, parked: Int)
     let left: Int
     let lastSettled: TradeKey?
+    let comparison: EngineComparison
+    /// Whether the queue is paused: then it is no wonder that something waits.
+    let isPaused: Bool
     let database: Database
 
     func show(_ connection: PostgresConnection, _ context: Context) async throws {
@@ -19,11 +22,13 @@ struct UpSummary {
                 [
                     ("settled", .integer(totals.settled)), ("parked", .integer(totals.parked)),
                     ("left", .integer(left)),
-                ] + open.pairs("open_dead_letters") + [("verify", report.json)])
+                ] + open.pairs("open_dead_letters") + [("verify", report.json), ("engine", comparison.json)])
         ) {
             try context.output.line(
                 "settled \(totals.settled.counted("trade")), parked \(totals.parked.grouped), left \(left.grouped)")
             try context.output.line(report.summary)
+            try context.output.line(comparison.summary)
+            for difference in comparison.differences { try context.output.line("  " + difference.printable) }
             guard !proposals.isEmpty else { return }
             try context.output.line("")
             let letters = open.text("dead letter is", plural: "dead letters are")
@@ -37,9 +42,16 @@ struct UpSummary {
         }
         try context.output.flush()
         guard report.isClean else { throw CommandFailure("the books do not balance", exit: .mismatch) }
+        guard comparison.differenceCount == 0 else {
+            throw CommandFailure("the engine and the books differ", exit: .mismatch)
+        }
         if left > 0 {
             throw CommandFailure(
                 "\(left.counted("trade was", plural: "trades were")) not settled before the deadline")
+        }
+        if comparison.unsettled > 0, !isPaused {
+            let records = comparison.unsettled.counted("record was", plural: "records were")
+            throw CommandFailure("\(records) of the engine not settled before the deadline")
         }
     }
 
@@ -54,9 +66,11 @@ struct UpSummary {
         if let letter = answers.lazy.compactMap({ DeadLetterStore.decode($0).first }).first {
             proposals.append(("dlq show \(letter.number)", "why \(letter.name) was parked"))
             if let lack = try await shortfall(of: letter, connection) {
-                let money = lack.asset.text(lack.missing)
+                // Money comes in through the engine alone, which does not know this account.
+                let credit = lack.asset.text(try lack.creditLine.adding(lack.missing))
                 let account = lack.account.text.shellQuoted
-                proposals.append(("deposit \(account) \(money) --id rescue-\(letter.number)", "what it lacks"))
+                proposals.append(
+                    ("account credit \(account) \(credit) --reason trial", "lets it owe what it lacks"))
                 proposals.append(("dlq retry \(letter.number)", "settles it then"))
             }
             proposals.append(("dlq list", "all that are open"))

@@ -5,6 +5,11 @@ import Testing
 extension Processes {
     /// The live panel of `settle up` on a terminal, driven by keys, and what is on the screen then.
     @Suite(.timeLimit(.minutes(5))) struct LivePanelTests {
+        /// The engine's folder is made where the program runs.
+        private let folder: FreshDirectory
+
+        init() throws { folder = try FreshDirectory() }
+
         @Test func `the panel shows what happens, and its keys do what they say`() async throws {
             // given
             let database = try TestDatabase()
@@ -43,10 +48,14 @@ extension Processes {
             let paused = terminal.screen
             let later = try await terminal.waitUntil("a while has gone by") { $0.seconds >= paused.seconds + 2 }
             #expect(later.settled == paused.settled)
+            // The engine goes on meanwhile, and what is not settled is its lag.
+            try await terminal.waitUntil("the lag grows") { $0.lag > 500 }
+            let behind = terminal.screen.lag
             terminal.type("r")
             try await terminal.waitUntil("it has resumed") {
                 $0.settled > paused.settled && $0.lines[0].contains("running")
             }
+            try await terminal.waitUntil("the books have caught up") { $0.lag < behind }
 
             // and so does somebody else's
             try await database.expecting("queue pause --reason lunch")
@@ -72,6 +81,7 @@ extension Processes {
             }
             terminal.type("?")
             try await terminal.waitUntil("help is shown") { $0.holds("^Z    suspend") }
+            #expect(terminal.screen.contains(#/settle book BTC/USDT --engine tcp://127\.0\.0\.1:\d+/#))
             terminal.type(" ")
             try await terminal.waitUntil("help has gone") { $0.contains(#/^ settled +[0-9,]+/#) }
 
@@ -88,6 +98,7 @@ extension Processes {
             let transcript = end.transcript.joined(separator: "\n")
             #expect(transcript.contains("The books balance"), "\(transcript)")
             #expect(transcript.contains(", left 0\n"))
+            #expect(transcript.contains("The engine agrees: 300 balances of 100 accounts at record "))
             #expect(try database.value("select count(*) from dead_letters where source = 'up, poison'") == "5")
             #expect(try database.violations() == [])
         }
@@ -96,15 +107,18 @@ extension Processes {
             let database = try TestDatabase()
             let terminal = try PseudoTerminal(
                 ["up", "--trades", "120", "--rate", "600/s"], columns: 200,
-                environment: ["DATABASE_URL": database.connectionString])
+                environment: ["DATABASE_URL": database.connectionString], directory: folder.path)
             #expect(try await terminal.wait() == 0)
             let text = terminal.screen.transcript.joined(separator: "\n")
             let letter = try #require(text.firstMatch(of: #/dlq show (\d+)\n/#)?.1, "\(text)")
-            let deposit = try #require(text.firstMatch(of: #/(deposit sim-poor \S+ USDT --id rescue-\d+)\n/#)?.1)
+            let credit = try #require(text.firstMatch(of: #/(account credit sim-poor \S+ USDT --reason trial)\n/#)?.1)
             #expect(text.contains("dlq retry \(letter)\n"))
-            #expect(text.contains(#/explain (BTC|ETH)/USDT:\w+-\d+\n/#))
-            #expect(try await database.expecting("dlq show \(letter)").contains("insufficient_funds"))
-            try await database.expecting(String(deposit))
+            #expect(text.contains(#/explain (BTC|ETH)/(USDT|BTC):\d+\n/#))
+            let shown = try await database.expecting("dlq show \(letter)")
+            #expect(shown.contains("insufficient_funds"))
+            // Direct deposits are refused while an engine is followed.
+            #expect(shown.contains("\nNext: settle account credit sim-poor "), "\(shown)")
+            try await database.expecting(String(credit))
             try await database.expecting("dlq retry \(letter)")
             try await database.expecting("worker --once")
             #expect(try database.value("select status from dead_letters where letter_no = \(letter)") == "retried")
@@ -241,7 +255,8 @@ extension Processes {
             let database = try TestDatabase()
             let terminal = try PseudoTerminal(
                 ["up", "--rate", "100/s"], columns: 40, rows: 10,
-                environment: ["DATABASE_URL": database.connectionString, "NO_COLOR": "1", "LC_ALL": "C"])
+                environment: ["DATABASE_URL": database.connectionString, "NO_COLOR": "1", "LC_ALL": "C"],
+                directory: folder.path)
             let screen = try await terminal.waitUntil("trades are settled") { $0.settled > 10 }
             #expect(
                 screen.lines.allSatisfy { $0.utf8.count <= 40 && $0.utf8.allSatisfy { $0 < 0x80 } }, "\(screen.text)")
@@ -259,7 +274,7 @@ extension Processes {
             let database = try TestDatabase()
             let terminal = try PseudoTerminal(
                 ["up", "-o", format, "--for", "2500ms", "--rate", "50/s"], columns: 200, rows: 50,
-                environment: ["DATABASE_URL": database.connectionString, "TERM": type])
+                environment: ["DATABASE_URL": database.connectionString, "TERM": type], directory: folder.path)
             let modes = terminal.modes
             #expect(try await terminal.wait() == 0)
             #expect(terminal.modes == modes)
@@ -270,17 +285,22 @@ extension Processes {
 
         @Test func `piped, it prints a line a second and no control sequence`() async throws {
             let database = try TestDatabase()
-            let result = try await database.typing("up --for 2500ms --rate 100/s", ["TERM": "xterm"])
+            let result = try await Program(
+                ["up", "--for", "2500ms", "--rate", "100/s"],
+                environment: ["DATABASE_URL": database.connectionString, "TERM": "xterm"], directory: folder.path
+            ).wait()
             #expect(result.exitCode == 0, "\(result.errors)")
-            let line =
-                #/settled \d+  rate \d+/s  p50 [\d.]+ ms  p99 [\d.]+ ms  queue \d+  retries 0  dead letters \d+/#
-            #expect(result.lines.count { $0.wholeMatch(of: line) != nil } >= 2, "\(result.output)")
+            let line = #/settled \d+  rate \d+/s  p50 [\d.]+ ms  p99 [\d.]+ ms  queue \d+  retries 0 .*/#
+            let figures = #/  dead letters \d+  orders \d+  lag \d+$/#
+            #expect(
+                result.lines.count { $0.wholeMatch(of: line) != nil && $0.contains(figures) } >= 2, "\(result.output)")
             #expect(!result.output.contains("\u{1B}") && !result.errors.contains("\u{1B}"))
             #expect(try database.violations() == [])
         }
 
         private func panel(on database: TestDatabase, _ arguments: String...) throws -> PseudoTerminal {
-            try PseudoTerminal(["up"] + arguments, environment: ["DATABASE_URL": database.connectionString])
+            try PseudoTerminal(
+                ["up"] + arguments, environment: ["DATABASE_URL": database.connectionString], directory: folder.path)
         }
 
         private func expectTerminalIsBack(
@@ -304,6 +324,14 @@ extension TerminalScreenEmulator {
             let words = line.split(separator: " ").dropFirst().first
         else { return 0 }
         return Int(words.replacing(",", with: "")) ?? 0
+    }
+
+    /// How many records are not settled.
+    fileprivate var lag: Int {
+        guard isAlternate, let line = lines.first(where: { $0.hasPrefix(" engine ") }),
+            let figure = line.firstMatch(of: #/lag +([0-9,]+)/#)?.1
+        else { return 0 }
+        return Int(figure.replacing(",", with: "")) ?? 0
     }
 
     /// The time since the start, of the first line.

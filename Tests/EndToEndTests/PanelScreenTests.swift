@@ -14,24 +14,28 @@ import WalletClient
     /// An hour and more into a run: work, letters of five classes, a killed connection.
     private func busyState() -> PanelState {
         var counters = PoolSnapshot.Counters()
-        counters.settled = 1_234_567
         counters.retries = 3
         var records = Array(repeating: PoolSnapshot.WorkerRecord(), count: 10)
         records[0] = PoolSnapshot.WorkerRecord(settled: 1_230_000, lastBatchSize: 500)
         records[1] = PoolSnapshot.WorkerRecord(settled: 4_567, lastBatchSize: 12)
         let idle = Array(repeating: PoolSnapshot.Activity.idle, count: 6)
         var state = PanelState(
-            seed: 421_307, database: "private PostgreSQL",
+            seed: 421_307, orders: "tcp://127.0.0.1:41453", database: "private PostgreSQL",
             pool: PoolSnapshot(
                 queueDepth: 312, queueCapacity: 1_000, setAside: 4, inFlight: 512,
                 workers: [.settling(500), .settling(12), .backingOff(until: .milliseconds(3_601_250))]
                     + [.waitingForDatabase] + idle,
                 records: records, counters: counters, isOpen: true))
         state.uptime = .seconds(3_600)
+        state.settled = 1_234_567
+        state.engine = EngineMeter.Reading(
+            orders: 1_300_000, trades: 1_234_590, openOrders: 118, sequence: 4_123_456, watermark: 4_123_444,
+            delay: .microseconds(3_140))
         state.connections = [WalletPool.Connection(backend: 4711, worker: 0), .init(backend: nil, worker: nil)]
         for second in 0..<30 {
             state.addSecond(
-                SettlementMeter.Second(settledInAll: 0, settled: second * 20, parkedInAll: 0, p50: "1.3", p99: "5.2"))
+                SettlementMeter.Second(settledInAll: 0, settled: second * 20, parkedInAll: 0, p50: "1.3", p99: "5.2"),
+                EngineMeter.Second(orders: 1_485, trades: second * 20))
         }
         state.letters = Glance.OpenLetters(counts: [
             "insufficient_funds": 12_345, "conflict": 1, "invalid": 1, "undecodable": 1, "unknown_market": 2,
@@ -55,11 +59,12 @@ import WalletClient
         #expect(
             text(lines(busyState(), 80, 24)) == """
                  settle up  running  1:00:00                   seed 421307 · private PostgreSQL
+                 engine       1,234,590      580/s  lag      12 orders  1,485/s   open 118
                  settled      1,234,567      580/s  ▁▂▂▃▃▄▄▅▅▆▆▇▇██
                  latency  p50     1.3 ms   p99     5.2 ms       retries 3   breaker closed
                  queue    ██████░░░░░░░░░░░░░░   312 of 1,000   in work 512   set aside 4
 
-                 WORKERS                settled  batch                         settled  batch
+                 WORKERS                changes  batch                         changes  batch
                   1  settling 500     1,230,000    500   6  idle                     0      -
                   2  holding 12           4,567     12   7  idle                     0      -
                   3  backs off 1.2 s          0      -   8  idle                     0      -
@@ -76,7 +81,6 @@ import WalletClient
                  12:00:01  poison sent: bad bytes, no funds
                  12:00:01  worker 2's connection killed (PostgreSQL process 4711)
                  12:00:01  worker 2 reconnected (process 4733): nothing lost, nothing doubled
-
                  p pause    x poison   k kill a worker   q stop   ? help
                 """)
     }
@@ -86,11 +90,12 @@ import WalletClient
             text(lines(busyState(), 120, 40)) == """
                  settle up  running  1:00:00                                                           seed 421307 · private PostgreSQL
 
+                 engine       1,234,590      580/s  lag      12 orders  1,485/s   open 118      record 4,123,456   behind 3.1 ms
                  settled      1,234,567      580/s  ▁▂▂▃▃▄▄▅▅▆▆▇▇██
                  latency  p50     1.3 ms   p99     5.2 ms       retries 3   breaker closed
                  queue    ██████░░░░░░░░░░░░░░   312 of 1,000   in work 512   set aside 4
 
-                 WORKERS                settled  batch                         settled  batch                         settled  batch
+                 WORKERS                changes  batch                         changes  batch                         changes  batch
                   1  settling 500     1,230,000    500   5  idle                     0      -   9  idle                     0      -
                   2  holding 12           4,567     12   6  idle                     0      -  10  idle                     0      -
                   3  backs off 1.2 s          0      -   7  idle                     0      -
@@ -122,7 +127,6 @@ import WalletClient
 
 
 
-
                  p pause    x poison   k kill a worker   q stop   ? help
                 """)
     }
@@ -131,10 +135,10 @@ import WalletClient
         #expect(
             text(lines(busyState(), 40, 10)) == """
                  settle up  running  1:00:00  seed 4213…
+                 engine    1,234,590    580/s  lag 12
                  settled   1,234,567    580/s  ▅▅▆▆▇▇██
                  latency  p50     1.3 ms p99     5.2 ms
                  queue    ████░░░░░░░░   312 of 1,000
-                 retries  3   breaker closed
                  workers  2 at work, 6 idle, 1 backing …
                  letters  12,350 open  12,345 insuffici…
                  books    sum to 0  looked 2 s ago
@@ -157,7 +161,7 @@ import WalletClient
         var helping = busyState()
         helping.isHelpShown = true
         var empty = PanelState(
-            seed: 1, database: "db.example:5432",
+            seed: 1, orders: "tcp://127.0.0.1:41453", database: "db.example:5432",
             pool: PoolSnapshot(
                 queueDepth: 0, queueCapacity: 1, setAside: 0, inFlight: 0, workers: [], records: [],
                 counters: .init(), isOpen: true))
@@ -181,12 +185,16 @@ import WalletClient
 
     @Test func `columns stay where they are while figures grow`() {
         var quiet = busyState()
-        quiet.pool.counters.settled = 7
+        quiet.settled = 7
+        quiet.engine = EngineMeter.Reading(sequence: 7)
         quiet.pool.queueDepth = 0
         quiet.phase = .paused
         quiet.uptime = .seconds(9)
         let (busy, calm) = (lines(busyState(), 80, 24), lines(quiet, 80, 24))
-        for (row, word) in [(1, "/s"), (2, "p99"), (2, "breaker"), (3, " of 1,000"), (3, "in work"), (23, "x poison")] {
+        for (row, word) in [
+            (1, "/s"), (1, "lag"), (2, "/s"), (3, "p99"), (3, "breaker"), (4, " of 1,000"), (4, "in work"),
+            (23, "x poison"),
+        ] {
             #expect(
                 busy[row].firstRange(of: word)!.lowerBound.utf16Offset(in: busy[row])
                     == calm[row].firstRange(of: word)!.lowerBound.utf16Offset(in: calm[row]), "\(word)")

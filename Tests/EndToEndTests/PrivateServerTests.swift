@@ -80,14 +80,15 @@ extension Processes {
             #expect(result.lines.count { $0.hasPrefix("settled ") && $0.contains("p99") } >= 2, "\(result.output)")
             #expect(result.output.contains("left 0\n"))
             #expect(result.output.contains("The books balance"))
+            #expect(result.output.contains("The engine agrees: 300 balances of 100 accounts"))
             #expect(directory.serverProcess() == nil)
 
             // What it proposes is then done, with no worker running.
             let proposals = result.lines.compactMap {
-                $0.firstMatch(of: #/^  \S*settle ((?:dlq|deposit) .+)$/#)?.output.1
+                $0.firstMatch(of: #/^  \S*settle ((?:dlq|account) .+)$/#)?.output.1
             }
             #expect(
-                proposals.map { $0.split(separator: " ")[0] } == ["dlq", "deposit", "dlq", "dlq"], "\(result.output)")
+                proposals.map { $0.split(separator: " ")[0] } == ["dlq", "account", "dlq", "dlq"], "\(result.output)")
             for proposal in proposals {
                 let done = try await Program(
                     proposal.split(separator: " ").map(String.init), directory: directory.path
@@ -122,7 +123,8 @@ extension Processes {
             #expect(result.exitCode == 0, "\(result.errors)")
             let totals = try #require(
                 result.output.firstMatch(of: /"settled": ?(\d+),\s*"parked": ?(\d+),\s*"left": ?0/))
-            #expect(Int(totals.output.1)! + Int(totals.output.2)! == 500, "\(result.output)")
+            #expect(totals.output.1 == "500" && totals.output.2 == "5", "\(result.output)")
+            #expect(result.output.contains(#/"balances": 300,\s*"differences": 0\s/#))
             #expect(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) is [String: Any])
             #expect(try await Program.run("verify", directory: directory.path).exitCode == 0)
         }

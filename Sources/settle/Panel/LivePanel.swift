@@ -16,7 +16,8 @@ actor LivePanel {
     private let screen: TerminalScreen
     private let glyphs: PanelGlyphs
     private let meter: SettlementMeter
-    private let source: SimulatedSource
+    private let trading: SimulatedTrading
+    private let engineMeter: EngineMeter
     private let poison: PoisonSource
     private let stop: @Sendable () -> Void
     private let start = ContinuousClock.now
@@ -38,15 +39,16 @@ actor LivePanel {
     ///   - stop: asks for an orderly end.
     init(
         _ state: PanelState, on screen: TerminalScreen, _ glyphs: PanelGlyphs, service: SettlementService,
-        meter: SettlementMeter, source: SimulatedSource, poison: PoisonSource, database: PanelDatabase,
-        remarks: RemarkBuffer, run: String, stop: @escaping @Sendable () -> Void
+        meter: SettlementMeter, trading: SimulatedTrading, engineMeter: EngineMeter, poison: PoisonSource,
+        database: PanelDatabase, remarks: RemarkBuffer, run: String, stop: @escaping @Sendable () -> Void
     ) {
         self.state = state
         self.screen = screen
         self.glyphs = glyphs
         self.service = service
         self.meter = meter
-        self.source = source
+        self.trading = trading
+        self.engineMeter = engineMeter
         self.poison = poison
         self.database = database
         self.remarks = remarks
@@ -73,7 +75,7 @@ actor LivePanel {
         var next = ContinuousClock.now
         while !Task.isCancelled {
             draws += 1
-            if draws % Self.drawsPerSecond == 0 { state.addSecond(meter.takeSecond()) }
+            if draws % Self.drawsPerSecond == 0 { state.addSecond(meter.takeSecond(), engineMeter.takeSecond()) }
             await refresh()
             draw()
             next = max(next + Self.drawInterval, .now)
@@ -89,6 +91,15 @@ actor LivePanel {
 
     private func refresh() async {
         state.pool = await service.pool.snapshot()
+        state.settled = meter.totals.settled
+        let reading = engineMeter.reading
+        if reading.isHeldBack != state.engine.isHeldBack {
+            remarks.add(
+                reading.isHeldBack
+                    ? "the market waits: \(reading.lag.grouped) records of the engine are not settled"
+                    : "the market goes on")
+        }
+        state.engine = reading
         state.connections = await service.wallets.connections
         let isAvailable = await service.wallets.isAvailable
         if isAvailable != state.breakerIsClosed {
@@ -97,14 +108,13 @@ actor LivePanel {
                 tone: isAvailable ? .good : .bad)
         }
         state.breakerIsClosed = isAvailable
-        await obeyQueue()
+        obeyQueue()
     }
 
     /// The queue may be paused from anywhere; what the panel's own key did comes back this way too.
-    private func obeyQueue() async {
+    private func obeyQueue() {
         let queue = service.queueControl
-        await source.obey(isPaused: queue.isPaused)
-        if !state.pool.isOpen { state.phase = .stopping }
+        if !state.pool.isOpen || trading.isStopping { state.phase = .stopping }
         guard state.phase != .stopping, queue.isPaused != (state.phase == .paused) else { return }
         state.phase = queue.isPaused ? .paused : .running
         remarks.add((queue.isPaused ? "paused" : "resumed") + (queue.actor.map { " by \($0)" } ?? ""))
@@ -181,9 +191,9 @@ actor LivePanel {
         }
     }
 
-    /// Of the market's own buyer without money only the first letter is news.
+    /// Of the other venue's buyer without money only the first letter is news.
     private func tell(_ letter: Glance.LetterHeadline) {
-        let isUsual = letter.source == SimulatedMarket.source
+        let isUsual = letter.source == OtherVenue.name
         guard !isUsual || !hasSeenLetter else { return }
         if isUsual { hasSeenLetter = true }
         remarks.add("dead letter \(letter.number): \(letter.failureClass): \(letter.message)")
@@ -201,11 +211,11 @@ actor LivePanel {
     /// What is settled here is counted after its commit, and what is in work may be committed: in between lies what the
     /// database must say.
     func lookAtBooks() async {
-        let atLeast = await service.pool.snapshot().counters.settled
+        let atLeast = meter.totals.settled
         do {
             let found = try await database.books()
-            let after = await service.pool.snapshot()
-            let atMost = after.counters.settled + after.inFlight
+            let inFlight = await service.pool.snapshot().inFlight
+            let atMost = meter.totals.settled + inFlight
             state.books = PanelState.BooksGlance(
                 unbalancedAssets: Int(found.unbalancedAssets),
                 agrees: (atLeast...atMost).contains(Int(found.settled)), at: .now - start)

@@ -8,11 +8,37 @@ import WalletClient
 extension PanelScreen {
     private var isNarrow: Bool { columns < 78 }
 
-    var figures: [StyledLine] { isNarrow ? [settled, latency, queue, troubles] : [settled, latency, queue] }
+    var figures: [StyledLine] { [engine, settled, latency, queue] }
+
+    /// What the engine has done in this run, and how far the books are behind it.
+    private var engine: StyledLine {
+        let (engine, rate) = (state.engine, state.engineRate)
+        var line = label("engine")
+        line.add(engine.trades.grouped, .bold, rightIn: isNarrow ? 10 : 13)
+        line.add("\(rate.trades.grouped)/s", .bold, rightIn: isNarrow ? 9 : 11)
+        line.add("  lag ", .dim)
+        line.add(engine.lag.grouped, engine.isHeldBack ? .yellow : .bold, rightIn: isNarrow ? 1 : 7)
+        guard !isNarrow else { return line }
+        line.pad(toColumns: 48)
+        line.add("orders ", .dim)
+        line.add("\(rate.orders.grouped)/s", .bold, rightIn: 8)
+        line.add("   open ", .dim)
+        line.add(engine.openOrders.grouped, .bold)
+        if columns >= Self.wideColumns {
+            line.pad(toColumns: 80)
+            line.add("record ", .dim)
+            line.add(engine.sequence.grouped, .bold)
+            line.add("   behind ", .dim)
+            line.add("\(engine.delay.milliseconds) ms", .bold)
+        }
+        return line
+    }
+
+    private static var wideColumns: Int { 115 }
 
     private var settled: StyledLine {
         var line = label("settled")
-        line.add(state.pool.counters.settled.grouped, .bold, rightIn: isNarrow ? 10 : 13)
+        line.add(state.settled.grouped, .bold, rightIn: isNarrow ? 10 : 13)
         line.add("\((state.rates.last ?? 0).grouped)/s", .bold, rightIn: isNarrow ? 9 : 11)
         let room = columns - line.columns - 3
         let spark = glyphs.sparkline(
@@ -55,17 +81,10 @@ extension PanelScreen {
         return line
     }
 
-    private var troubles: StyledLine {
-        var line = label("retries")
-        line.add(troubleTexts)
-        return line
-    }
-
     private var troubleTexts: StyledLine {
         var line = StyledLine()
-        let retries = state.pool.counters.retries
-        if !isNarrow { line.add("retries ", .dim) }
-        line.add(retries.grouped, .bold)
+        line.add("retries ", .dim)
+        line.add(state.pool.counters.retries.grouped, .bold)
         line.add("   breaker ", .dim)
         line.add(state.breakerIsClosed ? "closed" : "open", state.breakerIsClosed ? nil : .red)
         return line
@@ -92,7 +111,7 @@ extension PanelScreen {
         first.pad(toColumns: 24)
         for block in 0..<min(workerBlocks, (shown + rows - 1) / rows) {
             if block > 0 { first.add(String(repeating: " ", count: 25)) }
-            first.add("settled  batch", .dim)
+            first.add("changes  batch", .dim)
         }
         return [first]
             + (0..<rows).map { row in

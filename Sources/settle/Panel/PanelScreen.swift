@@ -127,11 +127,16 @@ struct PanelScreen {
             ("q", "stop: settles what is queued, verifies the books; Ctrl-C too"),
             ("^C^C", "stop at once: what is being written is rolled back"), ("^Z", "suspend"),
             ("", ""),
-            ("", "settling N: a transaction with N trades is under way"),
-            ("", "holding N: has N trades, waits for a free connection"),
-            ("", "The rate and the times are those of the last second."),
+            ("", "Engine: its trades, and the orders it is given; open ones wait there."),
+            ("", "Lag: records of the engine that are not settled yet."),
+            ("", "Changes: trades, and what orders hold and release."),
+            ("", "settling N: a transaction with N of them is under way"),
+            ("", "holding N: has N of them, waits for a free connection"),
+            ("", "The rates and the times are those of the last second."),
             ("", "Sums to 0: of each asset, over all accounts and the outside world."),
             ("", "Database counts the same: as many settled trades as were counted here."),
+            ("", ""),
+            ("", "Beside it: settle book BTC/USDT --engine \(state.orders)"),
         ]
         return [""]
             + texts.map { key, meaning in

@@ -31,12 +31,19 @@ struct PanelState {
     }
 
     let seed: UInt64
+    /// Where the engine takes orders.
+    let orders: String
     /// Where the books are, without any secret: `private PostgreSQL`, `db.example:5432`.
     let database: String
 
     var uptime = Duration.zero
     var phase = Phase.running
     var pool: PoolSnapshot
+    /// Trades that were settled.
+    var settled = 0
+    var engine = EngineMeter.Reading()
+    /// Orders and trades of the last second.
+    private(set) var engineRate = EngineMeter.Second()
     var connections: [WalletPool.Connection] = []
     /// Whether the database is asked as usual.
     var breakerIsClosed = true
@@ -58,13 +65,15 @@ struct PanelState {
     private static let ratesMax = 1_200
     private static let eventsMax = 200
 
-    init(seed: UInt64, database: String, pool: PoolSnapshot) {
+    init(seed: UInt64, orders: String, database: String, pool: PoolSnapshot) {
         self.seed = seed
+        self.orders = orders
         self.database = database
         self.pool = pool
     }
 
-    mutating func addSecond(_ second: SettlementMeter.Second) {
+    mutating func addSecond(_ second: SettlementMeter.Second, _ engine: EngineMeter.Second) {
+        engineRate = engine
         rates.append(second.settled)
         secondCount += 1
         if rates.count > Self.ratesMax { rates.removeFirst(rates.count - Self.ratesMax) }

@@ -23,7 +23,8 @@ enum Poison: CaseIterable {
     /// - Parameter id: makes it another message than those before: the same bytes would be parked only once.
     func message(id: String, settled: Trade?) -> [UInt8]? {
         func trade(market: String = "BTC/USDT", price: String) -> [UInt8] {
-            let accounts = #""buyer_id":"\#(SimulatedMarket.poorAccount)","seller_id":"sim-1""#
+            // Accounts that no engine of ours knows: whatever becomes of the letter, its balances are not touched.
+            let accounts = #""buyer_id":"\#(OtherVenue.poorAccount)","seller_id":"\#(OtherVenue.seller)""#
             return Array(
                 #"{"id":"\#(id)","market":"\#(market)","price":"\#(price)","quantity":"1",\#(accounts)}"#.utf8)
         }
