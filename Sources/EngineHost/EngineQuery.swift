@@ -54,9 +54,11 @@ public struct EngineAnswer: Codable, Hashable, Sendable {
     public var trades: Int
     public var book: Book?
     public var balance: Balance?
+    /// Whether it leads.
+    public var standing: EngineStanding?
 
     enum CodingKeys: String, CodingKey {
-        case stream, sequence, hash, accounts, trades, book, balance
+        case stream, sequence, hash, accounts, trades, book, balance, standing
         case openOrders = "open_orders"
     }
 }

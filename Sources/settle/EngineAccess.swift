@@ -39,6 +39,14 @@ struct EngineAccess {
         } catch let failure as EntryFailure { throw Self.failure(failure) }
     }
 
+    /// Has an engine that follows another lead in its place.
+    func promote(_ request: PromotionRequest) async throws -> PromotionAnswer {
+        do {
+            let answer = try await client.promote(Array(try JSONEncoder().encode(request)))
+            return try JSONDecoder().decode(PromotionAnswer.self, from: Data(answer))
+        } catch let failure as EntryFailure { throw Self.failure(failure) }
+    }
+
     private static func failure(_ failure: EntryFailure) -> CommandFailure {
         switch failure {
         case .silent:

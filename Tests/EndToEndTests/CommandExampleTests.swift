@@ -9,7 +9,8 @@ import Testing
 @Suite struct CommandExampleTests {
     /// What needs no database.
     static let withoutDatabase: Set<String> = [
-        "bench engine", "book", "completion", "config check", "config show", "engine", "feed tail", "generate-docs",
+        "bench engine", "book", "completion", "config check", "config show", "engine", "engine promote",
+        "engine status", "feed tail", "generate-docs",
         "order amend",
         "order cancel", "order place",
     ]
