@@ -163,6 +163,11 @@ extension EngineHost {
                     feed: following.replica.leader, isConnected: following.replica.isConnected,
                     newest: following.replica.hasFollowed ? following.replica.newest : nil,
                     problem: following.replica.problem?.text ?? following.replica.refusal)
+            },
+            consumers: (following == nil ? publisher.consumers : []).map { consumer in
+                EngineStanding.Consumer(
+                    name: consumer.consumer.text, isFollowing: consumer.isFollowing, isKept: consumer.keepsPlace,
+                    acknowledged: consumer.acknowledged)
             })
     }
 }

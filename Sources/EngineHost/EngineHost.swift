@@ -188,6 +188,8 @@ public actor EngineHost {
                 let answer = try? JSONEncoder().encode(answer(query))
             else { return .refused(number, .malformed, "this is no question that an engine answers") }
             return .answer(number, Array(answer))
+        case .success(.forget(let number, let json)):
+            return forget(number, json)
         case .success(let other):
             return .refused(other.number, .malformed, "this is an answer, and nothing was asked")
         case .failure(let problem):

@@ -19,8 +19,26 @@ public struct EngineStanding: Codable, Hashable, Sendable {
         }
     }
 
+    /// Somebody who follows its records, or for whom it keeps them meanwhile.
+    public struct Consumer: Codable, Hashable, Sendable {
+        public var name: String
+        public var isFollowing: Bool
+        /// Whether records are kept for it while it is away.
+        public var isKept: Bool
+        /// Up to here it has made everything durable.
+        public var acknowledged: Int64
+
+        enum CodingKeys: String, CodingKey {
+            case name, acknowledged
+            case isFollowing = "following"
+            case isKept = "kept"
+        }
+    }
+
     public var role: Role
     /// Grows with each engine that takes the lead; while it follows, its leader's, or 0 until it knows that.
     public var epoch: UInt64
     public var leader: Leader?
+    /// Of one that leads: who follows, by name.
+    public var consumers: [Consumer] = []
 }

@@ -33,6 +33,7 @@ enum Settle {
             Extended<Global>(RunEngine.self) {
                 ShowEngine.self
                 PromoteEngine.self
+                ForgetConsumer.self
             }
             Group<Global>("order", summary: "Give an engine orders, change and cancel them.") {
                 PlaceOrder.self

@@ -27,9 +27,10 @@ struct CommandLeaf: Sendable, CustomTestStringConvertible {
         ]
     }
 
-    /// Whether it only reads and answers at once, by its name.
+    /// Whether it only reads the database and answers at once, by its name.
     var isQuickReader: Bool {
-        ["list", "show", "status", "balance", "statement", "explain", "stats"].contains(path.last ?? "")
+        path[0] != "engine"
+            && ["list", "show", "status", "balance", "statement", "explain", "stats"].contains(path.last ?? "")
     }
 }
 

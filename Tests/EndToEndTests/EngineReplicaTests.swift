@@ -175,15 +175,27 @@ extension Processes {
                     main    following      1         3  \(hash)  \(first.feed.name) (all taken)
 
                     """)
+            try await eventually("the leader knows that it has it") {
+                try await first.typing("engine status").output.contains(
+                    #/CONSUMER +BEHIND  STATE\nreplica-[0-9a-f]{16} +0  follows\n/#)
+            }
+            let json = try await second.typing("engine status --json").output
             #expect(
-                try await first.typing("engine status --json").output == """
+                json == """
                     {
                       "stream": "main",
-                      "role": "leading",
+                      "role": "following",
                       "epoch": 1,
                       "sequence": 3,
                       "hash": "\(hash)",
-                      "leader": null,
+                      "leader": {
+                        "feed": "\(first.feed.name)",
+                        "connected": true,
+                        "newest": 3,
+                        "behind": 0,
+                        "problem": null
+                      },
+                      "consumers": [],
                       "open_orders": 0,
                       "accounts": 0,
                       "trades": 0
@@ -215,6 +227,38 @@ extension Processes {
             #expect(await follower.stop().exitCode == 0)
             let gone = try await second.typing("engine status")
             #expect(gone.exitCode == 69 && gone.errors.contains("does not answer"))
+        }
+
+        @Test func `what will not come back is forgotten, by name and with a reason`() async throws {
+            let (first, second) = (Venue(), Venue())
+            defer { try? FileManager.default.removeItem(atPath: second.folder) }
+            let leader = try await first.start("--no-wal")
+            let follower = try await second.start("--wal", second.folder, "--follow", first.feed.name)
+            _ = try await first.client().carryOut(Array(OrderFlow.opening.prefix(3)))
+            try await eventually("the leader knows that it has it") {
+                try await first.answer().standing?.consumers.first?.acknowledged == 3
+            }
+            let replica = try #require(try await first.answer().standing?.consumers.first?.name)
+            let early = try await first.typing("engine forget \(replica) --reason gone")
+            #expect(early.exitCode == 1)
+            #expect(
+                early.errors == "settle: consumer '\(replica)' follows the engine at the moment; stop it first\n")
+            #expect(await follower.stop().exitCode == 0)
+
+            try await eventually("it is away") {
+                try await first.answer().standing?.consumers.first?.isFollowing == false
+            }
+            #expect(
+                try await first.typing("engine forget \(replica) --dry-run --json").output.contains(
+                    "\"would_forget\": true"))
+            #expect(
+                try await first.typing("engine forget \(replica) --reason gone").output
+                    == "consumer '\(replica)' is forgotten; it had everything up to record 3\n")
+            try await eventually("nothing is kept") { try await first.answer().standing?.consumers.isEmpty == true }
+            let unknown = try await first.typing("engine forget \(replica) --reason gone")
+            #expect(unknown.exitCode == 5 && unknown.errors.contains("knows no consumer '\(replica)'"))
+            #expect(await leader.waitFor("a consumer is forgotten"))
+            #expect(await leader.stop().exitCode == 0)
         }
 
         @Test func `an engine does not follow itself, nor lead without a reason`() async throws {

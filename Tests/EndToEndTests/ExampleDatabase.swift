@@ -122,7 +122,7 @@ extension CommandExample {
 
     /// Whether it talks to an engine, which then must be there.
     private var needsEngine: Bool {
-        ["order", "book"].contains(leaf.path[0]) || ["feed tail", "engine status"].contains(leaf.name)
+        ["order", "book"].contains(leaf.path[0]) || ["feed tail", "engine status", "engine forget"].contains(leaf.name)
             || words.contains("--engine")
     }
 

@@ -6,6 +6,7 @@ import TradeFeed
 @Suite struct EntryMessageTests {
     private static let samples: [EntryMessage] = [
         .command(1, [1, 2, 3]), .query(2, Array(#"{"about":"status"}"#.utf8)), .promote(5, Array("{}".utf8)),
+        .forget(7, []),
         .record(.max, []),
         .answer(3, [UInt8](repeating: 7, count: 70_000)), .refused(4, .malformed, "this is no command"),
         .refused(6, .mayNotLead, "it lacks record 7"),

@@ -8,6 +8,8 @@ public enum EntryMessage: Hashable, Sendable {
     case query(UInt64, [UInt8])
     /// The wish that an engine that follows another lead in its place, as JSON.
     case promote(UInt64, [UInt8])
+    /// The wish that an engine keep nothing any longer for a consumer that will not come back, as JSON.
+    case forget(UInt64, [UInt8])
     /// What came of a command: the engine's record of it.
     case record(UInt64, [UInt8])
     /// The answer to a query or a wish, as JSON.
@@ -35,6 +37,7 @@ public enum EntryMessage: Hashable, Sendable {
         case command = 1
         case query = 2
         case promote = 3
+        case forget = 4
         case record = 129
         case answer = 130
         case refused = 131
@@ -43,8 +46,8 @@ public enum EntryMessage: Hashable, Sendable {
     /// The number by which an answer belongs to its question.
     public var number: UInt64 {
         switch self {
-        case .command(let number, _), .query(let number, _), .promote(let number, _), .record(let number, _),
-            .answer(let number, _), .refused(let number, _, _):
+        case .command(let number, _), .query(let number, _), .promote(let number, _), .forget(let number, _),
+            .record(let number, _), .answer(let number, _), .refused(let number, _, _):
             number
         }
     }
@@ -55,6 +58,7 @@ public enum EntryMessage: Hashable, Sendable {
             case .command(_, let bytes): (.command, bytes)
             case .query(_, let bytes): (.query, bytes)
             case .promote(_, let bytes): (.promote, bytes)
+            case .forget(_, let bytes): (.forget, bytes)
             case .record(_, let bytes): (.record, bytes)
             case .answer(_, let bytes): (.answer, bytes)
             case .refused(_, let refusal, let text): (.refused, [refusal.rawValue] + Array(text.utf8))
@@ -84,6 +88,7 @@ public enum EntryMessage: Hashable, Sendable {
         case .command: self = .command(number, body)
         case .query: self = .query(number, body)
         case .promote: self = .promote(number, body)
+        case .forget: self = .forget(number, body)
         case .record: self = .record(number, body)
         case .answer: self = .answer(number, body)
         case .refused:

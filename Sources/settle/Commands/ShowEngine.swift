@@ -5,7 +5,8 @@ struct ShowEngine: Command {
     static let info = CommandInfo(
         "status", summary: "Show whether an engine leads or follows, and how far it is.",
         discussion: """
-            Of a follower it shows how far its leader is, as far as that has told, and whether it still answers. The \
+            Of a follower it shows how far its leader is, as far as that has told, and whether it still answers; of a \
+            leader, who follows it, and how many records of it they have not made durable yet. The \
             hashes of two engines at the same record are the same, or they have parted.
             """,
         examples: [
@@ -20,6 +21,7 @@ struct ShowEngine: Command {
     func run(_ context: Context) async throws {
         let answer = try await EngineAccess(engine).ask(.status)
         let leader = answer.standing?.leader
+        let consumers = answer.standing?.consumers ?? []
         let lag = leader?.newest.map { max(0, $0 - answer.sequence) }
         try context.output.show([
             "stream": .string(answer.stream), "role": .string(answer.standing?.role.rawValue),
@@ -32,6 +34,14 @@ struct ShowEngine: Command {
                     ("behind", lag.map { .integer(Int($0)) } ?? .null), ("problem", .string(leader.problem)),
                 ])
             } ?? .null,
+            "consumers": .array(
+                consumers.map { consumer in
+                    .object([
+                        ("name", .string(consumer.name)), ("following", .bool(consumer.isFollowing)),
+                        ("kept", .bool(consumer.isKept)), ("acknowledged", .integer(Int(consumer.acknowledged))),
+                        ("behind", .integer(Int(max(0, answer.sequence - consumer.acknowledged)))),
+                    ])
+                }),
             "open_orders": .integer(answer.openOrders), "accounts": .integer(answer.accounts),
             "trades": .integer(answer.trades),
         ]) {
@@ -41,6 +51,15 @@ struct ShowEngine: Command {
                 .init(answer.standing.map { "\($0.epoch)" } ?? "-"), .init("\(answer.sequence)"), .init(answer.hash),
                 .init(leader.map { Self.text($0, lag) } ?? "-"))
             try context.output.print(table)
+            guard !consumers.isEmpty else { return }
+            var list = Table("CONSUMER", .init("BEHIND", .right), "STATE")
+            for consumer in consumers {
+                list.add(
+                    .init(consumer.name), .init("\(max(0, answer.sequence - consumer.acknowledged))"),
+                    consumer.isFollowing ? "follows" : "away, records are kept for it")
+            }
+            try context.output.line("")
+            try context.output.print(list)
         }
         if let problem = leader?.problem { context.output.note("The leader is not followed: \(problem.printable)") }
     }
