@@ -10,8 +10,6 @@ import TradeModel
 extension Processes {
     /// Orders through the engine, its feed and the workers into PostgreSQL, with real processes that are killed.
     @Suite(.timeLimit(.minutes(5))) struct EngineChaosTests {
-        private static let accountCount = 12
-
         /// The engine and where to find it.
         private struct Venue {
             let folder: String
@@ -43,53 +41,6 @@ extension Processes {
             }
         }
 
-        private static func command(_ action: EngineCommand.Action) -> [UInt8] {
-            EngineCommand(time: Timestamp(microseconds: 0), action).bytes
-        }
-
-        private static let opening: [[UInt8]] = {
-            let fees = [TradingFees(maker: -100, taker: 500)]
-            var commands: [EngineCommand.Action] = [
-                .listAsset(symbol: AssetSymbol("BTC")!, decimals: 8),
-                .listAsset(symbol: AssetSymbol("USDT")!, decimals: 6),
-                .listMarket(
-                    MarketListing(
-                        symbol: MarketSymbol("BTC/USDT")!, tick: DecimalNumber("0.01")!, lot: DecimalNumber("0.0001")!,
-                        quantityMin: DecimalNumber("0.0001")!, quantityMax: DecimalNumber("1000")!,
-                        priceMax: DecimalNumber("1000000")!, feeRule: .received, selfTradeRule: .cancelNewest,
-                        fees: fees)),
-            ]
-            for account in 1...accountCount {
-                for (asset, amount) in [("BTC", "100"), ("USDT", "1000000")] {
-                    commands.append(
-                        .deposit(
-                            Transfer(
-                                key: Identifier("open-\(account)-\(asset)")!, account: Identifier("\(1000 + account)")!,
-                                asset: AssetSymbol(asset)!, amount: DecimalNumber(amount)!)))
-                }
-            }
-            return commands.map(command)
-        }()
-
-        private static func order(_ number: Int, _ generator: inout SeededGenerator) -> [UInt8] {
-            let account = Identifier("\(1000 + Int.random(in: 1...accountCount, using: &generator))")!
-            if Int.random(in: 0..<10, using: &generator) < 3 {
-                let earlier = max(1, number - Int.random(in: 1...60, using: &generator))
-                return command(.cancel(account: account, order: .number(UInt64(earlier))))
-            }
-            let cents = Int.random(in: 4_990_000...5_010_000, using: &generator)
-            let lots = Int.random(in: 1...500, using: &generator)
-            return command(
-                .place(
-                    OrderRequest(
-                        account: account, clientOrderID: Identifier("c-\(number)"), market: MarketSymbol("BTC/USDT")!,
-                        side: Bool.random(using: &generator) ? .buy : .sell,
-                        timeInForce: Int.random(in: 0..<10, using: &generator) == 0
-                            ? .immediateOrCancel : .goodTillCancelled,
-                        price: DecimalNumber(Int128(cents), scale: 2), quantity: DecimalNumber(Int128(lots), scale: 4)))
-            )
-        }
-
         private func worker(_ database: TestDatabase, _ venue: Venue) async throws -> Program {
             try await Program.worker(
                 on: database, ["--feed", venue.feed.name],
@@ -112,15 +63,15 @@ extension Processes {
             defer { try? FileManager.default.removeItem(atPath: venue.folder) }
             var engine = try await venue.start()
             var workers = [try await worker(database, venue), try await worker(database, venue)]
-            _ = try await venue.client().carryOut(Self.opening)
+            _ = try await venue.client().carryOut(OrderFlow.opening)
 
             // when
-            var number = Self.opening.count
+            var flow = OrderFlow(seed: seed)
+            var number = OrderFlow.opening.count
             for round in 1...6 {
                 let client = try venue.client()
                 for _ in 0..<10 {
-                    let commands = (0..<60).map { Self.order(number + $0, &generator) }
-                    number += try await client.carryOut(commands).count
+                    number += try await client.carryOut(flow.next(60)).count
                 }
                 if round % 2 == 0 {
                     engine.signal(SIGKILL)
@@ -141,15 +92,13 @@ extension Processes {
             #expect(try database.value("select encode(hash, 'hex') from feed_state") == end.hash)
             #expect(try database.trades(.settled) == end.trades)
             #expect(try database.count("dead_letters") == 0)
-            for account in 1...Self.accountCount {
-                for asset in ["BTC", "USDT"] {
-                    let there = try await venue.answer(
-                        .balance(Identifier("\(1000 + account)")!, AssetSymbol(asset)!)
-                    ).balance
+            for account in OrderFlow.accounts {
+                for asset in OrderFlow.assets {
+                    let there = try await venue.answer(.balance(account, asset)).balance
                     let here = try database.value(
                         """
                         select available || ' ' || frozen from account_balances
-                         where account = '\(1000 + account)' and asset = '\(asset)'
+                         where account = '\(account)' and asset = '\(asset)'
                         """)
                     #expect(here == there.map { "\($0.available) \($0.held)" })
                 }
@@ -170,8 +119,8 @@ extension Processes {
             }
             var engine = try await start()
             let worker = try await worker(database, venue)
-            _ = try await venue.client().carryOut(Self.opening)
-            try await eventually("it is settled") { try watermark(database) == Int64(Self.opening.count) }
+            _ = try await venue.client().carryOut(OrderFlow.opening)
+            try await eventually("it is settled") { try watermark(database) == Int64(OrderFlow.opening.count) }
             engine.signal(SIGKILL)
             await engine.wait()
 
