@@ -72,7 +72,7 @@ extension Processes {
                 let client = try first.client(timeout: .seconds(1))
                 while true { _ = try await client.carryOut(flow.next(50)) }
             }
-            try await eventually("trading goes on") { try await first.answer().sequence > 1_500 }
+            try await eventually("the follower goes along") { try await second.answer().sequence > 1_000 }
             leader.signal(SIGKILL)
             await leader.wait()
             await #expect(throws: EntryFailure.self) { try await load.value }
