@@ -66,7 +66,9 @@ let package = Package(
                 "SettleTesting",
                 "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient", "settle",
             ]),
-        tests("EngineHostTests", ["EngineHost", "TradeEngine", "TradeModel"]),
+        tests(
+            "EngineHostTests",
+            ["EngineHost", "ServiceKit", "SettleTesting", "TradeEngine", "TradeFeed", "TradeModel"]),
         tests("HashChainTests", ["HashChain"]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
         tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),

@@ -8,6 +8,8 @@ import TradeModel
 ///
 /// One thread owns all of it. It takes what has arrived, has the engine carry it out, makes the commands durable
 /// together, and only then publishes the records and answers: what anybody was told of is still so after any crash.
+///
+/// One that follows takes its commands from the records of its leader instead, and takes orders only once it leads.
 public actor EngineHost {
     /// So many commands share one write of the log.
     private static let batchMax = 1_000
@@ -18,39 +20,49 @@ public actor EngineHost {
     private static let queriesMax = 16
     /// How often it is looked what need not be kept any more.
     private static let tidyInterval = Duration.seconds(2)
+    /// How soon it is looked again whether an engine that is to lead may.
+    private static let promotionTime = Duration.milliseconds(20)
 
     private let executor = BlockingExecutor(label: "settle.engine")
-    private let settings: EngineSettings
-    private let log: Log
-    private let store: EngineStore
-    private let socket: EntrySocket
-    private var engine: MatchingEngine
-    private let publisher: FeedPublisher
+    let settings: EngineSettings
+    let log: Log
+    let store: EngineStore
+    let socket: EntrySocket
+    var engine: MatchingEngine
+    let publisher: FeedPublisher
     private let isStopping = Guarded(false)
-    private var lastTime: Int64
+    var lastTime: Int64
     /// From then on, what is asked is refused; nil while nobody wants it to stop.
     private var farewell: ContinuousClock.Instant?
     private var snapshotAt: UInt64
     private var tidiedAt = ContinuousClock.now
-    private var commands = RecordBuffer()
-    private var records = RecordBuffer()
+    var commands = RecordBuffer()
+    var records = RecordBuffer()
+    var lead: EngineLead
+    /// Nil when it leads.
+    var following: Following?
+    /// Who brings the leader's records: one after the other, should one fail.
+    nonisolated let consumers = AsyncStream.makeStream(of: FeedConsumer.self)
+    var wishes: [Wish] = []
     private var copies = BalanceCopies()
 
     public nonisolated let entryEndpoint: String
     public nonisolated let feedEndpoint: String
-    private nonisolated let waker: EntrySocket.Waker
+    nonisolated let waker: EntrySocket.Waker
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// Opens what was kept and the doors; nothing is taken in before `run`.
     public init(_ settings: EngineSettings, log: Log) throws {
         let store = try EngineStore(settings, log: log)
+        let lead = try store.lead()
         let engine = try store.restore(log: log)
         let socket = try EntrySocket(endpoint: settings.entryEndpoint)
         var publishing = FeedPublisher.Settings()
         publishing.placeFile = store.placeFile
         let publisher = try FeedPublisher(
-            endpoint: settings.feedEndpoint, stream: settings.stream, epoch: 1, log: store.records,
+            endpoint: settings.feedEndpoint, stream: settings.stream, epoch: lead.leader == nil ? lead.epoch : nil,
+            log: store.records,
             settings: publishing, diagnostics: log)
         self.publisher = publisher
         self.settings = settings
@@ -63,6 +75,13 @@ public actor EngineHost {
         feedEndpoint = publisher.endpoint
         self.engine = engine
         self.socket = socket
+        self.lead = lead
+        if let leader = lead.leader {
+            following = Following(
+                Replica(
+                    leader: leader, silence: .milliseconds(settings.leaderSilenceMilliseconds),
+                    now: ContinuousClock.now))
+        }
     }
 
     /// Works until it is stopped, or throws why it cannot go on.
@@ -75,8 +94,17 @@ public actor EngineHost {
                     try await self.publisher.run()
                 }
                 group.addTask {
-                    defer { self.publisher.stop() }
-                    try await self.work()
+                    // Why it ended is told to who takes from it.
+                    for await consumer in self.consumers.stream { try? await consumer.run() }
+                }
+                group.addTask {
+                    defer {
+                        self.publisher.stop()
+                        self.consumers.continuation.finish()
+                    }
+                    do { try await self.work() } catch let difference as EngineDivergence {
+                        throw await self.narrowed(difference)
+                    }
                 }
                 try await group.waitForAll()
             }
@@ -92,18 +120,21 @@ public actor EngineHost {
     }
 
     private func work() throws {
+        defer { following?.consumer?.stop() }
         log.info(
             "engine started",
             [
                 "stream": settings.stream.text, "sequence": "\(engine.sequence)", "orders": entryEndpoint,
-                "feed": feedEndpoint,
+                "feed": feedEndpoint, "epoch": "\(lead.epoch)", "follows": lead.leader ?? "nobody",
             ])
         while true {
             if farewell == nil, isStopping.withLock({ $0 }) { farewell = .now + Self.farewellTime }
+            let taken = farewell == nil ? try follow() : 0
             let count = try round()
+            try grantWishes(isStopping: farewell != nil)
             try tidy()
             if let farewell, count == 0 || .now > farewell + Self.farewellTime { break }
-            if count == 0 { try socket.wait(Self.idleTime) }
+            if count == 0, taken == 0 { try socket.wait(wishes.isEmpty ? Self.idleTime : Self.promotionTime) }
         }
         if engine.sequence > snapshotAt { try store.takeSnapshot(of: engine) }
         try store.close()
@@ -113,15 +144,21 @@ public actor EngineHost {
     /// Takes what has arrived, and says how much that was.
     private func round() throws -> Int {
         var answers: [(EntrySocket.Caller, EntryMessage)] = []
+        var wishCount = 0
         commands.removeAll(keepingCapacity: true)
         records.removeAll(keepingCapacity: true)
         var queryCount = 0
         while answers.count < Self.batchMax, queryCount < Self.queriesMax, let (caller, message) = try socket.receive()
         {
             if case .success(.query) = message { queryCount += 1 }
-            answers.append((caller, answer(message)))
+            if farewell == nil, case .success(.promote(let number, let json)) = message {
+                wishCount += 1
+                if let refusal = note(number, json, of: caller) { answers.append((caller, refusal)) }
+            } else {
+                answers.append((caller, answer(message)))
+            }
         }
-        guard !answers.isEmpty else { return 0 }
+        guard !answers.isEmpty else { return wishCount }
         if !commands.isEmpty {
             // If this fails, the engine is ahead of its log: it must not go on, and nobody was told of anything.
             try store.commands?.append(commands)
@@ -129,13 +166,17 @@ public actor EngineHost {
             publisher.recordsWereAdded()
         }
         for (caller, message) in answers { try socket.send(message, to: caller) }
-        return answers.count
+        return answers.count + wishCount
     }
 
     private func answer(_ message: Result<EntryMessage, MalformedEntryMessage>) -> EntryMessage {
         switch message {
         case .success(let message) where farewell.map { .now > $0 } ?? false:
             return .refused(message.number, .stopping, "the engine is about to stop")
+        case .success(.command(let number, _)) where lead.leader != nil:
+            return .refused(
+                number, .notLeading,
+                "this engine follows the one that publishes at \(lead.leader!), and that one takes the orders")
         case .success(.command(let number, var command)):
             if let reason = reservedKey(of: command) { return .refused(number, .malformed, reason) }
             do {
@@ -145,14 +186,22 @@ public actor EngineHost {
             }
         case .success(.query(let number, let json)):
             guard let query = try? JSONDecoder().decode(EngineQuery.self, from: Data(json)),
-                let answer = try? JSONEncoder().encode(copies.answer(query, engine, of: settings.stream))
+                let answer = try? JSONEncoder().encode(answer(query))
             else { return .refused(number, .malformed, "this is no question that an engine answers") }
             return .answer(number, Array(answer))
+        case .success(.forget(let number, let json)):
+            return forget(number, json)
         case .success(let other):
             return .refused(other.number, .malformed, "this is an answer, and nothing was asked")
         case .failure(let problem):
             return .refused(0, .malformed, problem.description)
         }
+    }
+
+    private func answer(_ query: EngineQuery) -> EngineAnswer {
+        var answer = copies.answer(query, engine, of: settings.stream)
+        answer.standing = standing
+        return answer
     }
 
     /// The keys of what the engine does by itself begin with the name of its stream; nobody else's may, or the books
@@ -190,6 +239,7 @@ public actor EngineHost {
         guard ContinuousClock.now - tidiedAt >= Self.tidyInterval else { return }
         tidiedAt = .now
         copies.dropIdle(now: tidiedAt)
-        try store.dropRecords(keptFrom: publisher.keptFrom)
+        // Nobody follows one that follows.
+        try store.dropRecords(keptFrom: following == nil ? publisher.keptFrom : nil)
     }
 }

@@ -151,9 +151,11 @@ public struct EngineAnswer: Codable, Hashable, Sendable {
     public var orders: [Order]?
     /// Where to go on; nil when that was all.
     public var next: Int?
+    /// Whether it leads.
+    public var standing: EngineStanding?
 
     enum CodingKeys: String, CodingKey {
-        case stream, sequence, hash, accounts, trades, book, balance, balances, order, orders, next, markets
+        case stream, sequence, hash, accounts, trades, book, balance, balances, order, orders, next, markets, standing
         case openOrders = "open_orders"
         case isKnown = "account_known"
         case hasEnded = "ended"

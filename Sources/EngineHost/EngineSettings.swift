@@ -11,6 +11,10 @@ public struct EngineSettings: Sendable {
     public var feedEndpoint: String
     /// Where its commands, records and snapshots are kept; nil keeps the newest records in memory alone.
     public var folder: String?
+    /// The feed of the engine that it follows, until it is made to lead; nil leads.
+    public var leader: String?
+    /// A leader that has said nothing for so long is taken to be gone. It says something each second.
+    public var leaderSilenceMilliseconds = 3_000
     /// So many records lie between two snapshots.
     public var snapshotRecords: Int64 = 100_000
     /// So many of the newest records are kept for consumers that nobody knows yet.
@@ -23,6 +27,15 @@ public struct EngineSettings: Sendable {
         self.entryEndpoint = entryEndpoint
         self.feedEndpoint = feedEndpoint
     }
+}
+
+/// An engine makes another record of a command than the one that it follows, or has others. It must not lead.
+public struct EngineDivergence: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The first record that is known to differ.
+    public let sequence: Int64
+    /// Whether none before it does.
+    let isFirst: Bool
+    public let description: String
 }
 
 /// An engine cannot be started, or cannot go on, in one line that says why.

@@ -44,6 +44,30 @@ struct EngineStore {
     /// Where the feed remembers how far its consumers are.
     var placeFile: String? { folder.map { $0 + "/consumers" } }
 
+    // MARK: Leading
+
+    /// By what right the engine leads, or whom it follows, beginning with this start.
+    func lead() throws -> EngineLead {
+        let known = try leadFile.flatMap { try EngineLead.read($0) }
+        var lead = known ?? .first
+        if let leader = settings.leader {
+            lead.follow(leader, isEmpty: known == nil && records.extent.newest == .start)
+            try keep(lead)
+        } else if let leader = lead.leader {
+            throw EngineFailure(
+                "\(folder!) belongs to a follower of \(leader); start it with '--follow \(leader)', and let it lead "
+                    + "by 'settle engine promote'")
+        }
+        return lead
+    }
+
+    /// Returns when it would survive the machine's failure.
+    func keep(_ lead: EngineLead) throws {
+        if let leadFile { try lead.write(to: leadFile) }
+    }
+
+    private var leadFile: String? { folder.map { $0 + "/lead" } }
+
     // MARK: Starting
 
     /// The engine as it was: from the newest snapshot, and all commands behind it.

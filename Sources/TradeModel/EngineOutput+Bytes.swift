@@ -11,6 +11,19 @@ extension EngineOutput {
         public static let amended: UInt8 = 6
     }
 
+    /// Where the length of its command stands in a record, and behind it the command.
+    private static let commandLengthOffset = 10
+
+    /// The bytes of the command in those of a record, which they are a part of; nil where there is none.
+    public static func command(in record: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        let start = commandLengthOffset + MemoryLayout<UInt32>.size
+        guard record.count >= start else { return nil }
+        let length = UInt32(
+            littleEndian: record.loadUnaligned(fromByteOffset: commandLengthOffset, as: UInt32.self))
+        guard Int(length) <= record.count - start else { return nil }
+        return UnsafeRawBufferPointer(rebasing: record[start..<start + Int(length)])
+    }
+
     /// Reads a record that takes all of the bytes.
     public init(bytes: UnsafeRawBufferPointer) throws(MalformedBytes) {
         guard bytes.count <= Self.byteCountMax else { throw MalformedBytes(.tooLong, at: Self.byteCountMax) }

@@ -39,6 +39,22 @@ struct EngineAccess {
         } catch let failure as EntryFailure { throw Self.failure(failure) }
     }
 
+    /// Has an engine that follows another lead in its place.
+    func promote(_ request: PromotionRequest) async throws -> PromotionAnswer {
+        do {
+            let answer = try await client.promote(Array(try JSONEncoder().encode(request)))
+            return try JSONDecoder().decode(PromotionAnswer.self, from: Data(answer))
+        } catch let failure as EntryFailure { throw Self.failure(failure) }
+    }
+
+    /// Has an engine keep nothing any longer for a consumer.
+    func forget(_ request: ForgetRequest) async throws -> ForgetAnswer {
+        do {
+            let answer = try await client.forget(Array(try JSONEncoder().encode(request)))
+            return try JSONDecoder().decode(ForgetAnswer.self, from: Data(answer))
+        } catch let failure as EntryFailure { throw Self.failure(failure) }
+    }
+
     private static func failure(_ failure: EntryFailure) -> CommandFailure {
         switch failure {
         case .silent:

@@ -30,7 +30,11 @@ enum Settle {
             Doctor.self
         }
         Section("The engine") {
-            RunEngine.self
+            Extended<Global>(RunEngine.self) {
+                ShowEngine.self
+                PromoteEngine.self
+                ForgetConsumer.self
+            }
             Group<Global>("order", summary: "Give an engine orders, change and cancel them.") {
                 PlaceOrder.self
                 AmendOrder.self

@@ -29,7 +29,7 @@ struct CommandLeaf: Sendable, CustomTestStringConvertible {
 
     /// Whether it only reads the database and answers at once, by its name.
     var isQuickReader: Bool {
-        path[0] != "order"
+        !["order", "engine"].contains(path[0])
             && ["list", "show", "status", "balance", "statement", "explain", "stats"].contains(path.last ?? "")
     }
 }

@@ -25,7 +25,7 @@ extension Processes {
             defer { venue.removeFolder() }
             var engine = try await venue.start()
             var workers = [try await venue.worker(on: database), try await venue.worker(on: database)]
-            _ = try await venue.client().carryOut(Venue.opening)
+            _ = try await venue.client().carryOut(OrderFlow.opening)
 
             // when
             let traders = Traders(venue, seed: seed, orderCount: Self.orderCount)
@@ -67,8 +67,8 @@ extension Processes {
             let venue = Venue()
             var engine = try await venue.start(withLog: false)
             let worker = try await venue.worker(on: database)
-            _ = try await venue.client().carryOut(Venue.opening)
-            try await eventually("it is settled") { try Venue.watermark(database) == Int64(Venue.opening.count) }
+            _ = try await venue.client().carryOut(OrderFlow.opening)
+            try await eventually("it is settled") { try Venue.watermark(database) == Int64(OrderFlow.opening.count) }
             engine.signal(SIGKILL)
             await engine.wait()
 
@@ -102,11 +102,10 @@ private final class Traders: Sendable {
 
     /// Returns all records that the engine answered with, by their sequence.
     func trade() async throws -> [UInt64: [UInt8]] {
-        var generator = SeededGenerator(seed: seed)
+        var flow = OrderFlow(seed: seed)
         var records: [UInt64: [UInt8]] = [:]
         while sentCount < orderCount {
-            let first = sentCount + 1
-            let commands = (first..<min(first + Self.handful, orderCount + 1)).map { Venue.order($0, &generator) }
+            let commands = flow.next(min(Self.handful, orderCount - sentCount))
             for record in try await untilAnswered(commands) {
                 records[try record.withUnsafeBytes { try EngineOutput(bytes: $0).sequence }] = record
             }

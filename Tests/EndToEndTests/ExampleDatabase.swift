@@ -123,7 +123,8 @@ extension CommandExample {
 
     /// Whether it talks to an engine, which then must be there.
     private var needsEngine: Bool {
-        ["order", "book", "reconcile"].contains(leaf.path[0]) || leaf.name == "feed tail" || words.contains("--engine")
+        ["order", "book", "reconcile"].contains(leaf.path[0])
+            || ["feed tail", "engine status", "engine forget"].contains(leaf.name) || words.contains("--engine")
     }
 
     /// An example's port may be somebody else's at the moment.

@@ -6,7 +6,7 @@ import TradeModel
 
 extension Processes {
     /// A feed that has lost records which nobody has settled.
-    @Suite(.timeLimit(.minutes(3))) struct FeedGapCommandTests {
+    @Suite(.timeLimit(.minutes(5))) struct FeedGapCommandTests {
         @Test func `the stream is halted before a gap, and goes on behind it when an operator gives it up`()
             async throws
         {

@@ -4,7 +4,7 @@ import Testing
 
 extension Processes {
     /// `settle up` and the engine in it: whatever ends the one or the other, engine and books stay together.
-    @Suite(.timeLimit(.minutes(3))) struct UpEngineTests {
+    @Suite(.timeLimit(.minutes(5))) struct UpEngineTests {
         private func json(_ result: Program.Result) throws -> [String: Any] {
             try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
         }

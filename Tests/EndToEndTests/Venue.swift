@@ -6,10 +6,8 @@ import Testing
 import TradeFeed
 import TradeModel
 
-/// An engine in a process of its own, where to find it, and what traders send it.
+/// An engine in a process of its own, and where to find it.
 struct Venue {
-    static let accountCount = 12
-
     let folder: String
     let orders = Endpoint()
     let feed = Endpoint()
@@ -48,59 +46,6 @@ struct Venue {
             ])
     }
 
-    // MARK: What is sent
-
-    static func command(_ action: EngineCommand.Action) -> [UInt8] {
-        EngineCommand(time: Timestamp(microseconds: 0), action).bytes
-    }
-
-    /// A market, and accounts with money.
-    static let opening: [[UInt8]] = {
-        var commands: [EngineCommand.Action] = [
-            .listAsset(symbol: AssetSymbol("BTC")!, decimals: 8),
-            .listAsset(symbol: AssetSymbol("USDT")!, decimals: 6),
-            .listMarket(
-                MarketListing(
-                    symbol: MarketSymbol("BTC/USDT")!, tick: DecimalNumber("0.01")!, lot: DecimalNumber("0.0001")!,
-                    quantityMin: DecimalNumber("0.0001")!, quantityMax: DecimalNumber("1000")!,
-                    priceMax: DecimalNumber("1000000")!, feeRule: .received, selfTradeRule: .cancelNewest,
-                    fees: [TradingFees(maker: -100, taker: 500)])),
-        ]
-        for account in 1...accountCount {
-            for (asset, amount) in [("BTC", "100"), ("USDT", "1000000")] {
-                commands.append(
-                    .deposit(
-                        Transfer(
-                            key: Identifier("open-\(account)-\(asset)")!, account: Identifier("\(1000 + account)")!,
-                            asset: AssetSymbol(asset)!, amount: DecimalNumber(amount)!)))
-            }
-        }
-        return commands.map(command)
-    }()
-
-    /// An order like any other, or the end of one that was sent lately: the number of each names it.
-    static func order(_ number: Int, _ generator: inout SeededGenerator) -> [UInt8] {
-        if Int.random(in: 0..<10, using: &generator) < 3 {
-            let earlier = max(1, number - Int.random(in: 1...60, using: &generator))
-            return command(.cancel(account: account(earlier), order: .clientOrderID(Identifier("c-\(earlier)")!)))
-        }
-        let cents = Int.random(in: 4_990_000...5_010_000, using: &generator)
-        let lots = Int.random(in: 1...500, using: &generator)
-        return command(
-            .place(
-                OrderRequest(
-                    account: account(number), clientOrderID: Identifier("c-\(number)"),
-                    market: MarketSymbol("BTC/USDT")!, side: Bool.random(using: &generator) ? .buy : .sell,
-                    timeInForce: Int.random(in: 0..<10, using: &generator) == 0
-                        ? .immediateOrCancel : .goodTillCancelled,
-                    price: DecimalNumber(Int128(cents), scale: 2), quantity: DecimalNumber(Int128(lots), scale: 4))))
-    }
-
-    /// Whose order it is.
-    private static func account(_ number: Int) -> Identifier {
-        Identifier("\(1001 + number * 7_919 % accountCount)")!
-    }
-
     // MARK: What came of it
 
     static func watermark(_ database: TestDatabase) throws -> Int64 {
@@ -118,13 +63,13 @@ struct Venue {
             sourceLocation: sourceLocation)
         #expect(try database.trades(.settled) == end.trades, sourceLocation: sourceLocation)
         #expect(try database.count("dead_letters") == 0, sourceLocation: sourceLocation)
-        for account in 1...Self.accountCount {
-            for asset in ["BTC", "USDT"] {
-                let there = try await answer(.balance(Identifier("\(1000 + account)")!, AssetSymbol(asset)!)).balance
+        for account in OrderFlow.accounts {
+            for asset in OrderFlow.assets {
+                let there = try await answer(.balance(account, asset)).balance
                 let here = try database.value(
                     """
                     select available || ' ' || frozen from account_balances
-                     where account = '\(1000 + account)' and asset = '\(asset)'
+                     where account = '\(account)' and asset = '\(asset)'
                     """)
                 #expect(here == there.map { "\($0.available) \($0.held)" }, sourceLocation: sourceLocation)
             }

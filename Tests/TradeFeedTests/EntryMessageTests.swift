@@ -5,8 +5,11 @@ import TradeFeed
 /// What passes between an engine and those who give it orders, as docs/wire.md says it.
 @Suite struct EntryMessageTests {
     private static let samples: [EntryMessage] = [
-        .command(1, [1, 2, 3]), .query(2, Array(#"{"about":"status"}"#.utf8)), .record(.max, []),
+        .command(1, [1, 2, 3]), .query(2, Array(#"{"about":"status"}"#.utf8)), .promote(5, Array("{}".utf8)),
+        .forget(7, []),
+        .record(.max, []),
         .answer(3, [UInt8](repeating: 7, count: 70_000)), .refused(4, .malformed, "this is no command"),
+        .refused(6, .mayNotLead, "it lacks record 7"),
     ]
 
     private func hex(_ bytes: [UInt8]) -> String {
@@ -14,9 +17,13 @@ import TradeFeed
     }
 
     @Test func `the bytes are those of the page`() {
+        let wish = #"{"actor":"ann","reason":"moved","force":false,"dry_run":false}"#
         #expect(
             hex(EntryMessage.query(258, Array(#"{"about":"status"}"#.utf8)).encode())
                 == "534501020201000000000000" + hex(Array(#"{"about":"status"}"#.utf8)) + "3719e54441b6126c")
+        #expect(
+            hex(EntryMessage.promote(258, Array(wish.utf8)).encode())
+                == "534501030201000000000000" + hex(Array(wish.utf8)) + "b5745fec02219129")
         #expect(
             hex(EntryMessage.refused(258, .stopping, "no").encode()) == "534501830201000000000000" + "036e6f"
                 + "aa00d028109c55a0")

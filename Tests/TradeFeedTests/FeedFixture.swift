@@ -16,6 +16,10 @@ enum FeedFixture {
         return path
     }()
 
+    static func sender(_ name: String) -> FeedSender {
+        FeedSender(consumer: Identifier(name)!, subscription: FeedSubscription(instance: 1, attempt: 1))
+    }
+
     static func endpoint() -> String { "ipc://\(folder)/\(UInt64.random(in: 0...UInt64.max))" }
 
     static func publisher(

@@ -62,10 +62,13 @@ struct FeedMessageTests {
     }
 
     @Test func `optional fields are told apart from zero`() throws {
-        for (hash, keepsPlace) in [(nil, true), (0, true), (nil, false), (1, false)] as [(UInt64?, Bool)] {
+        for (hash, keepsPlace, isReplica) in [
+            (nil, true, false), (0, true, true), (nil, false, true), (1, false, false),
+        ] as [(UInt64?, Bool, Bool)] {
             let message = FeedMessage.subscribe(
                 FeedMessage.Subscribe(
-                    sender: GoldenFeed.sender, first: 1, hash: hash, durable: 0, credit: 0, keepsPlace: keepsPlace))
+                    sender: GoldenFeed.sender, first: 1, hash: hash, durable: 0, credit: 0, keepsPlace: keepsPlace,
+                    isReplica: isReplica))
             #expect(try FeedMessage(message.encode()) == message)
         }
     }
@@ -110,7 +113,7 @@ struct FeedMessageTests {
         changed.durable = 5
         #expect(decode(FeedMessage.subscribe(changed).encode()) == .failure(.unacceptable("the durable sequence")))
         var bytes = FeedMessage.subscribe(fine).encode()
-        bytes[bytes.count - 9] = 4
+        bytes[bytes.count - 9] = 8
         #expect(decode(bytes) == .failure(.unacceptable("the flags")))
         bytes = FeedMessage.subscribe(fine).encode()
         bytes[bytes.count - 10] ^= 1

@@ -33,7 +33,21 @@ public actor EntryClient {
     }
 
     public func query(_ json: [UInt8]) throws(EntryFailure) -> [UInt8] {
-        let answer = try ask([{ number in EntryMessage.query(number, json) }])[0]
+        try answer { number in EntryMessage.query(number, json) }
+    }
+
+    /// Wishes that an engine that follows another lead in its place.
+    public func promote(_ json: [UInt8]) throws(EntryFailure) -> [UInt8] {
+        try answer { number in EntryMessage.promote(number, json) }
+    }
+
+    /// Wishes that an engine keep nothing any longer for a consumer that will not come back.
+    public func forget(_ json: [UInt8]) throws(EntryFailure) -> [UInt8] {
+        try answer { number in EntryMessage.forget(number, json) }
+    }
+
+    private func answer(_ question: @escaping (UInt64) -> EntryMessage) throws(EntryFailure) -> [UInt8] {
+        let answer = try ask([question])[0]
         guard case .answer(_, let json) = answer else { throw .unexpected(answer, endpoint) }
         return json
     }

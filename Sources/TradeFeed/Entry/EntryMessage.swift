@@ -6,9 +6,13 @@ public enum EntryMessage: Hashable, Sendable {
     case command(UInt64, [UInt8])
     /// A question, as JSON.
     case query(UInt64, [UInt8])
+    /// The wish that an engine that follows another lead in its place, as JSON.
+    case promote(UInt64, [UInt8])
+    /// The wish that an engine keep nothing any longer for a consumer that will not come back, as JSON.
+    case forget(UInt64, [UInt8])
     /// What came of a command: the engine's record of it.
     case record(UInt64, [UInt8])
-    /// The answer to a query, as JSON.
+    /// The answer to a query or a wish, as JSON.
     case answer(UInt64, [UInt8])
     case refused(UInt64, Refusal, String)
 
@@ -19,6 +23,8 @@ public enum EntryMessage: Hashable, Sendable {
         case notLeading = 2
         /// It is about to end, and takes nothing more.
         case stopping = 3
+        /// It follows another, and may not lead in its place as things are.
+        case mayNotLead = 4
     }
 
     public static let magic: [UInt8] = Array("SE".utf8)
@@ -30,6 +36,8 @@ public enum EntryMessage: Hashable, Sendable {
     private enum Kind: UInt8 {
         case command = 1
         case query = 2
+        case promote = 3
+        case forget = 4
         case record = 129
         case answer = 130
         case refused = 131
@@ -38,8 +46,8 @@ public enum EntryMessage: Hashable, Sendable {
     /// The number by which an answer belongs to its question.
     public var number: UInt64 {
         switch self {
-        case .command(let number, _), .query(let number, _), .record(let number, _), .answer(let number, _),
-            .refused(let number, _, _):
+        case .command(let number, _), .query(let number, _), .promote(let number, _), .forget(let number, _),
+            .record(let number, _), .answer(let number, _), .refused(let number, _, _):
             number
         }
     }
@@ -49,6 +57,8 @@ public enum EntryMessage: Hashable, Sendable {
             switch self {
             case .command(_, let bytes): (.command, bytes)
             case .query(_, let bytes): (.query, bytes)
+            case .promote(_, let bytes): (.promote, bytes)
+            case .forget(_, let bytes): (.forget, bytes)
             case .record(_, let bytes): (.record, bytes)
             case .answer(_, let bytes): (.answer, bytes)
             case .refused(_, let refusal, let text): (.refused, [refusal.rawValue] + Array(text.utf8))
@@ -77,6 +87,8 @@ public enum EntryMessage: Hashable, Sendable {
         switch Kind(rawValue: bytes[3]) {
         case .command: self = .command(number, body)
         case .query: self = .query(number, body)
+        case .promote: self = .promote(number, body)
+        case .forget: self = .forget(number, body)
         case .record: self = .record(number, body)
         case .answer: self = .answer(number, body)
         case .refused:

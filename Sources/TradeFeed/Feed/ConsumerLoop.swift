@@ -67,6 +67,8 @@ actor ConsumerLoop {
         status.acknowledged = cursor.durable
         status.newest = cursor.newest
         status.epoch = cursor.epoch
+        status.heardAt = cursor.heardAt
+        status.refusal = cursor.refusal
         status.counts = cursor.counts
         return status
     }

@@ -15,6 +15,10 @@ public final class FeedConsumer: Sendable {
         /// The newest record that the publisher has told of.
         public var newest: Int64 = 0
         public var epoch: UInt64 = 0
+        /// When the publisher last said anything, if it ever did.
+        public var heardAt: ContinuousClock.Instant?
+        /// Why the publisher does not answer for now, in its own words.
+        public var refusal: String?
         public var counts = FeedCursor.Counts()
 
         public init() {}
@@ -26,13 +30,15 @@ public final class FeedConsumer: Sendable {
     private let loop: ConsumerLoop
 
     /// Throws where the endpoint is none; whether somebody listens there is not looked at.
+    ///
+    /// - Parameter onArrival: called on another thread when there is something for `takeNow`.
     public init(
         endpoint: String, start: FeedCursor.Start, settings: FeedCursor.Settings = FeedCursor.Settings(),
-        diagnostics: Log = .silent
+        diagnostics: Log = .silent, onArrival: @escaping @Sendable () -> Void = {}
     ) throws(SocketFailure) {
         self.endpoint = endpoint
         self.start = start
-        inbox = try FeedInbox()
+        inbox = try FeedInbox(onArrival: onArrival)
         loop = try ConsumerLoop(
             endpoint: endpoint, cursor: FeedCursor(start, settings: settings, now: ContinuousClock().now),
             inbox: inbox, diagnostics: diagnostics)
@@ -71,6 +77,13 @@ public final class FeedConsumer: Sendable {
         do { return try await waiting.value } catch is CancellationError {
             return RecordRun(start: .start, records: RecordBuffer())
         }
+    }
+
+    /// The next records, if they are there; an error when the consumer cannot go on and everything has been taken.
+    ///
+    /// For a thread that has other things to wait for, too; it takes instead of `next`.
+    public func takeNow() throws -> RecordRun? {
+        try inbox.takeNow()
     }
 
     /// Tells the publisher that everything up to here is durable, and will never be asked for again.

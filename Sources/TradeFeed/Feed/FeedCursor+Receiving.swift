@@ -2,6 +2,7 @@ extension FeedCursor {
     /// Judges what the publisher says.
     public mutating func receive(_ message: FeedMessage, now: Instant) -> [Action] {
         if case .stopped = phase { return [] }
+        heardAt = now
         switch message {
         case .batch(let batch):
             guard isCurrent(batch.subscription, epoch: batch.epoch) else { return [] }
@@ -77,6 +78,7 @@ extension FeedCursor {
 
     private mutating func receive(_ refused: FeedMessage.Refused, _ now: Instant) -> [Action] {
         lastHeard = now
+        refusal = refused.text
         if case .pausing = phase, refused.reason != .otherVersion { return [] }
         let first = received.sequence + 1
         switch refused.reason {

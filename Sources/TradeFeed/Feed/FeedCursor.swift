@@ -40,10 +40,12 @@ public struct FeedCursor: Sendable {
         public var epoch: UInt64
         /// Whether the publisher keeps records for it while it is away.
         public var keepsPlace: Bool
+        /// Whether it stands by to publish the stream itself: others then get nothing that it lacks.
+        public var isReplica: Bool
 
         public init(
             consumer: Identifier, stream: Identifier? = nil, instance: UInt64, after sequence: Int64,
-            hash: UInt64?, epoch: UInt64 = 0, keepsPlace: Bool = true
+            hash: UInt64?, epoch: UInt64 = 0, keepsPlace: Bool = true, isReplica: Bool = false
         ) {
             self.consumer = consumer
             self.stream = stream
@@ -52,6 +54,7 @@ public struct FeedCursor: Sendable {
             self.hash = hash
             self.epoch = epoch
             self.keepsPlace = keepsPlace
+            self.isReplica = isReplica
         }
     }
 
@@ -104,6 +107,10 @@ public struct FeedCursor: Sendable {
     private var granted: UInt64 = 0
     private var announced: UInt64 = 0
     var lastHeard: Instant
+    /// When the publisher last said anything, if it ever did.
+    public internal(set) var heardAt: Instant?
+    /// Why the publisher does not answer for now, in its own words.
+    public internal(set) var refusal: String?
     private var lastSent: Instant
     /// Attempts in a row that led to nothing, and batches in a row that were damaged.
     private var fruitless = 0
@@ -198,7 +205,7 @@ public struct FeedCursor: Sendable {
                     FeedMessage.Subscribe(
                         sender: sender, stream: stream, epoch: epoch, first: received.sequence + 1,
                         hash: isHashKnown ? received.hash : nil, durable: durable, credit: UInt32(granted),
-                        keepsPlace: start.keepsPlace)))
+                        keepsPlace: start.keepsPlace, isReplica: start.isReplica)))
         ]
     }
 
@@ -219,6 +226,7 @@ public struct FeedCursor: Sendable {
     /// The subscription stands, and brings what it should.
     mutating func isWell(_ now: Instant) {
         phase = .following
+        refusal = nil
         fruitless = 0
     }
 

@@ -25,9 +25,11 @@ final class FeedInbox: Sendable {
 
     private let state = Guarded(State())
     let wake: WakeSignal
+    private let onArrival: @Sendable () -> Void
 
-    init() throws(SocketFailure) {
+    init(onArrival: @escaping @Sendable () -> Void) throws(SocketFailure) {
         wake = try WakeSignal()
+        self.onArrival = onArrival
     }
 
     func next() async throws -> RecordRun? {
@@ -61,6 +63,20 @@ final class FeedInbox: Sendable {
         }
     }
 
+    func takeNow() throws -> RecordRun? {
+        let run = try state.withLock { state -> RecordRun? in
+            guard !state.arrived.isEmpty else {
+                if case .failed(let error) = state.end { throw error }
+                return nil
+            }
+            let run = state.arrived.removeFirst()
+            state.progress.taken.append(run)
+            return run
+        }
+        if run != nil { wake.raise() }
+        return run
+    }
+
     func acknowledge(_ sequence: Int64) {
         state.withLock { $0.progress.acknowledged = max(sequence, $0.progress.acknowledged ?? sequence) }
         wake.raise()
@@ -87,6 +103,7 @@ final class FeedInbox: Sendable {
             return state.waiting
         }
         waiting?.resume(returning: run)
+        onArrival()
     }
 
     func progress() -> Progress {
@@ -109,5 +126,6 @@ final class FeedInbox: Sendable {
         case .stopped: waiting?.resume(returning: nil)
         case .failed(let error): waiting?.resume(throwing: error)
         }
+        onArrival()
     }
 }

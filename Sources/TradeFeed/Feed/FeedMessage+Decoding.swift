@@ -95,10 +95,10 @@ private struct MessageReader {
         let flags = try number(UInt8.self)
         guard first > 0 else { throw .unacceptable("the first sequence") }
         guard durable < first else { throw .unacceptable("the durable sequence") }
-        guard flags <= 3, flags & 1 == 1 || hash == 0 else { throw .unacceptable("the flags") }
+        guard flags <= 7, flags & 1 == 1 || hash == 0 else { throw .unacceptable("the flags") }
         return FeedMessage.Subscribe(
             sender: sender, stream: stream, epoch: epoch, first: first, hash: flags & 1 == 1 ? hash : nil,
-            durable: durable, credit: credit, keepsPlace: flags & 2 == 2)
+            durable: durable, credit: credit, keepsPlace: flags & 2 == 2, isReplica: flags & 4 == 4)
     }
 
     mutating func batch() throws(MalformedFeedMessage) -> FeedMessage.Batch {

@@ -48,7 +48,8 @@ extension FeedMessage {
             bytes.append(number: subscribe.hash ?? 0)
             bytes.append(number: subscribe.durable)
             bytes.append(number: subscribe.credit)
-            let flags: UInt8 = (subscribe.hash == nil ? 0 : 1) | (subscribe.keepsPlace ? 2 : 0)
+            let flags: UInt8 =
+                (subscribe.hash == nil ? 0 : 1) | (subscribe.keepsPlace ? 2 : 0) | (subscribe.isReplica ? 4 : 0)
             bytes.append(number: flags)
         case .credit(let sender, let total):
             bytes.begin(.credit, sender)

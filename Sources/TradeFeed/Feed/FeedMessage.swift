@@ -32,10 +32,12 @@ public enum FeedMessage: Hashable, Sendable {
         public var credit: UInt32
         /// Whether the log must keep what this consumer has not acknowledged, also while it is away.
         public var keepsPlace: Bool
+        /// Whether others are to get nothing that this consumer has not made durable, while it is there.
+        public var isReplica: Bool
 
         public init(
             sender: FeedSender, stream: Identifier? = nil, epoch: UInt64 = 0, first: Int64, hash: UInt64? = nil,
-            durable: Int64, credit: UInt32, keepsPlace: Bool = true
+            durable: Int64, credit: UInt32, keepsPlace: Bool = true, isReplica: Bool = false
         ) {
             self.sender = sender
             self.stream = stream
@@ -45,6 +47,7 @@ public enum FeedMessage: Hashable, Sendable {
             self.durable = durable
             self.credit = credit
             self.keepsPlace = keepsPlace
+            self.isReplica = isReplica
         }
     }
 

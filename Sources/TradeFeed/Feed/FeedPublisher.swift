@@ -20,6 +20,8 @@ public final class FeedPublisher: Sendable {
     final class Control: Sendable {
         struct State: Sendable {
             var isStopped = false
+            /// Nil until it may publish.
+            var epoch: UInt64?
             var status: [FeedConsumerStatus] = []
             var counts = FeedCounts()
             var keptFrom: Int64?
@@ -44,9 +46,10 @@ public final class FeedPublisher: Sendable {
 
     /// Listens on `tcp://host:port` (`*` for any free port) or `ipc://path`, or throws why that is not possible.
     ///
-    /// The epoch grows each time that another process takes the lead of the stream.
+    /// The epoch grows each time that another process takes the lead of the stream. Without one the endpoint is taken,
+    /// and nobody is answered until `begin`.
     public init(
-        endpoint: String, stream: Identifier, epoch: UInt64, log: any RecordLog, settings: Settings = Settings(),
+        endpoint: String, stream: Identifier, epoch: UInt64?, log: any RecordLog, settings: Settings = Settings(),
         diagnostics: Log = .silent
     ) throws {
         let file = settings.placeFile.map { FeedPlaceFile(path: $0) }
@@ -58,8 +61,9 @@ public final class FeedPublisher: Sendable {
         self.endpoint = try socket.bind(endpoint)
         self.stream = stream
         self.control = control
-        let sessions = FeedSessions(stream: stream, epoch: epoch, places: places, settings: settings.sessions)
+        let sessions = FeedSessions(stream: stream, epoch: epoch ?? 0, places: places, settings: settings.sessions)
         control.state.withLock { state in
+            state.epoch = epoch
             state.status = sessions.status
             state.keptFrom = sessions.keptFrom
         }
@@ -75,6 +79,12 @@ public final class FeedPublisher: Sendable {
         } onCancel: {
             stop()
         }
+    }
+
+    /// Publishes from now on, under this epoch: for one that was made without.
+    public func begin(epoch: UInt64) {
+        control.state.withLock { $0.epoch = epoch }
+        control.wake.raise()
     }
 
     public func stop() {

@@ -3,14 +3,16 @@ import TradeModel
 extension FeedSessions {
     /// Whose turn it is to get something, if anybody can: all in turn, a batch each.
     public mutating func nextRead(newest: Int64, now: Instant) -> Read? {
+        let shared = sharedUpTo
         for _ in 0..<turns.count {
             if turn >= turns.count { turn = 0 }
             let name = turns[turn]
             turn += 1
             guard let session = consumers[name]?.session, (session.fullUntil ?? now) <= now else { continue }
+            let last = session.isReplica ? newest : min(newest, shared)
             // Whether it can be served at all is looked at without credit.
-            if !session.isChecked || (session.next <= newest && session.mayReceive(now)) {
-                return Read(consumer: name, subscription: session.subscription, first: session.next)
+            if !session.isChecked || (session.next <= last && session.mayReceive(now)) {
+                return Read(consumer: name, subscription: session.subscription, first: session.next, last: last)
             }
         }
         return nil
@@ -78,6 +80,7 @@ extension FeedSessions {
 
     /// Sends what is due by the clock, and forgets who was silent too long.
     public mutating func tick(extent: LogExtent, now: Instant) -> [Outgoing] {
+        lookAfterReplicas(newest: extent.newest.sequence, now: now)
         var outgoing: [Outgoing] = []
         for (name, consumer) in consumers {
             guard let session = consumer.session else { continue }

@@ -16,6 +16,8 @@ public struct FeedSessions: Sendable {
         public var batchRecordsMax = FeedLimits.batchRecordsMax
         public var batchBytesMax = FeedLimits.batchBytesMax
         public var consumersMax = FeedLimits.consumersMax
+        /// A replica that is no further behind is waited for from then on.
+        public var inStepRecordsMax: Int64 = 4_096
         /// How long a consumer whose connection is full is left alone.
         public var fullPauseMilliseconds = 20
 
@@ -35,6 +37,8 @@ public struct FeedSessions: Sendable {
         public var consumer: Identifier
         public var subscription: FeedSubscription
         public var first: Int64
+        /// Nothing behind it is for this consumer yet.
+        public var last: Int64
     }
 
     struct Session: Sendable {
@@ -55,6 +59,10 @@ public struct FeedSessions: Sendable {
         var lastSent: Instant
         var fullUntil: Instant?
         var taken: StreamPosition
+        var isReplica = false
+        /// Whether others get no more than this replica has; and when it last got on, or had nothing to do.
+        var isInStep = false
+        var progressAt: Instant
     }
 
     struct Consumer: Sendable {
@@ -65,7 +73,7 @@ public struct FeedSessions: Sendable {
     }
 
     public let stream: Identifier
-    public let epoch: UInt64
+    public internal(set) var epoch: UInt64
     public let settings: Settings
     var consumers: [Identifier: Consumer] = [:]
     /// In which order those who follow get their turns.
@@ -132,7 +140,7 @@ extension FeedSessions {
         case .credit(let sender, let total):
             return update(sender, route, now) { $0.grant(total) }
         case .ack(let sender, let sequence):
-            defer { acknowledge(sender, sequence) }
+            defer { acknowledge(sender, sequence, now) }
             return update(sender, route, now) { _ in }
         case .alive(let sender, let position):
             return update(sender, route, now) { session in
@@ -184,7 +192,8 @@ extension FeedSessions {
             keepsPlace: subscribe.keepsPlace, acknowledged: subscribe.durable,
             session: Session(
                 subscription: subscription, route: route, next: subscribe.first, hash: subscribe.hash,
-                firstCredit: credit, granted: credit, lastHeard: now, lastSent: now, taken: place))
+                firstCredit: credit, granted: credit, lastHeard: now, lastSent: now, taken: place,
+                isReplica: subscribe.isReplica, progressAt: now))
         turns.append(name)
         return answers
     }
@@ -212,7 +221,7 @@ extension FeedSessions {
         return []
     }
 
-    private mutating func acknowledge(_ sender: FeedSender, _ sequence: Int64) {
+    private mutating func acknowledge(_ sender: FeedSender, _ sequence: Int64, _ now: Instant) {
         guard let consumer = consumers[sender.consumer], let session = consumer.session,
             session.subscription.instance == sender.subscription.instance,
             sequence > consumer.acknowledged
@@ -223,6 +232,7 @@ extension FeedSessions {
             return
         }
         consumers[sender.consumer]?.acknowledged = sequence
+        consumers[sender.consumer]?.session?.progressAt = now
     }
 
     mutating func close(_ name: Identifier) {

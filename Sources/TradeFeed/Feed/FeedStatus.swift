@@ -39,6 +39,8 @@ public struct FeedCounts: Hashable, Sendable {
     public var full = 0
     /// Consumers that were forgotten because nothing was heard of them.
     public var silent = 0
+    /// Replicas that stood still, so that others were no longer held back for them.
+    public var leftBehind = 0
     /// Places that were given up.
     public var forgotten = 0
 

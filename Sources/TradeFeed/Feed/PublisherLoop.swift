@@ -50,6 +50,8 @@ actor PublisherLoop {
             socket = nil
             _ = savePlaces(isLast: true)
         }
+        guard let epoch = try waitToBegin() else { return }
+        sessions.epoch = epoch
         while !control.state.withLock({ $0.isStopped }) {
             let isBusy = try round()
             publishStatus()
@@ -65,6 +67,19 @@ actor PublisherLoop {
             let deadlines = [sessions.deadline, statusDeadline].compactMap { $0 }
             let timeout = deadlines.min().map { max(.zero, clock.now.duration(to: $0)) } ?? .seconds(3_600)
             try socket?.waitToReceive(or: control.wake.descriptor, timeout: timeout)
+            control.wake.clear()
+        }
+    }
+
+    /// The epoch under which it may publish; nil when it is stopped before. Who asks meanwhile asks again.
+    private func waitToBegin() throws -> UInt64? {
+        while true {
+            let (isStopped, epoch) = control.state.withLock { ($0.isStopped, $0.epoch) }
+            if isStopped { return nil }
+            if let epoch { return epoch }
+            // What nobody took would lie there for good.
+            while try socket?.receiveFrame(routed: true) ?? nil != nil {}
+            try socket?.waitToReceive(or: control.wake.descriptor, timeout: .seconds(3_600))
             control.wake.clear()
         }
     }
@@ -114,8 +129,10 @@ actor PublisherLoop {
 
     private func records(for read: FeedSessions.Read) -> Result<RecordRun, LogFailure> {
         let extent = published
-        let room = extent.newest.sequence - read.first + 1
-        guard room >= 0 else { return .failure(.ahead(read.first, newest: extent.newest.sequence)) }
+        guard read.first <= extent.newest.sequence + 1 else {
+            return .failure(.ahead(read.first, newest: extent.newest.sequence))
+        }
+        let room = max(0, min(read.last, extent.newest.sequence) - read.first + 1)
         let settings = sessions.settings
         return Result { () throws(LogFailure) in
             var run = try log.read(

@@ -11,10 +11,16 @@ struct RunEngine: Command {
             the commands are written ahead: what was answered or published is so after any crash. With --no-wal only \
             the newest records are kept, in memory. 'settle worker --feed' settles what it does. Listen on addresses of \
             this machine alone: who reaches them may give orders in anybody's name.
+
+            With --follow it is a replica: it does what the engine there has done, compares each record, and takes no \
+            orders until 'settle engine promote' lets it lead.
             """,
         examples: [
             Example("settle engine --wal engine", "Keep everything in the folder 'engine'."),
             Example("settle engine --no-wal", "Lose everything when it ends: for a trial."),
+            Example(
+                "settle engine --wal replica --follow tcp://127.0.0.1:5551",
+                "Stand by for the engine that publishes there."),
         ])
 
     @Option("--wal", "DIR", help: "Keep commands, records and snapshots in this folder.", environment: "SETTLE_WAL")
@@ -32,6 +38,8 @@ struct RunEngine: Command {
         "--market-data", "ENDPOINT", help: "Tell everybody of the markets here: trades, books, tickers.",
         environment: "SETTLE_MARKET_DATA")
     var marketData: IntakeEndpoint?
+    @Option("--follow", help: "Follow the engine that publishes here, until promoted.", environment: "SETTLE_FOLLOW")
+    var leader: IntakeEndpoint?
     @Option("--stream", "NAME", help: "What the output is called.", environment: "SETTLE_STREAM", default: .main)
     var stream: Identifier
     @Option("--log-level", help: "What is logged to stderr.", environment: "SETTLE_LOG_LEVEL", default: .info)
@@ -42,6 +50,9 @@ struct RunEngine: Command {
         guard noWAL || wal != nil else {
             throw UsageError("name a folder with '--wal', or say '--no-wal' to lose everything when the engine ends")
         }
+        if let leader, leader == feed {
+            throw UsageError("'--follow' names another engine's feed, and '--feed' where this one will publish")
+        }
         guard Identifier(streamName: stream.text) != nil else {
             throw UsageError("'--stream' is a name of at most 40 bytes")
         }
@@ -51,6 +62,7 @@ struct RunEngine: Command {
         var settings = EngineSettings(entryEndpoint: orders.text, feedEndpoint: feed.text)
         settings.stream = stream
         settings.folder = noWAL ? nil : wal
+        settings.leader = leader?.text
         let host: EngineHost
         let log = Log(level: logLevel.level)
         let publisher: MarketDataPublisher?
@@ -66,7 +78,9 @@ struct RunEngine: Command {
         let publishing = Task { await publisher?.run() }
         defer { publishing.cancel() }
         let signals = StopSignals(first: { host.stop() }, second: { host.stop() })
-        do { try await host.run() } catch {
+        do { try await host.run() } catch let difference as EngineDivergence {
+            throw CommandFailure(difference.description.printable, exit: .mismatch)
+        } catch {
             throw CommandFailure("the engine stopped: \("\(error)".printable)")
         }
         _ = signals
