@@ -11,8 +11,6 @@ import TradeModel
 ///
 /// One that follows takes its commands from the records of its leader instead, and takes orders only once it leads.
 public actor EngineHost {
-    /// So many commands share one write of the log.
-    private static let batchMax = 1_000
     private static let idleTime = Duration.milliseconds(250)
     /// How long a stop goes on answering those who do not stop asking.
     private static let farewellTime = Duration.seconds(1)
@@ -148,7 +146,8 @@ public actor EngineHost {
         commands.removeAll(keepingCapacity: true)
         records.removeAll(keepingCapacity: true)
         var queryCount = 0
-        while answers.count < Self.batchMax, queryCount < Self.queriesMax, let (caller, message) = try socket.receive()
+        while answers.count < settings.batchCommands, queryCount < Self.queriesMax,
+            let (caller, message) = try socket.receive()
         {
             if case .success(.query) = message { queryCount += 1 }
             if farewell == nil, case .success(.promote(let number, let json)) = message {

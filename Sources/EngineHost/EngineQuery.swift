@@ -56,8 +56,8 @@ public struct EngineQuery: Codable, Hashable, Sendable {
     }
 
     public static let levelsMax = 100
-    /// What one answer looks at and says, so that orders wait behind it for a few milliseconds at most. Writing balances
-    /// out takes longer than finding them.
+    /// What one answer looks at and says, so that orders wait behind it for a few milliseconds at most. Writing
+    /// balances out takes longer than finding them.
     static let balanceLookupsMax = 20_000
     static let balanceCountMax = 500
     static let orderPlacesMax = 65_536

@@ -19,6 +19,8 @@ public struct EngineSettings: Sendable {
     public var snapshotRecords: Int64 = 100_000
     /// So many of the newest records are kept for consumers that nobody knows yet.
     public var keptRecords: Int64 = 1_000_000
+    /// So many commands at most share one write of the log, and so one wait for the disk.
+    public var batchCommands = 1_000
     /// Without a folder, they take no more than so much memory.
     public var keptBytesMax = 512 << 20
     public var limits = EngineLimits()

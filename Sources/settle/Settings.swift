@@ -34,7 +34,7 @@ enum Settings {
             Setting(
                 "worker.feed", variable: "SETTLE_FEED",
                 .text(expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint),
-                default: nil, remark: "none", "The engine whose output is followed."),
+                default: nil, remark: "none", "Where an engine publishes its output, and a worker follows it."),
             Setting(
                 "worker.stream", variable: "SETTLE_STREAM",
                 .text(expected: "a name of at most 40 bytes", isValid: { Identifier(streamName: $0) != nil }),
@@ -44,7 +44,34 @@ enum Settings {
                 .choice(SettlementService.WhenFull.allCases.map(\.rawValue)),
                 default: SettlementService.WhenFull.wait.rawValue,
                 "What becomes of a received trade while the queue is full: its sender waits, or it is parked."),
-        ] + Limits.settings.map(\.setting)
+        ] + Limits.settings.map(\.setting) + engine
+
+    private static let engine = [
+        Setting(
+            "engine.wal", variable: "SETTLE_WAL", .text(expected: "a path", isValid: { !$0.isEmpty }), default: nil,
+            remark: "none: '--wal' or '--no-wal' must say", "Where the engine keeps commands, records and snapshots."),
+        Setting(
+            "engine.orders", variable: "SETTLE_ENGINE",
+            .text(expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint),
+            default: EngineAccess.usual.text, "Where the engine takes orders, and where those who give them find it."),
+        Setting(
+            "engine.follow", variable: "SETTLE_FOLLOW",
+            .text(expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint), default: nil,
+            "The feed of the engine that this one stands by for."),
+        Setting(
+            "engine.market_data", variable: "SETTLE_MARKET_DATA",
+            .text(expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint), default: nil,
+            "Where everybody is told of the markets."),
+        Setting(
+            "engine.snapshot_records", .number(RunEngine.snapshotRange), default: "100000",
+            "How many records lie between two snapshots: a start repeats no more than twice as many."),
+        Setting(
+            "engine.kept_records", .number(RunEngine.keptRange), default: "1000000",
+            "How many of the newest records are kept for consumers that come later."),
+        Setting(
+            "engine.batch_commands", .number(RunEngine.batchRange), default: "1000",
+            "How many commands at most share one write of the log, and so one wait for the disk."),
+    ]
 
     /// The settings by group, each group where it is met first.
     static var groups: [(name: String, settings: [Setting])] {

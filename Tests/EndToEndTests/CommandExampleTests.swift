@@ -10,10 +10,8 @@ import Testing
     /// What needs no database.
     static let withoutDatabase: Set<String> = [
         "bench engine", "book", "completion", "config check", "config show", "engine", "engine forget",
-        "engine promote",
-        "engine status", "feed tail", "generate-docs",
-        "order amend",
-        "order cancel", "order list", "order place", "order show",
+        "engine promote", "engine status", "feed tail", "generate-docs", "market watch", "order amend", "order cancel",
+        "order list", "order place", "order show",
     ]
     /// What prints something for another program, whatever format was asked for.
     static let ownFormat: Set<String> = ["completion", "migrate sql", "generate-docs"]

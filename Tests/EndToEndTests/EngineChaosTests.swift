@@ -65,14 +65,14 @@ extension Processes {
         @Test func `without a log on disk an engine that starts anew is not taken for the old one`() async throws {
             let database = try TestDatabase()
             let venue = Venue()
-            var engine = try await venue.start(withLog: false)
+            var engine = try await venue.start("--no-wal")
             let worker = try await venue.worker(on: database)
             _ = try await venue.client().carryOut(OrderFlow.opening)
-            try await eventually("it is settled") { try Venue.watermark(database) == Int64(OrderFlow.opening.count) }
+            try await eventually("it is settled") { try database.watermark() == Int64(OrderFlow.opening.count) }
             engine.signal(SIGKILL)
             await engine.wait()
 
-            engine = try await venue.start(withLog: false)
+            engine = try await venue.start("--no-wal")
             try await eventually("the stream is halted") {
                 try database.value("select halted_for from feed_state").contains("lost records")
             }

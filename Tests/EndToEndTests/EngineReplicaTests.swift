@@ -10,59 +10,16 @@ import TradeModel
 extension Processes {
     /// A follower takes the place of an engine that is gone, with real processes.
     @Suite(.timeLimit(.minutes(5))) struct EngineReplicaTests {
-        /// An engine's places, and the program that runs there.
-        private struct Venue {
-            let folder = FileManager.default.temporaryDirectory.path + "/engine-\(UUID().uuidString)"
-            let orders = Endpoint()
-            let feed = Endpoint()
-
-            func start(_ arguments: String...) async throws -> Program {
-                let engine = try Program(["engine", "--orders", orders.name, "--feed", feed.name] + arguments)
-                guard await engine.waitFor("engine started") else {
-                    throw WaitedInVain(
-                        description: "the engine did not start: \(await engine.wait(timeout: .zero).errors)")
-                }
-                return engine
-            }
-
-            func client(timeout: Duration = .seconds(10)) throws -> EntryClient {
-                try EntryClient(endpoint: orders.name, timeout: timeout)
-            }
-
-            func answer(_ query: EngineQuery = .status) async throws -> EngineAnswer {
-                let json = try await client().query(Array(JSONEncoder().encode(query)))
-                return try JSONDecoder().decode(EngineAnswer.self, from: Data(json))
-            }
-
-            func typing(_ line: String) async throws -> Program.Result {
-                try await Program(
-                    line.split(separator: " ").map(String.init), environment: ["SETTLE_ENGINE": orders.name]
-                ).wait()
-            }
-        }
-
-        private func worker(_ database: TestDatabase, _ venue: Venue) async throws -> Program {
-            try await Program.worker(
-                on: database, ["--feed", venue.feed.name],
-                environment: [
-                    "SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "500", "SETTLE_HEARTBEAT_INTERVAL_MILLISECONDS": "100",
-                ])
-        }
-
-        private func watermark(_ database: TestDatabase) throws -> Int64 {
-            Int64(try database.value("select coalesce(max(watermark), 0) from feed_state")) ?? -1
-        }
-
         @Test func `the leader is killed under load, and everything that its follower has is settled`() async throws {
             let seed = UInt64.random(in: 1...999_999)
             print("seed \(seed)")
             // given: no log on disk
             let database = try TestDatabase()
             let (first, second) = (Venue(), Venue())
-            defer { try? FileManager.default.removeItem(atPath: second.folder) }
+            defer { second.removeFolder() }
             let leader = try await first.start("--no-wal")
             let follower = try await second.start("--no-wal", "--follow", first.feed.name)
-            let settling = try await worker(database, first)
+            let settling = try await first.worker(on: database)
             var flow = OrderFlow(seed: seed)
             _ = try await first.client().carryOut(OrderFlow.opening)
 
@@ -85,13 +42,13 @@ extension Processes {
             #expect(promotion.exitCode == 0, "\(promotion.errors)")
             #expect(promotion.output.contains("\"promoted\": true") && promotion.output.contains("\"epoch\": 2"))
             #expect(await settling.stop().exitCode == 0)
-            let next = try await worker(database, second)
+            let next = try await second.worker(on: database)
             _ = try await second.client().carryOut(flow.next(300))
 
             // then
             let end = try await second.answer()
             #expect(end.sequence > 1_000 && end.trades > 100)
-            try await eventually("all is settled") { try watermark(database) == end.sequence }
+            try await eventually("all is settled") { try database.watermark() == end.sequence }
             #expect(try database.value("select encode(hash, 'hex') from feed_state") == end.hash)
             #expect(try database.value("select engine_epoch from feed_state") == "2")
             #expect(try database.trades(.settled) == end.trades)
@@ -118,10 +75,10 @@ extension Processes {
             // given
             let database = try TestDatabase()
             let (first, second) = (Venue(), Venue())
-            defer { for venue in [first, second] { try? FileManager.default.removeItem(atPath: venue.folder) } }
+            defer { for venue in [first, second] { venue.removeFolder() } }
             var leader = try await first.start("--wal", first.folder)
             let follower = try await second.start("--wal", second.folder, "--follow", first.feed.name)
-            var settling = try await worker(database, first)
+            var settling = try await first.worker(on: database)
             var flow = OrderFlow(seed: 5)
             _ = try await first.client().carryOut(OrderFlow.opening + flow.next(100))
             let before = try await first.answer()
@@ -129,7 +86,7 @@ extension Processes {
             #expect(await leader.stop().exitCode == 0)
             #expect(try await second.typing("engine promote --reason moved").exitCode == 0)
             #expect(await settling.stop().exitCode == 0)
-            settling = try await worker(database, second)
+            settling = try await second.worker(on: database)
             _ = try await second.client().carryOut(flow.next(20))
             let end = try await second.answer()
             try await eventually("it is settled") {
@@ -140,11 +97,11 @@ extension Processes {
             // when
             leader = try await first.start("--wal", first.folder)
             _ = try await first.client().carryOut(flow.next(40))
-            settling = try await worker(database, first)
+            settling = try await first.worker(on: database)
 
             // then
             #expect(await settling.waitFor("the epoch here is 1, the consumer has seen 2"))
-            #expect(try watermark(database) == end.sequence)
+            #expect(try database.watermark() == end.sequence)
             #expect(try database.value("select coalesce(halted_for, 'no') from feed_state") == "no")
             for program in [settling, leader] { #expect(await program.stop().exitCode == 0) }
 
@@ -231,7 +188,7 @@ extension Processes {
 
         @Test func `what will not come back is forgotten, by name and with a reason`() async throws {
             let (first, second) = (Venue(), Venue())
-            defer { try? FileManager.default.removeItem(atPath: second.folder) }
+            defer { second.removeFolder() }
             let leader = try await first.start("--no-wal")
             let follower = try await second.start("--wal", second.folder, "--follow", first.feed.name)
             _ = try await first.client().carryOut(Array(OrderFlow.opening.prefix(3)))

@@ -8,18 +8,15 @@ import TradeModel
 
 /// An engine in a process of its own, and where to find it.
 struct Venue {
-    let folder: String
+    let folder = FileManager.default.temporaryDirectory.path + "/engine-\(UUID().uuidString)"
     let orders = Endpoint()
     let feed = Endpoint()
 
-    init() {
-        folder = FileManager.default.temporaryDirectory.path + "/engine-\(UUID().uuidString)"
-    }
-
-    /// Starts the engine; its log is in the folder, if there is one.
-    func start(withLog: Bool = true) async throws -> Program {
+    /// Starts the engine, with its log in the folder unless something else is said.
+    func start(_ arguments: String...) async throws -> Program {
         let engine = try Program(
-            ["engine", "--orders", orders.name, "--feed", feed.name] + (withLog ? ["--wal", folder] : ["--no-wal"]))
+            ["engine", "--orders", orders.name, "--feed", feed.name]
+                + (arguments.isEmpty ? ["--wal", folder] : arguments))
         guard await engine.waitFor("engine started") else {
             throw WaitedInVain(description: "the engine did not start: \(await engine.wait(timeout: .zero).errors)")
         }
@@ -30,11 +27,19 @@ struct Venue {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    func client() throws -> EntryClient { try EntryClient(endpoint: orders.name) }
+    func client(timeout: Duration = .seconds(10)) throws -> EntryClient {
+        try EntryClient(endpoint: orders.name, timeout: timeout)
+    }
 
-    func answer(_ query: EngineQuery) async throws -> EngineAnswer {
+    func answer(_ query: EngineQuery = .status) async throws -> EngineAnswer {
         let json = try await client().query(Array(JSONEncoder().encode(query)))
         return try JSONDecoder().decode(EngineAnswer.self, from: Data(json))
+    }
+
+    func typing(_ line: String) async throws -> Program.Result {
+        try await Program(
+            line.split(separator: " ").map(String.init), environment: ["SETTLE_ENGINE": orders.name]
+        ).wait()
     }
 
     /// A worker that follows the feed, and whose lease is soon another's when it is silent.
@@ -48,15 +53,11 @@ struct Venue {
 
     // MARK: What came of it
 
-    static func watermark(_ database: TestDatabase) throws -> Int64 {
-        Int64(try database.value("select coalesce(max(watermark), 0) from feed_state")) ?? -1
-    }
-
     /// The engine and the books are at the same place, and say the same of every account.
     func expectEqual(_ database: TestDatabase, sourceLocation: SourceLocation = #_sourceLocation) async throws {
-        let end = try await answer(.status)
+        let end = try await answer()
         try await eventually("all is settled", timeout: .seconds(300)) {
-            try Self.watermark(database) == end.sequence
+            try database.watermark() == end.sequence
         }
         #expect(
             try database.value("select encode(hash, 'hex') from feed_state") == end.hash,

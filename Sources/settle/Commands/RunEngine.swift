@@ -42,6 +42,18 @@ struct RunEngine: Command {
     var leader: IntakeEndpoint?
     @Option("--stream", "NAME", help: "What the output is called.", environment: "SETTLE_STREAM", default: .main)
     var stream: Identifier
+    @Option(
+        "--snapshot-every", "N", help: "Keep a snapshot after so many records.",
+        environment: "SETTLE_ENGINE_SNAPSHOT_RECORDS", default: 100_000)
+    var snapshotRecords: Count
+    @Option(
+        "--keep", "N", help: "Keep so many of the newest records for consumers that come later.",
+        environment: "SETTLE_ENGINE_KEPT_RECORDS", default: 1_000_000)
+    var keptRecords: Count
+    @Option(
+        "--batch", "N", help: "So many commands at most share one wait for the disk.",
+        environment: "SETTLE_ENGINE_BATCH_COMMANDS", default: 1_000)
+    var batchCommands: Count
     @Option("--log-level", help: "What is logged to stderr.", environment: "SETTLE_LOG_LEVEL", default: .info)
     var logLevel: LogLevel
 
@@ -53,8 +65,22 @@ struct RunEngine: Command {
         if let leader, leader == feed {
             throw UsageError("'--follow' names another engine's feed, and '--feed' where this one will publish")
         }
+        try Self.check("--snapshot-every", snapshotRecords, Self.snapshotRange)
+        try Self.check("--keep", keptRecords, Self.keptRange)
+        try Self.check("--batch", batchCommands, Self.batchRange)
         guard Identifier(streamName: stream.text) != nil else {
             throw UsageError("'--stream' is a name of at most 40 bytes")
+        }
+    }
+
+    static let snapshotRange = 1_000...1_000_000_000
+    static let keptRange = 1_000...1_000_000_000
+    static let batchRange = 1...10_000
+
+    private static func check(_ flag: String, _ value: Count, _ range: ClosedRange<Int>) throws {
+        guard range.contains(value.value) else {
+            throw UsageError(
+                "'\(flag)' is a whole number from \(range.lowerBound) to \(range.upperBound), not \(value.value)")
         }
     }
 
@@ -63,6 +89,9 @@ struct RunEngine: Command {
         settings.stream = stream
         settings.folder = noWAL ? nil : wal
         settings.leader = leader?.text
+        settings.snapshotRecords = Int64(snapshotRecords.value)
+        settings.keptRecords = Int64(keptRecords.value)
+        settings.batchCommands = batchCommands.value
         let host: EngineHost
         let log = Log(level: logLevel.level)
         let publisher: MarketDataPublisher?

@@ -11,8 +11,8 @@ struct WatchMarket: Command {
             market at a glance. Who listens too slowly misses some of it; each book is told whole every five seconds.
             """,
         examples: [
-            Example("settle market watch BTC/USDT --kind trade", "Trades of one market as they happen."),
-            Example("settle market watch --for 10s", "Everything for ten seconds."),
+            Example("settle market watch BTC/USDT --kind trade --for 2s", "Trades of one market as they happen."),
+            Example("settle market watch --limit 100 --for 2s", "A hundred lines of whatever there is, if they come."),
         ])
 
     @Argument("MARKET", help: "Only this market. (default: all)") var market: MarketSymbol?
@@ -35,6 +35,7 @@ struct WatchMarket: Command {
         // ZeroMQ looks at beginnings alone, and one market's name may begin another's.
         let subjects = kinds.elements.map { MarketMessage.subject($0.kind, market?.text ?? "") }
         let listener = try MarketListener(endpoint: endpoint.text, subjects: subjects)
+        context.output.note("listening to \(endpoint.text)")
         let signals = StopSignals(first: { listener.stop() }, second: { listener.stop() })
         defer { _ = signals }
         let end = time.map { ContinuousClock.now + $0 }
