@@ -27,6 +27,8 @@ create table feed_gaps (
     first_seq  bigint not null check (first_seq > 0),
     last_seq   bigint not null check (last_seq >= first_seq),
     found_at   timestamptz not null default clock_timestamp(),
+    -- When an operator had the feed asked once more: what halts the stream next may be something else.
+    resumed_at timestamptz,
     -- When an operator let the stream go on behind it; who and why stands in operator_actions, too.
     skipped_at timestamptz,
     actor      text,

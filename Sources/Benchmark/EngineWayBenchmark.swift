@@ -55,14 +55,15 @@ public enum EngineWayBenchmark {
     private static let nap = Duration.microseconds(200)
     private static let patience = Duration.seconds(60)
 
-    /// The ways alternate within each round, since machines drift.
+    /// The ways alternate, and each second round goes the other way round, since machines drift.
     public static func run(_ plan: Plan, progress: (Int) -> Void) async throws -> [Result] {
         var results = plan.ways.map { Result(way: $0) }
         guard !results.isEmpty else { return [] }
         for round in 0..<plan.roundCount {
             let commands = Commands(plan, seed: plan.seed &+ UInt64(round))
-            for index in results.indices {
-                progress(round * results.count + index)
+            for place in results.indices {
+                progress(round * results.count + place)
+                let index = round % 2 == 0 ? place : results.count - 1 - place
                 try Task.checkCancellation()
                 let rate = try await measure(commands, results[index].way, plan, perSecond: nil).perSecond
                 results[index].perSecond.append(rate)

@@ -57,7 +57,7 @@ extension EngineHost {
         return consumer
     }
 
-    private func note(_ status: FeedConsumer.Status) throws {
+    func note(_ status: FeedConsumer.Status) throws {
         let wasConnected = following?.replica.isConnected ?? false
         following?.replica.note(status)
         guard status.isFollowing else { return }

@@ -28,6 +28,7 @@ extension EngineHost {
 
     /// Answers who wished that this engine leads, as soon as it can be told.
     func grantWishes(isStopping: Bool) throws {
+        if !wishes.isEmpty, let consumer = following?.consumer { try note(consumer.status) }
         for wish in wishes {
             guard
                 let answer = isStopping

@@ -29,6 +29,8 @@ public actor EngineHost {
     var engine: MatchingEngine
     let publisher: FeedPublisher
     private let isStopping = Guarded(false)
+    private let isClosed = Guarded(false)
+    private var takesCommands = true
     var lastTime: Int64
     /// From then on, what is asked is refused; nil while nobody wants it to stop.
     private var farewell: ContinuousClock.Instant?
@@ -117,6 +119,11 @@ public actor EngineHost {
         waker.wake()
     }
 
+    /// Refuses commands from now on; questions are answered, and its output can still be followed.
+    public nonisolated func takeNoMoreCommands() {
+        isClosed.withLock { $0 = true }
+    }
+
     private func work() throws {
         defer { following?.consumer?.stop() }
         log.info(
@@ -126,6 +133,7 @@ public actor EngineHost {
                 "feed": feedEndpoint, "epoch": "\(lead.epoch)", "follows": lead.leader ?? "nobody",
             ])
         while true {
+            takesCommands = !isClosed.withLock { $0 }
             if farewell == nil, isStopping.withLock({ $0 }) { farewell = .now + Self.farewellTime }
             let taken = farewell == nil ? try follow() : 0
             let count = try round()
@@ -172,6 +180,8 @@ public actor EngineHost {
         switch message {
         case .success(let message) where farewell.map { .now > $0 } ?? false:
             return .refused(message.number, .stopping, "the engine is about to stop")
+        case .success(.command(let number, _)) where !takesCommands:
+            return .refused(number, .stopping, "the engine takes no more commands, since it is about to stop")
         case .success(.command(let number, _)) where lead.leader != nil:
             return .refused(
                 number, .notLeading,

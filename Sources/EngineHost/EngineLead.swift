@@ -11,6 +11,8 @@ struct EngineLead: Codable, Hashable {
         /// The last record that it had then.
         var sequence: Int64
         var hash: String
+        /// Whom it had followed.
+        var followed: String?
         /// Records that the leader was known to have, and that nobody has any more.
         var lostUpTo: Int64?
         var at: String
@@ -18,7 +20,7 @@ struct EngineLead: Codable, Hashable {
         var reason: String
 
         enum CodingKeys: String, CodingKey {
-            case epoch, sequence, hash, at, by, reason
+            case epoch, sequence, hash, followed, at, by, reason
             case lostUpTo = "lost_up_to"
         }
     }
@@ -52,11 +54,11 @@ struct EngineLead: Codable, Hashable {
 
     mutating func promote(_ request: PromotionRequest, at position: StreamPosition, lostUpTo: Int64?, now: Timestamp) {
         epoch += 1
-        leader = nil
         promotions.append(
             Promotion(
-                epoch: epoch, sequence: position.sequence, hash: position.hash.hexadecimal, lostUpTo: lostUpTo,
-                at: "\(now)", by: request.actor, reason: request.reason))
+                epoch: epoch, sequence: position.sequence, hash: position.hash.hexadecimal, followed: leader,
+                lostUpTo: lostUpTo, at: "\(now)", by: request.actor, reason: request.reason))
+        leader = nil
     }
 }
 

@@ -15,6 +15,8 @@ public struct EngineSettings: Sendable {
     public var leader: String?
     /// A leader that has said nothing for so long is taken to be gone. It says something each second.
     public var leaderSilenceMilliseconds = 3_000
+    /// Whether it follows even whom it has taken the place of.
+    public var stepsDown = false
     /// So many records lie between two snapshots.
     public var snapshotRecords: Int64 = 100_000
     /// So many of the newest records are kept for consumers that nobody knows yet.

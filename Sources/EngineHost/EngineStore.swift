@@ -51,6 +51,12 @@ struct EngineStore {
         let known = try leadFile.flatMap { try EngineLead.read($0) }
         var lead = known ?? .first
         if let leader = settings.leader {
+            // Started again as it was started before it was promoted, it would be nobody's leader by mistake.
+            if lead.leader == nil, lead.promotions.last?.followed == leader, !settings.stepsDown {
+                throw EngineFailure(
+                    "this engine leads since epoch \(lead.epoch), when it took the place of the one at \(leader); "
+                        + "start it without '--follow', or with '--step-down' if that one leads again")
+            }
             lead.follow(leader, isEmpty: known == nil && records.extent.newest == .start)
             try keep(lead)
         } else if let leader = lead.leader {

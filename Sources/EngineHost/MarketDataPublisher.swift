@@ -49,6 +49,8 @@ public actor MarketDataPublisher {
     private func publish() async throws {
         let client = try EntryClient(endpoint: orders)
         let beginning = try await ask(client, .markets)
+        // Nothing happens here before it leads, and what is told then is to be new.
+        guard beginning.standing?.role != .following else { return }
         var watch = MarketWatch(
             markets: (beginning.markets ?? []).compactMap { MarketSymbol($0) }, since: Timestamp.now)
         // From the newest record on: nothing of the past is told.

@@ -7,6 +7,8 @@ public struct FeedGap: Sendable {
         case open
         /// An operator let the stream go on behind it: what is in it was never settled.
         case skipped
+        /// An operator had the feed asked once more; it is not known yet what came of it.
+        case retried
         /// The feed got it back, and it was settled.
         case closed
     }
@@ -27,7 +29,8 @@ public enum FeedGapStore {
         """
         insert into feed_gaps as g (stream, first_seq, last_seq)
         select stream, watermark + 1, $3 from feed_state where stream = $1 and lease_epoch = $2 and watermark < $3
-            on conflict (stream, first_seq) do update set last_seq = excluded.last_seq where g.skipped_at is null
+            on conflict (stream, first_seq)
+            do update set last_seq = excluded.last_seq, resumed_at = null where g.skipped_at is null
         """)
 
     /// Takes down that the feed has nothing from behind the watermark up to a record; to be sent by whoever has the
@@ -36,16 +39,29 @@ public enum FeedGapStore {
         Request(noteStatement, [.text(stream.text), .int8(lease.epoch), .int8(last)])
     }
 
+    static let tryAgainStatement = Statement(
+        "feed_gaps_try_again",
+        """
+        update feed_gaps set resumed_at = clock_timestamp()
+         where stream = $1 and skipped_at is null and resumed_at is null
+        """)
+
+    /// Whatever is missing is asked for once more: what halts the stream next may be something else.
+    static func tryAgain(_ stream: Identifier) -> Request {
+        Request(tryAgainStatement, [.text(stream.text)])
+    }
+
     static let listStatement = Statement(
         "feed_gaps_list",
         """
         select g.stream, g.first_seq, g.last_seq, g.found_at,
                case when g.skipped_at is not null then 'skipped'
-                    when s.watermark >= g.first_seq then 'closed' else 'open' end,
+                    when s.watermark >= g.first_seq then 'closed'
+                    when g.resumed_at is not null then 'retried' else 'open' end,
                g.skipped_at, g.actor, g.reason
           from feed_gaps g join feed_state s on s.stream = g.stream
          where ($1::text is null or g.stream = $1) and (g.stream, g.first_seq) > (coalesce($2, ''), $3)
-           and ($4 or (g.skipped_at is null and s.watermark < g.first_seq))
+           and ($4 or (g.skipped_at is null and g.resumed_at is null and s.watermark < g.first_seq))
          order by g.stream, g.first_seq limit $5
         """)
 
@@ -91,7 +107,7 @@ public enum FeedGapStore {
             update feed_state set watermark = $3, hash = null, halted_for = null, advanced_at = clock_timestamp()
              where stream = $1 and watermark = $2 - 1 and halted_for is not null
                and exists (select from feed_gaps g where g.stream = $1 and g.first_seq = $2 and g.last_seq = $3
-                              and g.skipped_at is null)
+                              and g.skipped_at is null and g.resumed_at is null)
             returning stream)
         update feed_gaps g set skipped_at = clock_timestamp(), actor = $4, reason = $5
           from moved where g.stream = moved.stream and g.first_seq = $2

@@ -66,7 +66,7 @@ public enum FeedStateStore {
            set watermark = $3, hash = $4, engine_epoch = greatest(engine_epoch, $5),
                leased_until = clock_timestamp() + $6 * interval '1 millisecond',
                advanced_at = case when watermark < $3 then clock_timestamp() else advanced_at end,
-               newest = greatest(newest, $7)
+               newest = case when engine_epoch < $5 then $7 else greatest(newest, $7) end
          where stream = $1 and lease_epoch = $2 and watermark <= $3 and halted_for is null
         """)
 
@@ -74,7 +74,7 @@ public enum FeedStateStore {
     ///
     /// - Parameters:
     ///   - hash: nil where it is not known, as behind records that were skipped.
-    ///   - newest: the newest record that the feed has told of.
+    ///   - newest: the newest record that the feed has told of; another engine that leads may never have had it.
     public static func advance(
         _ stream: Identifier, _ lease: FeedLease, to sequence: Int64, hash: UInt64?, engineEpoch: UInt64,
         newest: Int64 = 0, milliseconds: Int
@@ -118,10 +118,11 @@ public enum FeedStateStore {
         try connection.transaction { () throws(DatabaseError) in
             guard try connection.query(resumeStatement, .text(state.stream.text)).affected == 1 else { return }
             _ = try connection.pipeline([
+                FeedGapStore.tryAgain(state.stream),
                 OperatorActionStore.record(
                     OperatorAction(
                         .resume, .feed(state.stream), actor: actor, reason: reason,
-                        detail: [("halted_for", state.haltedFor ?? "")]))
+                        detail: [("halted_for", state.haltedFor ?? "")])),
             ])
         }
     }

@@ -147,7 +147,8 @@ actor FeedFollower: SettlementService.Source {
         await write()
         guard !isStopping, self.session?.lease == session.lease else { return }
         self.session = nil
-        await giveUp(session.lease, because: stop)
+        // What the books refused meanwhile stands before anything that the feed said since.
+        await giveUp(session.lease, because: refusal.withLock { $0 }.map { .halted($0) } ?? stop)
     }
 
     private func giveUp(_ lease: FeedLease, because stop: FeedStop) async {

@@ -26,10 +26,13 @@ struct EngineFeed: FeedConnector {
 /// The records of an engine as they come over its feed.
 private actor EngineRecords: FeedRecords {
     private static let patience = Duration.milliseconds(250)
+    /// How long an engine may be away before another worker gets a turn, which may reach it, or its successor.
+    private static let awayTime = Duration.seconds(5)
 
     private let consumer: FeedConsumer
     private let stream: Identifier
     private let running: Task<Void, any Error>
+    private var followedAt = ContinuousClock.now
 
     init(_ consumer: FeedConsumer, stream: Identifier) {
         self.consumer = consumer
@@ -42,6 +45,7 @@ private actor EngineRecords: FeedRecords {
             guard let run = try await consumer.next(within: Self.patience) else {
                 throw FeedStop.later("the feed was left")
             }
+            try beThere(run)
             return page(try records(run))
         } catch let stop as FeedStop {
             throw stop
@@ -49,6 +53,14 @@ private actor EngineRecords: FeedRecords {
             throw failure.stop
         } catch {
             throw .later("\(error)")
+        }
+    }
+
+    private func beThere(_ run: RecordRun) throws(FeedStop) {
+        let status = consumer.status
+        if status.isFollowing || !run.isEmpty { followedAt = .now }
+        guard ContinuousClock.now - followedAt < Self.awayTime else {
+            throw .later(status.refusal ?? "the engine's feed at \(consumer.endpoint) does not answer")
         }
     }
 

@@ -10,6 +10,24 @@ import TradeModel
 extension Processes {
     /// A follower takes the place of an engine that is gone, with real processes.
     @Suite(.timeLimit(.minutes(5))) struct EngineReplicaTests {
+        @Test func `a worker that reaches no engine lets go of the stream, and another has its turn`() async throws {
+            let database = try TestDatabase()
+            let (gone, there) = (Venue(), Venue())
+            let engine = try await there.start("--no-wal")
+            let lost = try await gone.worker(on: database)
+            #expect(await lost.waitFor("follows the feed"))
+            let next = try await there.worker(on: database)
+            #expect(await next.waitFor("stands by for the feed"))
+
+            _ = try await there.client().carryOut(OrderFlow.opening)
+            try await eventually("it is settled") {
+                try database.watermark() == Int64(OrderFlow.opening.count)
+            }
+            #expect(lost.errorsSoFar.contains("does not answer"))
+            for program in [lost, next, engine] { #expect(await program.stop().exitCode == 0) }
+            #expect(try database.violations() == [])
+        }
+
         @Test func `the leader is killed under load, and everything that its follower has is settled`() async throws {
             let seed = UInt64.random(in: 1...999_999)
             print("seed \(seed)")

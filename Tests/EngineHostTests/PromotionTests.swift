@@ -67,6 +67,13 @@ import TradeModel
         let found = try await again.status()
         #expect(found.hash == status.hash && found.standing?.role == .leading && found.standing?.epoch == 2)
         try await again.stop()
+
+        // As it was started before, it is refused, unless it is meant.
+        let failure = #expect(throws: EngineFailure.self) { try Node(following: leader.feed, folder: folder.path) }
+        #expect(failure?.description.contains("leads since epoch 2") == true)
+        let down = try Node(following: leader.feed, folder: folder.path) { $0.stepsDown = true }
+        #expect(try await down.status().standing?.role == .following)
+        try await down.stop()
     }
 
     @Test func `the folder of one that follows is not led with by leaving a flag away`() async throws {

@@ -82,6 +82,42 @@ import TradeModel
         #expect(try gaps(isOpen: true).isEmpty)
     }
 
+    @Test func `what halts a stream that was resumed is not taken for the gap before it`() throws {
+        // given
+        try halt(try lease(), at: 10, gapUpTo: 14)
+        let gap = try #require(try gaps().first)
+
+        // when: the records came back, and with them something else that is wrong
+        try FeedStateStore.resume(try state(), actor: "eve", reason: "the log is back", on: connection)
+        _ = try connection.pipeline([FeedStateStore.halt(main, try lease(), because: "the hash differs")])
+
+        // then
+        #expect(try gaps().map(\.state) == [.retried])
+        #expect(try gaps(isOpen: true).isEmpty)
+        #expect(try !FeedGapStore.skip(gap, actor: "eve", reason: "lost", on: connection))
+        #expect(try state().watermark == 10)
+
+        // Unless they are missing once more.
+        try FeedStateStore.resume(try state(), actor: "eve", reason: "once more", on: connection)
+        try halt(try lease(), at: 10, gapUpTo: 14)
+        #expect(try gaps().map(\.state) == [.open])
+    }
+
+    @Test func `another engine that leads may have fewer records, and is not behind for it`() throws {
+        let lease = try lease()
+        func advance(epoch: UInt64, newest: Int64) throws {
+            _ = try connection.pipeline([
+                FeedStateStore.advance(
+                    main, lease, to: 1_200, hash: 7, engineEpoch: epoch, newest: newest, milliseconds: 60_000)
+            ])
+        }
+        try advance(epoch: 1, newest: 1_210)
+        try advance(epoch: 1, newest: 1_205)
+        #expect(try state().newest == 1_210)
+        try advance(epoch: 2, newest: 1_200)
+        #expect(try state().newest == 1_200)
+    }
+
     @Test func `whoever has lost the lease notes nothing`() throws {
         let first = try lease()
         try database.execute("update feed_state set leased_until = now()")

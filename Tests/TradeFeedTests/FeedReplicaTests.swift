@@ -78,6 +78,7 @@ struct FeedReplicaTests {
             }
         }
         #expect(try serve(Self.others) == 110)
+        for _ in 1...4 { #expect(try serve(Self.others) == 110) }
         #expect(sessions.counts.leftBehind == 1)
 
         // Once it has caught up, it counts again, until it goes.

@@ -87,7 +87,7 @@ private struct MessageReader {
     mutating func subscribe() throws(MalformedFeedMessage) -> FeedMessage.Subscribe {
         let sender = try sender()
         let stream = try name("the stream's name")
-        let epoch = try number(UInt64.self)
+        let epoch = try epoch()
         let first = try sequence("the first sequence")
         let hash = try number(UInt64.self)
         let durable = try sequence("the durable sequence")
@@ -101,10 +101,17 @@ private struct MessageReader {
             durable: durable, credit: credit, keepsPlace: flags & 2 == 2, isReplica: flags & 4 == 4)
     }
 
+    /// So far from the largest number that one may count on from it.
+    private mutating func epoch() throws(MalformedFeedMessage) -> UInt64 {
+        let epoch = try number(UInt64.self)
+        guard epoch <= UInt64(LogLimits.sequenceMax) else { throw .unacceptable("the epoch") }
+        return epoch
+    }
+
     mutating func batch() throws(MalformedFeedMessage) -> FeedMessage.Batch {
         let subscription = try subscription()
         guard let stream = try name("the stream's name") else { throw .unacceptable("the stream's name") }
-        let epoch = try number(UInt64.self)
+        let epoch = try epoch()
         let newest = try sequence("the newest sequence")
         let first = try sequence("the first sequence")
         let count = try number(UInt32.self)
@@ -128,7 +135,7 @@ private struct MessageReader {
 
     mutating func heartbeat() throws(MalformedFeedMessage) -> FeedMessage.Heartbeat {
         FeedMessage.Heartbeat(
-            subscription: try subscription(), epoch: try number(UInt64.self), newest: try position(),
+            subscription: try subscription(), epoch: try epoch(), newest: try position(),
             sent: try sequence("the sequence sent"))
     }
 

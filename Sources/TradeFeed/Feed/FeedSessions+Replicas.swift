@@ -11,10 +11,11 @@ extension FeedSessions {
         for (name, consumer) in consumers {
             guard let session = consumer.session, session.isReplica, session.isChecked else { continue }
             let lag = newest - consumer.acknowledged
+            let standsStill = lag > 0 && now - session.progressAt >= .milliseconds(settings.silenceMilliseconds)
             if lag <= 0 { consumers[name]?.session?.progressAt = now }
             if !session.isInStep {
-                consumers[name]?.session?.isInStep = lag <= settings.inStepRecordsMax
-            } else if lag > 0, now - session.progressAt >= .milliseconds(settings.silenceMilliseconds) {
+                consumers[name]?.session?.isInStep = lag <= settings.inStepRecordsMax && !standsStill
+            } else if standsStill {
                 consumers[name]?.session?.isInStep = false
                 counts.leftBehind += 1
             }

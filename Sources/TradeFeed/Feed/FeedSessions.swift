@@ -174,6 +174,8 @@ extension FeedSessions {
             return [refuse(route, subscription, .earlierEpoch, text)]
         }
         var answers: [Outgoing] = []
+        // Who only asks anew is waited for as before.
+        let isInStep = subscribe.isReplica && consumers[name]?.session?.isInStep ?? false
         if let current = consumers[name]?.session {
             if subscription.instance < current.subscription.instance { return [replaced(route, subscription, name)] }
             // It came twice, or an earlier one came late.
@@ -193,7 +195,7 @@ extension FeedSessions {
             session: Session(
                 subscription: subscription, route: route, next: subscribe.first, hash: subscribe.hash,
                 firstCredit: credit, granted: credit, lastHeard: now, lastSent: now, taken: place,
-                isReplica: subscribe.isReplica, progressAt: now))
+                isReplica: subscribe.isReplica, isInStep: isInStep, progressAt: now))
         turns.append(name)
         return answers
     }

@@ -78,7 +78,10 @@ actor PublisherLoop {
             if isStopped { return nil }
             if let epoch { return epoch }
             // What nobody took would lie there for good.
-            while try socket?.receiveFrame(routed: true) ?? nil != nil {}
+            var messages = 0
+            while messages < Self.messagesPerRound, try socket?.receiveFrame(routed: true) ?? nil != nil {
+                messages += 1
+            }
             try socket?.waitToReceive(or: control.wake.descriptor, timeout: .seconds(3_600))
             control.wake.clear()
         }

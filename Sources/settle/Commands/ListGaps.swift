@@ -69,7 +69,7 @@ struct GapPlace: ArgumentValue {
 extension FeedGap {
     var words: String {
         switch state {
-        case .open, .closed: state.rawValue
+        case .open, .retried, .closed: state.rawValue
         case .skipped: "skipped by \(actor ?? "?")"
         }
     }

@@ -30,13 +30,14 @@ struct PromoteEngine: Command {
         let answer = try await EngineAccess(engine).promote(
             PromotionRequest(
                 actor: operatorName, reason: action.reason, isForced: force, isTrial: action.dryRun))
-        let lost = answer.lostUpTo.map { last in (first: answer.sequence + 1, last: last) }
+        let lost = answer.lostUpTo.map { last in (first: answer.sequence &+ 1, last: last) }
         try context.output.show([
-            "stream": .string(answer.stream), "sequence": .integer(Int(answer.sequence)), "hash": .string(answer.hash),
-            "epoch": .integer(Int(answer.epoch)), "feed": .string(answer.feed),
+            "stream": .string(answer.stream), "sequence": .integer(Int(clamping: answer.sequence)),
+            "hash": .string(answer.hash),
+            "epoch": .integer(Int(clamping: answer.epoch)), "feed": .string(answer.feed),
             action.dryRun ? "would_promote" : "promoted": .bool(answer.isNew),
             "lost": lost.map {
-                .object([("first", .integer(Int($0.first))), ("last", .integer(Int($0.last)))])
+                .object([("first", .integer(Int(clamping: $0.first))), ("last", .integer(Int(clamping: $0.last)))])
             } ?? .null,
         ]) {
             let what =

@@ -82,6 +82,11 @@ struct Reconcile: Command {
                 "the engine has dropped its copy of the balances, since others wanted theirs or it was not read for "
                     + "too long; try again")
         }
+        if let before {
+            guard (page.sequence, page.hash, page.copy) == (before.sequence, before.hash, before.copy),
+                page.next.map({ $0 > before.next ?? 0 }) ?? true
+            else { throw CommandFailure("the engine was started anew meanwhile; try again") }
+        }
         return page
     }
 

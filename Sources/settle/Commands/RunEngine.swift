@@ -19,8 +19,9 @@ struct RunEngine: Command {
             Example("settle engine --wal engine", "Keep everything in the folder 'engine'."),
             Example("settle engine --no-wal", "Lose everything when it ends: for a trial."),
             Example(
-                "settle engine --wal replica --follow tcp://127.0.0.1:5551",
-                "Stand by for the engine that publishes there."),
+                "settle engine --wal replica --follow tcp://127.0.0.1:5561 --orders tcp://127.0.0.1:5570 "
+                    + "--feed tcp://127.0.0.1:5571",
+                "Stand by for the engine that publishes at the usual place on this machine."),
         ])
 
     @Option("--wal", "DIR", help: "Keep commands, records and snapshots in this folder.", environment: "SETTLE_WAL")
@@ -40,6 +41,7 @@ struct RunEngine: Command {
     var marketData: IntakeEndpoint?
     @Option("--follow", help: "Follow the engine that publishes here, until promoted.", environment: "SETTLE_FOLLOW")
     var leader: IntakeEndpoint?
+    @Flag("--step-down", help: "Follow again whom this engine has taken the place of.") var stepDown: Bool
     @Option("--stream", "NAME", help: "What the output is called.", environment: "SETTLE_STREAM", default: .main)
     var stream: Identifier
     @Option(
@@ -62,6 +64,7 @@ struct RunEngine: Command {
         guard noWAL || wal != nil else {
             throw UsageError("name a folder with '--wal', or say '--no-wal' to lose everything when the engine ends")
         }
+        if stepDown, leader == nil { throw UsageError("'--step-down' goes with '--follow'") }
         if let leader, leader == feed {
             throw UsageError("'--follow' names another engine's feed, and '--feed' where this one will publish")
         }
@@ -89,6 +92,7 @@ struct RunEngine: Command {
         settings.stream = stream
         settings.folder = noWAL ? nil : wal
         settings.leader = leader?.text
+        settings.stepsDown = stepDown
         settings.snapshotRecords = Int64(snapshotRecords.value)
         settings.keptRecords = Int64(keptRecords.value)
         settings.batchCommands = batchCommands.value

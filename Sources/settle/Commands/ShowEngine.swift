@@ -22,24 +22,25 @@ struct ShowEngine: Command {
         let answer = try await EngineAccess(engine).ask(.status)
         let leader = answer.standing?.leader
         let consumers = answer.standing?.consumers ?? []
-        let lag = leader?.newest.map { max(0, $0 - answer.sequence) }
+        let lag = leader?.newest.map { max(0, $0 &- answer.sequence) }
         try context.output.show([
             "stream": .string(answer.stream), "role": .string(answer.standing?.role.rawValue),
-            "epoch": (answer.standing?.epoch).map { .integer(Int($0)) } ?? .null,
-            "sequence": .integer(Int(answer.sequence)), "hash": .string(answer.hash),
+            "epoch": (answer.standing?.epoch).map { .integer(Int(clamping: $0)) } ?? .null,
+            "sequence": .integer(Int(clamping: answer.sequence)), "hash": .string(answer.hash),
             "leader": leader.map { leader in
                 .object([
                     ("feed", .string(leader.feed)), ("connected", .bool(leader.isConnected)),
-                    ("newest", leader.newest.map { .integer(Int($0)) } ?? .null),
-                    ("behind", lag.map { .integer(Int($0)) } ?? .null), ("problem", .string(leader.problem)),
+                    ("newest", leader.newest.map { .integer(Int(clamping: $0)) } ?? .null),
+                    ("behind", lag.map { .integer(Int(clamping: $0)) } ?? .null), ("problem", .string(leader.problem)),
                 ])
             } ?? .null,
             "consumers": .array(
                 consumers.map { consumer in
                     .object([
                         ("name", .string(consumer.name)), ("following", .bool(consumer.isFollowing)),
-                        ("kept", .bool(consumer.isKept)), ("acknowledged", .integer(Int(consumer.acknowledged))),
-                        ("behind", .integer(Int(max(0, answer.sequence - consumer.acknowledged)))),
+                        ("kept", .bool(consumer.isKept)),
+                        ("acknowledged", .integer(Int(clamping: consumer.acknowledged))),
+                        ("behind", .integer(Int(clamping: max(0, answer.sequence &- consumer.acknowledged)))),
                     ])
                 }),
             "open_orders": .integer(answer.openOrders), "accounts": .integer(answer.accounts),
@@ -55,7 +56,7 @@ struct ShowEngine: Command {
             var list = Table("CONSUMER", .init("BEHIND", .right), "STATE")
             for consumer in consumers {
                 list.add(
-                    .init(consumer.name), .init("\(max(0, answer.sequence - consumer.acknowledged))"),
+                    .init(consumer.name), .init("\(max(0, answer.sequence &- consumer.acknowledged))"),
                     consumer.isFollowing ? "follows" : "away, records are kept for it")
             }
             try context.output.line("")
@@ -67,7 +68,8 @@ struct ShowEngine: Command {
     private static func text(_ leader: EngineStanding.Leader, _ lag: Int64?) -> String {
         let state =
             !leader.isConnected
-            ? "not there" : lag == 0 ? "all taken" : lag.map { "\(Int($0).counted("record")) ahead" } ?? "not heard yet"
+            ? "not there"
+            : lag == 0 ? "all taken" : lag.map { "\(Int(clamping: $0).counted("record")) ahead" } ?? "not heard yet"
         return "\(leader.feed) (\(state))"
     }
 }

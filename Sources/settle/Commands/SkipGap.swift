@@ -8,7 +8,8 @@ struct SkipGap: Command {
         discussion: """
             Only what 'settle feed gaps' lists as open can be skipped. What the engine did in those records is never \
             settled here: money that moved in them differs from then on, as 'settle reconcile' shows. The hash is taken \
-            from the feed anew behind the gap.
+            from the feed anew behind the gap: that its engine is the one from before, and not one that began anew \
+            without its log, is for you to know.
             """,
         examples: [
             Example("settle feed skip 7 --reason 'the engine lost its log' --yes", "The gap that record 7 is in."),

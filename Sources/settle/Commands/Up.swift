@@ -130,6 +130,8 @@ struct Up: Command {
                 do { try await trading.trade(mark: mark) } catch {
                     fail("the simulated market stopped: \((error as? CommandFailure)?.message ?? "\(error)")")
                 }
+                // Who uses the engine beside the market must not move money while both sides are compared.
+                engine.takeNoMoreCommands()
                 await CatchUp(service: service, meter: engineMeter).run()
                 service.stop()
             }
