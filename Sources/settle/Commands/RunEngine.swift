@@ -13,15 +13,14 @@ struct RunEngine: Command {
             this machine alone: who reaches them may give orders in anybody's name.
 
             With --follow it is a replica: it does what the engine there has done, compares each record, and takes no \
-            orders until 'settle engine promote' lets it lead.
+            orders until 'settle engine promote' lets it lead. Two engines on one machine need an --orders and a --feed each.
             """,
         examples: [
             Example("settle engine --wal engine", "Keep everything in the folder 'engine'."),
             Example("settle engine --no-wal", "Lose everything when it ends: for a trial."),
             Example(
-                "settle engine --wal replica --follow tcp://127.0.0.1:5561 --orders tcp://127.0.0.1:5570 "
-                    + "--feed tcp://127.0.0.1:5571",
-                "Stand by for the engine that publishes at the usual place on this machine."),
+                "settle engine --wal replica --follow tcp://127.0.0.1:5551",
+                "Stand by for the engine that publishes there."),
         ])
 
     @Option("--wal", "DIR", help: "Keep commands, records and snapshots in this folder.", environment: "SETTLE_WAL")
