@@ -75,6 +75,10 @@ struct Venue {
                 #expect(here == there.map { "\($0.available) \($0.held)" }, sourceLocation: sourceLocation)
             }
         }
+        let reconciled = try await Program(
+            ["reconcile", "--engine", orders.name], environment: ["DATABASE_URL": database.connectionString]
+        ).wait()
+        #expect(reconciled.exitCode == 0, "\(reconciled)", sourceLocation: sourceLocation)
         #expect(try database.violations() == [], sourceLocation: sourceLocation)
     }
 }
