@@ -13,7 +13,8 @@ struct RunEngine: Command {
             this machine alone: who reaches them may give orders in anybody's name.
 
             With --follow it is a replica: it does what the engine there has done, compares each record, and takes no \
-            orders until 'settle engine promote' lets it lead. Two engines on one machine need an --orders and a --feed each.
+            orders until 'settle engine promote' lets it lead. Two engines on one machine need an --orders and a --feed \
+            each.
             """,
         examples: [
             Example("settle engine --wal engine", "Keep everything in the folder 'engine'."),
