@@ -1,4 +1,3 @@
-import Glibc
 import TradeModel
 
 /// Some transaction stays open that could still bring batches.
@@ -10,28 +9,14 @@ public struct HorizonError: Error {
 /// before others can see it.
 ///
 /// They are known by their lock on `batches`, which they take before they look at the clock and keep until what they
-/// wrote is seen. Whatever else goes on in the server is not waited for.
+/// wrote is seen.
 struct CommitHorizon {
     let now: Timestamp
     /// Before when all batches are asked for; nil where no time is asked about.
     let time: Timestamp?
-    private let writers: [String]
+    private let writers: OpenWriters
 
-    private static let writing = """
-        pg_locks where locktype = 'relation' and relation = 'batches'::regclass and mode = 'RowExclusiveLock'
-           and granted and database = (select oid from pg_database where datname = current_database())
-        """
     private static let nowStatement = Statement("horizon_now", "select clock_timestamp()")
-    /// A transaction that began after $1 cannot bring an earlier batch. Of other users `xact_start` may be hidden: they
-    /// count.
-    private static let writersStatement = Statement(
-        "horizon_writers",
-        """
-        select virtualtransaction from (select virtualtransaction, pid from \(writing)) writer
-         where not exists (select from pg_stat_activity a where a.pid = writer.pid and a.xact_start > $1)
-        """)
-    private static let openStatement = Statement(
-        "horizon_open", "select count(*) from \(writing) and virtualtransaction = any ($1)")
 
     /// Two statements, the clock first: whoever wrote before that moment is seen in the second, or has ended.
     ///
@@ -40,26 +25,15 @@ struct CommitHorizon {
         let now = try connection.query(Self.nowStatement).timestamp(0, 0)
         self.now = now
         time = times.map { $0.max().map { min($0, now) } } ?? now
-        guard let time else {
-            writers = []
-            return
-        }
-        let rows = try connection.query(Self.writersStatement, .timestamp(time))
-        writers = rows.indices.map { rows.string($0, 0) }
-    }
-
-    /// Whether all of them have ended. What is read afterwards, in a new snapshot, has what they brought.
-    func isReached(on connection: PostgresConnection) throws(DatabaseError) -> Bool {
-        guard !writers.isEmpty else { return true }
-        return try connection.query(Self.openStatement, .texts(writers) { $0 }).int64(0, 0) == 0
+        // A transaction that began after that time cannot bring an earlier batch.
+        writers =
+            try time.map { time throws(DatabaseError) in
+                try OpenWriters(of: "batches", begunBefore: time, on: connection)
+            } ?? .nobody
     }
 
     /// Waits until all of them have ended, or throws a ``HorizonError``.
     func reach(on connection: PostgresConnection, patience: Duration) throws {
-        let deadline = ContinuousClock.now + patience
-        while try !isReached(on: connection) {
-            guard ContinuousClock.now < deadline else { throw HorizonError(until: time ?? now) }
-            usleep(5_000)
-        }
+        guard try writers.wait(on: connection, patience: patience) else { throw HorizonError(until: time ?? now) }
     }
 }

@@ -40,7 +40,8 @@ public enum ReadingIndexStore {
         """
         select brin_summarize_new_values(c.oid) from pg_inherits i join pg_class t on t.oid = i.inhrelid
           join pg_index x on x.indrelid = t.oid and x.indisvalid
-          join pg_class c on c.oid = x.indexrelid and c.relname = t.relname || '_by_arrival'
+          join pg_class c on c.oid = x.indexrelid
+           and c.relname in (t.relname || '_by_arrival', t.relname || '_by_batch')
          where i.inhparent = 'trades'::regclass
         """)
     static let summarizeLedgerStatement = Statement(
@@ -76,7 +77,7 @@ public enum ReadingIndexStore {
         return (rows.int64(0, 0), rows.int64(0, 1))
     }
 
-    /// Brings the indexes of arrivals and of batches up to the newest trades and entries. Gives way to a vacuum, which
+    /// Brings the summaries of arrivals and of batches up to the newest trades and entries. Gives way to a vacuum, which
     /// does the same.
     public static func summarize(on connection: PostgresConnection) throws(DatabaseError) {
         try connection.script("set lock_timeout = 100")

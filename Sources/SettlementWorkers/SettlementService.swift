@@ -114,12 +114,13 @@ public actor SettlementService {
             self.intake = intake
             group.addTask { await self.beat() }
             group.addTask { await self.retryLetters() }
-            let indexes = IndexKeeper(
-                configuration.connectionString, limits: configuration.limits.current, log: configuration.log)
-            let keepingIndexes = Task { await indexes.run() }
+            // An index may wait long for what else goes on in the server; what is audited does not wait behind it.
+            let beside = [
+                besideWork("indexes", [IndexBuilding()])
+            ].map { work in (work: work, run: Task { await work.run() }) }
 
             await stopSignal.wait()
-            keepingIndexes.cancel()
+            for (_, run) in beside { run.cancel() }
             configuration.log.info("worker stops", ["worker": "\(worker)"])
             let deadline = ContinuousClock.now + .seconds(configuration.limits.shutdownTimeoutSeconds)
             // Rows that wait for room stay in the table; what sources have received exists nowhere else: while the
@@ -141,10 +142,16 @@ public actor SettlementService {
             await follower?.finish()
             group.cancelAll()
             await group.waitForAll()
-            await indexes.stop(keepingIndexes, patience: .seconds(3))
+            for (work, run) in beside { await work.stop(run, patience: .seconds(3)) }
             await leave(leftovers)
             return leftovers
         }
+    }
+
+    private func besideWork(_ name: String, _ duties: [any BesideDuty]) -> BesideWork {
+        BesideWork(
+            name, configuration.connectionString, limits: configuration.limits.current, log: configuration.log,
+            duties: duties)
     }
 
     /// Settles what is PENDING now, and ends when nothing of it is left to claim.

@@ -72,7 +72,7 @@ import WalletClient
             try database.value(
                 """
                 select string_agg(split_part(statement, ' ', 4), ' ') from reading_index_work(1000)
-                 where statement like '%by_batch%'
+                 where statement like '%ledger_entries%by_batch%'
                 """) == "ledger_entries_0_by_batch")
         #expect(try database.value("select count(*) from balances where room is not null") == "0")
         let (later, connection) = (database.wallet(), try database.connect())

@@ -5,13 +5,14 @@ import Testing
 
 @testable import SettlementWorkers
 
-/// What is looked at, and when, by the one who builds indexes beside the settling.
-@Suite struct IndexKeeperTests {
+/// What is looked at, and when, beside the settling.
+@Suite struct BesideWorkTests {
     @Test func `it looks at everything from time to time, and sooner when the ledger has grown`() async throws {
         // Given: everything is there.
         let database = try TestDatabase()
-        let keeper = IndexKeeper(
-            database.connectionString, limits: TestDatabase.patientLimits, log: Log { _ in }, interval: .seconds(3_600))
+        let keeper = BesideWork(
+            "indexes", database.connectionString, limits: TestDatabase.patientLimits, log: Log { _ in },
+            duties: [IndexBuilding(interval: .seconds(3_600))])
         func isThere(_ index: String) throws -> Bool {
             try database.value("select to_regclass('\(index)') is not null") == "true"
         }
@@ -50,8 +51,9 @@ import Testing
 
     @Test func `a look that fails is over for a while, and the next one finds the server again`() async throws {
         let database = try TestDatabase()
-        let keeper = IndexKeeper(
-            database.connectionString, limits: TestDatabase.patientLimits, log: Log { _ in }, interval: .zero)
+        let keeper = BesideWork(
+            "indexes", database.connectionString, limits: TestDatabase.patientLimits, log: Log { _ in },
+            duties: [IndexBuilding(interval: .zero)])
         #expect(await keeper.work())
         try database.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity "
