@@ -77,7 +77,7 @@ let package = Package(
         tests("TidyTests", ["SettleTesting", "settle"]),
         tests("TradeEngineTests", ["HashChain", "TradeEngine", "TradeModel"]),
         tests("TradeFeedTests", ["HashChain", "ServiceKit", "TradeFeed", "TradeModel"]),
-        tests("TradeModelTests", ["TradeModel"]),
+        tests("TradeModelTests", ["ServiceKit", "TradeModel"]),
         tests("WalletClientTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
     ]
 )

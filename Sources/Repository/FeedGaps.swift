@@ -1,11 +1,11 @@
 import TradeModel
 
-/// Records of a stream that its feed no longer had when they were asked for.
+/// Records of a stream that its feed no longer had when they were asked for, or numbers that no trade has come with.
 public struct FeedGap: Sendable {
     public enum State: String, Sendable {
-        /// The stream is halted before it.
+        /// The stream is halted before it, or its trades have not come.
         case open
-        /// An operator let the stream go on behind it: what is in it was never settled.
+        /// An operator gave it up: what is in it was never settled.
         case skipped
         /// An operator had the feed asked once more; it is not known yet what came of it.
         case retried
@@ -14,6 +14,8 @@ public struct FeedGap: Sendable {
     }
 
     public let stream: Identifier
+    /// Whether it is in the output of an engine that is followed; otherwise trades carry the numbers.
+    public let isFollowed: Bool
     public let records: ClosedRange<Int64>
     public let foundAt: Timestamp
     public let state: State
@@ -51,38 +53,63 @@ public enum FeedGapStore {
         Request(tryAgainStatement, [.text(stream.text)])
     }
 
+    /// Of both kinds.
+    private static let gaps = """
+        (select g.stream, g.first_seq, g.last_seq, g.found_at,
+                case when g.skipped_at is not null then 'skipped'
+                     when s.watermark >= g.first_seq then 'closed'
+                     when g.resumed_at is not null then 'retried' else 'open' end as state,
+                g.skipped_at, g.actor, g.reason, true as is_followed
+           from feed_gaps g join feed_state s on s.stream = g.stream
+         union all
+         select g.stream, g.first_seq, g.last_seq, g.found_at,
+                case when g.skipped_at is not null then 'skipped' else 'open' end, g.skipped_at, g.actor, g.reason,
+                false
+           from trade_stream_gaps g where not exists (select from feed_state f where f.stream = g.stream)) g
+        """
+
     static let listStatement = Statement(
         "feed_gaps_list",
         """
-        select g.stream, g.first_seq, g.last_seq, g.found_at,
-               case when g.skipped_at is not null then 'skipped'
-                    when s.watermark >= g.first_seq then 'closed'
-                    when g.resumed_at is not null then 'retried' else 'open' end,
-               g.skipped_at, g.actor, g.reason
-          from feed_gaps g join feed_state s on s.stream = g.stream
+        select g.* from \(gaps)
          where ($1::text is null or g.stream = $1) and (g.stream, g.first_seq) > (coalesce($2, ''), $3)
-           and ($4 or (g.skipped_at is null and g.resumed_at is null and s.watermark < g.first_seq))
+           and ($4 or g.state = 'open') and ($6::boolean is null or g.is_followed = $6)
          order by g.stream, g.first_seq limit $5
         """)
 
     /// Gaps by stream and place, behind one of them.
+    ///
+    /// - Parameter isFollowed: whether only those of engines, or none of theirs; nil for both.
     public static func list(
-        _ stream: Identifier? = nil, isOpen: Bool = false, after: (stream: Identifier, first: Int64)? = nil,
-        limit: Int = 100
+        _ stream: Identifier? = nil, isOpen: Bool = false, isFollowed: Bool? = nil,
+        after: (stream: Identifier, first: Int64)? = nil, limit: Int = 100
     ) -> Request {
         Request(
             listStatement,
             [
                 .text(stream?.text), .text(after?.stream.text), .int8(after?.first ?? 0), .bool(!isOpen),
-                .int8(Int64(limit)),
+                .int8(Int64(limit)), .bool(isFollowed),
             ])
+    }
+
+    static let findStatement = Statement(
+        "feed_gaps_find",
+        """
+        select g.* from \(gaps)
+         where g.stream = $1 and g.first_seq <= $2 and g.last_seq >= $2 and g.state = 'open' limit 1
+        """)
+
+    /// The open gap that a number lies in.
+    public static func find(_ stream: Identifier, containing sequence: Int64) -> Request {
+        Request(findStatement, [.text(stream.text), .int8(sequence)])
     }
 
     public static func decode(_ rows: Rows) -> [FeedGap] {
         rows.indices.map { row in
             FeedGap(
-                stream: Identifier(stored: rows.string(row, 0)), records: rows.int64(row, 1)...rows.int64(row, 2),
-                foundAt: rows.timestamp(row, 3), state: FeedGap.State(rawValue: rows.string(row, 4))!,
+                stream: Identifier(stored: rows.string(row, 0)), isFollowed: rows.bool(row, 8),
+                records: rows.int64(row, 1)...rows.int64(row, 2), foundAt: rows.timestamp(row, 3),
+                state: FeedGap.State(rawValue: rows.string(row, 4))!,
                 skippedAt: rows.optional(row, 5, rows.timestamp), actor: rows.optional(row, 6, rows.string),
                 reason: rows.optional(row, 7, rows.string))
         }
@@ -122,13 +149,17 @@ public enum FeedGapStore {
             let skipped = try connection.query(
                 skipStatement, .text(gap.stream.text), .int8(first), .int8(last), .text(actor), .text(reason))
             guard skipped.affected == 1 else { return false }
-            _ = try connection.pipeline([
-                OperatorActionStore.record(
-                    OperatorAction(
-                        .skip, .feed(gap.stream), actor: actor, reason: reason,
-                        detail: [("first", "\(first)"), ("last", "\(last)")]))
-            ])
+            _ = try connection.pipeline([OperatorActionStore.record(gap.skipping(actor: actor, reason: reason))])
             return true
         }
+    }
+}
+
+extension FeedGap {
+    /// What goes on record when somebody gives it up.
+    func skipping(actor: String, reason: String) -> OperatorAction {
+        OperatorAction(
+            .skip, .feed(stream), actor: actor, reason: reason,
+            detail: [("first", "\(records.lowerBound)"), ("last", "\(records.upperBound)")])
     }
 }

@@ -37,7 +37,10 @@ public struct Parameter {
 
     public static func int4(_ value: Int32) -> Parameter { Parameter(.int4) { $0.append(value) } }
 
-    public static func bool(_ value: Bool) -> Parameter { Parameter(.bool) { $0.append(UInt8(value ? 1 : 0)) } }
+    public static func bool(_ value: Bool?) -> Parameter {
+        guard let value else { return Parameter(.bool, nil) }
+        return Parameter(.bool) { $0.append(UInt8(value ? 1 : 0)) }
+    }
 
     public static func text(_ value: String?) -> Parameter {
         guard let value else { return Parameter(.text, nil) }

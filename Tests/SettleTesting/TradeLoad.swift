@@ -18,10 +18,12 @@ public struct TradeLoad: Sendable {
     private var base: [Identifier: Int64] = [:]
     private var quote: [Identifier: Int64] = [:]
 
-    /// - Parameter hotShare: in so many of a hundred trades, one side is the first account, as with a market maker.
+    /// - Parameters:
+    ///   - hotShare: in so many of a hundred trades, one side is the first account, as with a market maker.
+    ///   - stream: whose numbers from 1 on the trades carry.
     public init(
         _ count: Int, accounts accountCount: Int = 50, hotShare: Int = 50, seed: UInt64, prefix: String = "t",
-        market symbol: String = "BTC/USDT"
+        market symbol: String = "BTC/USDT", stream: String? = nil
     ) {
         var generator = SeededGenerator(seed: seed)
         market = MarketSymbol(symbol)!
@@ -48,7 +50,8 @@ public struct TradeLoad: Sendable {
                 Trade(
                     id: Identifier("\(prefix)-\(number)")!, market: market,
                     price: DecimalNumber(Int128(price), scale: 0)!,
-                    quantity: DecimalNumber(Int128(quantity), scale: 2)!, buyer: buyer, seller: seller))
+                    quantity: DecimalNumber(Int128(quantity), scale: 2)!, buyer: buyer, seller: seller,
+                    stream: stream.flatMap { Identifier($0) }, sequence: stream.map { _ in Int64(number) }))
         }
         self.trades = trades
     }

@@ -4,17 +4,19 @@ import TradeModel
 
 struct ListGaps: Command {
     static let info = CommandInfo(
-        "gaps", summary: "List what engines' feeds no longer had when it was asked for, and how that ended.",
+        "gaps", summary: "List what is missing of streams, and how that ended.",
         discussion: """
-            A stream is halted before an open gap. When the feed has its records again, 'settle feed resume' settles \
-            them and the gap is closed; 'settle feed skip' gives them up.
+            Of an engine that is followed: records that its feed no longer had. The stream is halted before them; when \
+            the feed has them again, 'settle feed resume' settles them and the gap is closed. Of other engines: numbers \
+            that no trade has come with; WAITING says how many of them came and wait to be settled. What comes late \
+            closes its gap by itself. 'settle feed skip' gives a gap up.
             """,
         examples: [
             Example("settle feed gaps", ""), Example("settle feed gaps --stream main --open --json", "For a program."),
         ])
 
     @Option("--stream", "NAME", help: "Only this stream's.") var stream: Identifier?
-    @Flag("--open", help: "Only those before which a stream is halted.") var isOpen: Bool
+    @Flag("--open", help: "Only those that are neither closed nor given up.") var isOpen: Bool
     @Option("--limit", "N", help: "How many at most.", default: 50) var limit: Int
     @Option("--after", "STREAM:SEQ", help: "Go on behind the page that ended with this.") var after: GapPlace?
 
@@ -23,30 +25,51 @@ struct ListGaps: Command {
     func run(_ context: Context) async throws {
         let database = try Database(context)
         defer { database.leave() }
+        let connection = try database.connect()
         let found = FeedGapStore.decode(
-            try database.connect().pipeline([
+            try connection.pipeline([
                 FeedGapStore.list(stream, isOpen: isOpen, after: after.map { ($0.stream, $0.first) }, limit: limit + 1)
             ])[0])
         let rows = found.prefix(limit)
-        try context.output.list(rows.map(\.json), empty: isOpen ? "No gap is open." : "There was no gap.") {
+        let waiting = try waiting(in: rows.filter { !$0.isFollowed && $0.state == .open }, connection)
+        try context.output.list(
+            zip(rows, rows.map { waiting[$0.place] }).map { gap, waiting in gap.json(waiting: waiting) },
+            empty: isOpen ? "No gap is open." : "There was no gap."
+        ) {
             var table = Table(
-                "STREAM", Table.Column("FROM", .right), Table.Column("TO", .right), "FOUND", "STATE", "REASON")
+                "STREAM", Table.Column("FROM", .right), Table.Column("TO", .right), Table.Column("WAITING", .right),
+                "FOUND", "STATE", "REASON")
             for gap in rows {
                 table.add(
                     "\(gap.stream)", "\(gap.records.lowerBound)", "\(gap.records.upperBound)",
-                    .init(gap.foundAt.inSeconds), .init(gap.words), .init(gap.reason ?? "-"))
+                    .init(waiting[gap.place].map { "\($0)" } ?? "-"), .init(gap.foundAt.inSeconds), .init(gap.words),
+                    .init(gap.reason ?? "-"))
             }
             return table
         }
         if found.count > rows.count, let last = rows.last {
-            context.output.more(after: GapPlace(stream: last.stream, first: last.records.lowerBound).argumentText)
+            context.output.more(after: last.place.argumentText)
         }
         if let open = rows.first(where: { $0.state == .open }) { context.output.next(open.remedy) }
+    }
+
+    /// How many trades of each gap have come and wait, as far as those that wait longest tell.
+    private func waiting(
+        in gaps: [FeedGap], _ connection: PostgresConnection
+    ) throws -> [GapPlace: Int] {
+        guard !gaps.isEmpty else { return [:] }
+        let trades = TradeStreamStore.decodeWaiting(
+            try connection.pipeline([TradeStreamStore.waiting(Set(gaps.map(\.stream)))])[0])
+        let numbers = Dictionary(grouping: trades, by: \.stream).mapValues { $0.map(\.sequence) }
+        return Dictionary(
+            uniqueKeysWithValues: gaps.map { gap in
+                (gap.place, numbers[gap.stream, default: []].count { gap.records.contains($0) })
+            })
     }
 }
 
 /// A gap as it is named: the stream, and its first record.
-struct GapPlace: ArgumentValue {
+struct GapPlace: ArgumentValue, Hashable {
     let stream: Identifier
     let first: Int64
 
@@ -74,17 +97,24 @@ extension FeedGap {
         }
     }
 
-    /// How a stream comes to go on behind it.
+    var place: GapPlace { GapPlace(stream: stream, first: records.lowerBound) }
+
+    /// How a stream comes to be complete, or to go on behind it.
     var remedy: String {
-        "settle feed skip \(records.lowerBound) --stream \(stream.text.shellQuoted) --reason '…'    (or bring its "
-            + "records back, and settle feed resume \(stream.text.shellQuoted) --reason '…')"
+        let skip = "settle feed skip \(records.lowerBound) --stream \(stream.text.shellQuoted) --reason '…'"
+        return isFollowed
+            ? "\(skip)    (or bring its records back, and settle feed resume \(stream.text.shellQuoted) --reason '…')"
+            : "\(skip)    (or have these trades sent once more, which closes the gap)"
     }
 
-    var json: JSONValue {
+    /// - Parameter waiting: how many of its trades have come and wait; nil where that is not counted.
+    func json(waiting: Int? = nil) -> JSONValue {
         [
-            "stream": .id(stream), "first": .count(records.lowerBound), "last": .count(records.upperBound),
-            "records": .integer(records.count), "state": .string(state.rawValue), "found_at": .time(foundAt),
-            "skipped_at": .time(skippedAt), "actor": .string(actor), "reason": .string(reason),
+            "stream": .id(stream), "kind": .string(isFollowed ? "feed" : "trades"),
+            "first": .count(records.lowerBound), "last": .count(records.upperBound),
+            "records": .integer(records.count), "waiting": waiting.map { .integer($0) } ?? .null,
+            "state": .string(state.rawValue), "found_at": .time(foundAt), "skipped_at": .time(skippedAt),
+            "actor": .string(actor), "reason": .string(reason),
         ]
     }
 }

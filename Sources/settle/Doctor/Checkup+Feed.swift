@@ -4,11 +4,25 @@ import Repository
 /// The streams of engines: whether they are followed, and keep up.
 extension Checkup {
     func feed() throws -> [Finding] {
-        let answers = try connection.pipeline([FeedStateStore.list(), FeedGapStore.list(isOpen: true)])
+        let answers = try connection.pipeline([
+            FeedStateStore.list(), FeedGapStore.list(isOpen: true, isFollowed: true),
+            TradeStreamStore.lacking(forSeconds: thresholds.missingSecondsMax),
+        ])
         let gaps = FeedGapStore.decode(answers[1])
         let states = FeedStateStore.decode(answers[0])
-        guard !states.isEmpty else { return [.ok("feed", "no engine is followed")] }
-        return states.map { state in finding(state, gaps.first { $0.stream == state.stream }) }
+        let findings =
+            states.map { state in finding(state, gaps.first { $0.stream == state.stream }) }
+            + TradeStreamStore.decodeLacking(answers[2]).map(finding)
+        return findings.isEmpty ? [.ok("feed", "no engine is followed, and no numbered trade is missing")] : findings
+    }
+
+    private func finding(_ lacking: LackingStream) -> Finding {
+        let age = (lacking.now.microseconds - lacking.oldestAt.microseconds) / 1_000
+        return .problem(
+            "feed",
+            "stream \(lacking.stream.text) lacks \(lacking.missingCount.counted("trade")) in "
+                + "\(lacking.gapCount.counted("gap")), the oldest for \(Self.duration(age))",
+            remedy: "settle feed gaps --stream \(lacking.stream.text.shellQuoted)")
     }
 
     private func finding(_ state: FeedState, _ gap: FeedGap?) -> Finding {

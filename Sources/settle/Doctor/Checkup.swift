@@ -17,6 +17,8 @@ struct Checkup {
         var slotLogBytesMax: Int64 = 1 << 30
         var notificationMillisecondsMax = 500
         var standstillMillisecondsMax: Int64 = 60_000
+        /// A numbered trade may come so much later than its successors.
+        var missingSecondsMax: Int64 = 10
         var lagRecordsMax: Int64 = 100_000
     }
 
