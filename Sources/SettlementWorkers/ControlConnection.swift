@@ -11,6 +11,9 @@ actor ControlConnection {
     let limits: Limits
     private let worker: WorkerIdentity
     private var connection: PostgresConnection?
+    /// How many connections there were, and over which of them a stream was leased.
+    private var connectionCount = 0
+    private var leasedOver = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
@@ -76,18 +79,23 @@ actor ControlConnection {
     /// Takes a stream of an engine to follow it; nil while somebody else has it.
     func lease(_ stream: Identifier) throws(DatabaseError) -> FeedLease? {
         try connected { connection throws(DatabaseError) in
-            FeedStateStore.decodeLease(
+            leasedOver = connectionCount
+            return FeedStateStore.decodeLease(
                 try connection.pipeline(
                     FeedStateStore.lease(
                         stream, worker: worker.number, milliseconds: limits.heartbeatTimeoutMilliseconds)))
         }
     }
 
-    /// Moves a stream's watermark and keeps the lease; false once somebody else has it.
+    /// Moves a stream's watermark and keeps the lease; false once somebody else has it, or the connection is another.
+    ///
+    /// Behind another connection there may be another server, a standby that was promoted, without all that we saw
+    /// committed. So the books are asked anew where they are, before their watermark is moved.
     func advance(
         _ stream: Identifier, _ lease: FeedLease, to mark: FeedWatermark.Mark, engineEpoch: UInt64, newest: Int64
     ) throws(DatabaseError) -> Bool {
         try connected { connection throws(DatabaseError) in
+            guard leasedOver == connectionCount else { return false }
             let request = FeedStateStore.advance(
                 stream, lease, to: mark.sequence, hash: mark.hash, engineEpoch: engineEpoch, newest: newest,
                 milliseconds: limits.heartbeatTimeoutMilliseconds)
@@ -159,6 +167,7 @@ actor ControlConnection {
         let connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle worker")
         // A claim whose answer was lost with the connection before would be nobody's: ours, and unknown to us.
         _ = try connection.pipeline(WorkerStore.listen + [TradeStore.releaseAllClaims(of: worker.number)])
+        connectionCount += 1
         return connection
     }
 }

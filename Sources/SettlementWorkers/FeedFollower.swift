@@ -200,7 +200,9 @@ actor FeedFollower: SettlementService.Source {
                 connector.stream, session.lease, to: mark, engineEpoch: session.engineEpoch, newest: session.newest)
             guard self.session?.lease == session.lease else { return }
             guard isOurs else {
-                log.warning("another worker follows the feed", ["stream": connector.stream.text])
+                log.warning(
+                    "the lease of the feed is lost: another worker follows, or the connection was another one",
+                    ["stream": connector.stream.text])
                 self.session = nil
                 return await session.records.stop()
             }

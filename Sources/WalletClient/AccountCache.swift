@@ -50,7 +50,11 @@ public final class AccountCache: Sendable {
 
         /// To be called before a batch: with too much in it, everything is forgotten.
         mutating func makeRoom() {
-            guard max(accounts.count, balances.count) > countMax else { return }
+            if max(accounts.count, balances.count) > countMax { forget() }
+        }
+
+        /// Forgets everything; what a batch in work still knows is not put in any more.
+        mutating func forget() {
             accounts.removeAll(keepingCapacity: true)
             balances.removeAll(keepingCapacity: true)
             unusual = [:]

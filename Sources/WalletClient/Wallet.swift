@@ -35,6 +35,8 @@ public actor Wallet {
     private let executor = BlockingExecutor(label: "settle.wallet")
     private let configuration: WalletConfiguration
     private let cache: AccountCache
+    /// Whether there was a session before.
+    private var hasConnected = false
     private var session: WalletSession? {
         didSet {
             let (interrupter, backend) = (session?.interrupter(), session?.connection.backend)
@@ -130,7 +132,11 @@ public actor Wallet {
             session = open
         } else {
             do throws(DatabaseError) {
+                // Behind a connection that was lost there may be another server now, one that has not all that we saw
+                // committed: there the number of an account may be another's.
+                if hasConnected { cache.contents.withLock { $0.forget() } }
                 session = try WalletSession(configuration, cache)
+                hasConnected = true
             } catch { throw .unavailable(DatabaseFault(error)) }
             self.session = session
         }

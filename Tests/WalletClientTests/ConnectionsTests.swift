@@ -57,11 +57,37 @@ import TradeModel
         #expect(try database.violations() == [])
     }
 
-    private func deposit(_ key: String) -> SettlementItem {
+    private func deposit(_ key: String, _ amount: String = "1", to account: String = "alice") -> SettlementItem {
         SettlementItem(
             .operation(
                 Operation(
-                    key: Identifier(key)!, kind: .deposit, account: Identifier("alice")!,
-                    asset: AssetSymbol("USDT")!, amount: DecimalNumber("1")!)), origin: .message("test"))
+                    key: Identifier(key)!, kind: .deposit, account: Identifier(account)!,
+                    asset: AssetSymbol("USDT")!, amount: DecimalNumber(amount)!)), origin: .message("test"))
+    }
+
+    @Test func `behind a connection that was lost, no account is taken for the one that it was`() async throws {
+        // given accounts that are remembered
+        let database = try TestDatabase()
+        try database.addMarket()
+        let pool = WalletPool(database.walletConfiguration(), connectionCount: 1)
+        #expect(
+            try await pool.settle(
+                [deposit("a"), deposit("b", "2", to: "bob")], resolving: nil) == [.settled, .settled])
+
+        // when the server goes on from a state in which their numbers belong to others
+        try database.execute(
+            """
+            update accounts set id = 'nobody' where id = 'alice'; update accounts set id = 'alice' where id = 'bob';
+            update accounts set id = 'bob' where id = 'nobody'
+            """)
+        let backend = try #require(await pool.connections[0].backend)
+        #expect(try database.value("select pg_terminate_backend(\(backend))") == "true")
+        await #expect(throws: WalletError.self) { try await pool.settle([deposit("c", "10")], resolving: nil) }
+
+        // then money goes to whom it is for
+        #expect(
+            try await pool.settle([deposit("c", "10")], resolving: nil) == [.settled])
+        #expect(try database.available("alice", "USDT") == "12.000000")
+        #expect(try database.violations() == [])
     }
 }
