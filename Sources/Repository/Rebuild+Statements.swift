@@ -1,7 +1,7 @@
 extension Rebuild {
-    /// Tables of the session, for sums in the smallest units: the balances as they stand; a row of each balance from each
-    /// part of the ledger; and what trades and operations come to, the accounts of the house and of the outside world
-    /// taken as one each.
+    /// Tables of the session, for sums in the smallest units: the balances as they stand; a row of each balance from
+    /// each part of the ledger; and what trades and operations come to, the accounts of the house and of the outside
+    /// world taken as one each.
     static let tables = """
         set client_min_messages = error;
         create temporary table if not exists standing_balances (

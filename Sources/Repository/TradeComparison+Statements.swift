@@ -7,7 +7,6 @@ extension TradeComparison {
     /// Tables of the session: what they say, and of what they say more than once, where first.
     static let tables = """
         set client_min_messages = error; set work_mem = '64MB'; set plan_cache_mode = force_custom_plan;
-        set cursor_tuple_fraction = 1;
         create temporary table if not exists stated_trades (
             place bigint, market text collate "C", trade_id text collate "C", price numeric, quantity numeric,
             buyer_id text collate "C", seller_id text collate "C", buyer_fee numeric, seller_fee numeric,
@@ -87,45 +86,61 @@ extension TradeComparison {
         """
     }
 
-    static func findStatement(_ expectation: Expectation) -> Statement {
+    /// How the server is to look up each of theirs: by the key of trades while they are few, else all at once. It would
+    /// have to guess, from statistics that may be from before the trades.
+    static func lookingUp(isFew: Bool) -> String {
+        isFew
+            ? "set enable_nestloop = on; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off"
+            : "set enable_nestloop = off; set enable_seqscan = on; set enable_hashjoin = on; set enable_mergejoin = on"
+    }
+
+    /// What they say, and the books do not, or otherwise.
+    static let theirsStatement = Statement(
+        "trade_findings_theirs",
+        """
+        declare trade_findings no scroll cursor with hold for
+        with first as (\(first)),
+        found as (
+            select f.place, f.market, f.trade_id, x.finding, x.field, x.theirs, x.ours
+              from first f left join trades t on t.market = f.market and t.trade_id = f.trade_id
+             cross join lateral (
+                   select case when t.trade_id is null then 'missing_here' when t.status = 'PENDING' then 'pending'
+                          else 'parked' end as finding, null as field, null as theirs, null as ours
+                    where t.status is distinct from 'SETTLED'
+                   union all
+                   select 'different', d.field, d.theirs, d.ours
+                     from (values \(fieldRows)) d (field, theirs, ours) where d.theirs <> d.ours) x
+             where t.status is distinct from 'SETTLED' or \(differs)
+            union all
+            select f.place, f.market, f.trade_id, 'repeated', 'line', f.place::text, o.place::text
+              from stated_repeats r
+              join stated_trades f on f.market = r.market and f.trade_id = r.trade_id and f.place <> r.place
+              join stated_trades o on o.market = r.market and o.trade_id = r.trade_id and o.place = r.place
+             where \(isRestated))
+        select found.place, found.market, found.trade_id,
+               case when found.finding = 'missing_here' and l.letter_no is not null then 'parked'
+                    else found.finding end,
+               found.field, found.theirs, found.ours, l.letter_no, l.status, l.class
+          from found
+          left join lateral (
+               select * from (\(letters(of: "found"))) l order by letter_no desc limit 1) l
+            on found.finding in ('missing_here', 'pending', 'parked')
+         order by found.place, found.market, found.trade_id, found.field
+        """)
+
+    /// What was settled here, and they do not say.
+    static func oursStatement(_ expectation: Expectation) -> Statement {
         let (name, isExpected) = expectation.condition
         return Statement(
-            "trade_findings_" + name,
+            "trade_findings_ours_" + name,
             """
             declare trade_findings no scroll cursor with hold for
-            with first as (\(first)),
-            found as (
-                select f.place, f.market, f.trade_id, x.finding, x.field, x.theirs, x.ours
-                  from first f left join trades t on t.market = f.market and t.trade_id = f.trade_id
-                 cross join lateral (
-                       select case when t.trade_id is null then 'missing_here' when t.status = 'PENDING' then 'pending'
-                              else 'parked' end as finding, null as field, null as theirs, null as ours
-                        where t.status is distinct from 'SETTLED'
-                       union all
-                       select 'different', d.field, d.theirs, d.ours
-                         from (values \(fieldRows)) d (field, theirs, ours) where d.theirs <> d.ours) x
-                 where t.status is distinct from 'SETTLED' or \(differs)
-                union all
-                select f.place, f.market, f.trade_id, 'repeated', 'line', f.place::text, o.place::text
-                  from stated_repeats r
-                  join stated_trades f on f.market = r.market and f.trade_id = r.trade_id and f.place <> r.place
-                  join stated_trades o on o.market = r.market and o.trade_id = r.trade_id and o.place = r.place
-                 where \(isRestated)
-                union all
-                select null, t.market, t.trade_id, 'missing_there', null, null, null
-                  from trades t
-                 where t.status = 'SETTLED' and \(isExpected)
-                   and not exists (
-                       select from stated_trades f where f.market = t.market and f.trade_id = t.trade_id))
-            select found.place, found.market, found.trade_id,
-                   case when found.finding = 'missing_here' and l.letter_no is not null then 'parked'
-                        else found.finding end,
-                   found.field, found.theirs, found.ours, l.letter_no, l.status, l.class
-              from found
-              left join lateral (
-                   select * from (\(letters(of: "found"))) l order by letter_no desc limit 1) l
-                on found.finding in ('missing_here', 'pending', 'parked')
-             order by found.place nulls last, found.market, found.trade_id, found.field
+            select null::bigint, t.market, t.trade_id, 'missing_there', null::text, null::text, null::text, null::bigint,
+                   null::text, null::text
+              from trades t
+             where t.status = 'SETTLED' and \(isExpected)
+               and not exists (select from stated_trades f where f.market = t.market and f.trade_id = t.trade_id)
+             order by t.market, t.trade_id
             """)
     }
 

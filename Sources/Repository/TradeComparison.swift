@@ -29,7 +29,11 @@ public struct TradeComparison {
         public var executed: ClosedRange<Timestamp>?
     }
 
+    /// Up to so many are looked up one by one.
+    private static let fewMax: Int64 = 2_000
+
     private let connection: PostgresConnection
+    private var tradeCount: Int64 = 0
 
     /// - Parameter connection: one that is used for nothing else until this is done.
     public init(on connection: PostgresConnection) throws(DatabaseError) {
@@ -52,11 +56,12 @@ public struct TradeComparison {
     }
 
     /// To be called when all are taken in.
-    public func finish() throws(DatabaseError) -> Extent {
+    public mutating func finish() throws(DatabaseError) -> Extent {
         try connection.query(Self.repeatsStatement)
         try connection.script("analyze stated_trades; analyze stated_repeats")
         let answers = try connection.pipeline([Request(Self.extentStatement), Request(Self.marketsStatement)])
-        var extent = Extent(tradeCount: answers[0].int64(0, 0))
+        tradeCount = answers[0].int64(0, 0)
+        var extent = Extent(tradeCount: tradeCount)
         func range(_ column: Int) -> ClosedRange<Timestamp>? {
             guard extent.tradeCount > 0, answers[0].int64(0, column) == extent.tradeCount else { return nil }
             return answers[0].timestamp(0, column + 1)...answers[0].timestamp(0, column + 2)
@@ -68,11 +73,19 @@ public struct TradeComparison {
 
     /// Finds what is not the same, in the order of theirs and then of ours, and hands it out page by page.
     ///
-    /// All of it is of one moment, which is over when the first page comes: the server keeps the rest.
+    /// Each of the two is of one moment, which is over when its first page comes: the server keeps the rest.
     public func findings(
         expecting expectation: Expectation, page: ([TradeFinding]) throws -> Void
     ) throws {
-        try connection.query(Self.findStatement(expectation), expectation.parameters)
+        try connection.script(Self.lookingUp(isFew: tradeCount <= Self.fewMax))
+        try connection.query(Self.theirsStatement, [])
+        try readFindings(page)
+        try connection.script(Self.lookingUp(isFew: false))
+        try connection.query(Self.oursStatement(expectation), expectation.parameters)
+        try readFindings(page)
+    }
+
+    private func readFindings(_ page: ([TradeFinding]) throws -> Void) throws {
         while true {
             let rows = try connection.query(Self.nextFindingsStatement)
             guard rows.count > 0 else { break }
@@ -84,7 +97,8 @@ public struct TradeComparison {
     /// Hands out what is missing here page by page: what neither has a row, nor is known by a letter, and was said
     /// once, or always in the same words.
     public func missing(page: ([StatedTrade]) throws -> Void) throws {
-        try connection.query(Self.missingStatement)
+        try connection.script(Self.lookingUp(isFew: tradeCount <= Self.fewMax))
+        try connection.query(Self.missingStatement, [])
         while true {
             let rows = try connection.query(Self.nextMissingStatement)
             guard rows.count > 0 else { break }

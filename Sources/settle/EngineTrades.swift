@@ -67,7 +67,7 @@ struct EngineTrades {
     private func silence(_ consumer: FeedConsumer) -> CommandFailure {
         CommandFailure(
             consumer.status.refusal?.printable
-                ?? "the feed at \(feed.text.printable) does not answer. Is it running? 'settle engine --wal DIR' starts "
-                + "one", exit: .unavailable)
+                ?? "the feed at \(feed.text.printable) does not answer. Is it running? 'settle engine --wal DIR' "
+                + "starts one", exit: .unavailable)
     }
 }

@@ -25,8 +25,8 @@ struct FixOptions: ParameterGroup {
         let count = check.found.counts[.missingHere] ?? 0
         if count > 0, !dryRun {
             try context.confirm(
-                "Store \(count == 1 ? "the trade that is" : "the \(count.grouped) trades that are") missing here, to be "
-                    + "settled?", yes: yes)
+                "Store \(count == 1 ? "the trade that is" : "the \(count.grouped) trades that are") missing here, to "
+                    + "be settled?", yes: yes)
         }
         try check.restore(dryRun: dryRun, reason: reason?.text ?? "")
     }

@@ -28,7 +28,8 @@ struct ReconciliationReport {
 
     func print(to output: Output) throws {
         try output.show([
-            "clean": .bool(found.differenceCount == 0 && trades?.isClean ?? true), "stream": .id(found.stream), "sequence": .count(found.sequence),
+            "clean": .bool(found.differenceCount == 0 && trades?.isClean ?? true), "stream": .id(found.stream),
+            "sequence": .count(found.sequence),
             "hash": .string(hash), "watermark": .count(found.watermark), "job": .count(job),
             "accounts": .count(found.accountCount), "balances": .count(found.balanceCount),
             "skipped_records": .count(skippedCount), "difference_count": .count(found.differenceCount),

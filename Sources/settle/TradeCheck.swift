@@ -10,7 +10,7 @@ struct TradeCheck {
     /// So many that cannot be stored are named.
     private static let refusalsMax = 100
 
-    private let comparison: TradeComparison
+    private var comparison: TradeComparison
     private let connection: PostgresConnection
     private let output: Output
     private(set) var found: TradeReconciliation

@@ -36,7 +36,9 @@ struct TradeReconciliationReport {
             ("finding_count", .count(found.findingCount)),
         ]
         pairs += TradeFinding.Kind.allCases.map { ($0.rawValue, .count(found.counts[$0] ?? 0)) }
-        if let restored = check.restoredCount { pairs.append((dryRun ? "would_restore" : "restored", .count(restored))) }
+        if let restored = check.restoredCount {
+            pairs.append((dryRun ? "would_restore" : "restored", .count(restored)))
+        }
         return pairs
     }
 
@@ -130,7 +132,8 @@ extension TradeFinding.Kind {
         case .missingHere: "'--fix --reason R' stores what can be had from there as PENDING, to be settled"
         case .missingThere:
             "nothing settled is ever removed here; 'settle explain' says how it came, for whoever keeps the other list"
-        case .different: "what is settled never changes here; 'settle explain' shows what moved, and both sides must agree"
+        case .different:
+            "what is settled never changes here; 'settle explain' shows what moved, and both sides must agree"
         case .pending: "'settle queue status' says whether anything holds up what waits"
         case .parked: "'settle dlq show' says why, and what may be done"
         case .repeated: "its sender says which is right; the first was compared"

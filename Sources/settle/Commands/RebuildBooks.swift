@@ -33,8 +33,8 @@ struct RebuildBooks: Command {
         }
         if let schema = schema?.schema, try schema.standing(connection) == .foreign {
             throw CommandFailure(
-                "schema \(schema.name) was not made by 'settle rebuild', or holds more than it wrote; name one that does "
-                    + "not exist yet")
+                "schema \(schema.name) was not made by 'settle rebuild', or holds more than it wrote; name one that "
+                    + "does not exist yet")
         }
         let snapshot = try HeldSnapshot(try database.connect())
         defer { snapshot.release() }

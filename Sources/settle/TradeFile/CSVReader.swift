@@ -76,7 +76,8 @@ struct CSVReader {
                 }
                 index += 1
                 guard index >= text.count || text[index] == comma else {
-                    return .failure(Fault(words: "something stands behind the closing quote of field \(fields.count + 1)"))
+                    return .failure(
+                        Fault(words: "something stands behind the closing quote of field \(fields.count + 1)"))
                 }
             } else {
                 while index < text.count, text[index] != comma {

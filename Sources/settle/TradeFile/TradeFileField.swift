@@ -84,12 +84,16 @@ extension StatedTrade {
 
 extension String {
     fileprivate var trimmingBlanks: String {
-        String(drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+        func isBlank(_ byte: UInt8?) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+        guard isBlank(utf8.first) || isBlank(utf8.last) else { return self }
+        return String(drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
     }
 
     /// PostgreSQL writes an offset in whole hours without minutes.
     fileprivate var withWholeOffset: String {
         let text = trimmingBlanks
+        // Written with Z as a rule.
+        guard !text.hasSuffix("Z") else { return text }
         return text.contains(/:\d\d(\.\d+)?[+-]\d\d$/.asciiOnlyDigits()) ? text + ":00" : text
     }
 }
