@@ -278,11 +278,12 @@ import WalletClient
                 }
                 _ = try await wallet.settle(items)
                 count += 1
+                try? await Task.sleep(for: .milliseconds(10))
             }
             return count
         }
         // when
-        for _ in 1...6 {
+        for _ in 1...4 {
             for line in ["rebuild", "rebuild --account alice"] {
                 let result = try await database.typing(line)
                 // then
@@ -290,7 +291,7 @@ import WalletClient
             }
         }
         trading.cancel()
-        #expect(try await trading.value > 6)
+        #expect(try await trading.value > 4)
         #expect(try database.violations() == [])
     }
 }

@@ -64,8 +64,10 @@ extension Processes {
             // when
             var places: [Int] = []
             var inFlight = 0
-            for _ in 1...20 {
-                let result = try await venue.settle("reconcile --trades --json", on: database)
+            for turn in 1...20 {
+                // The feed grows with every turn.
+                let trades = [2, 4].contains(turn) ? "--trades " : ""
+                let result = try await venue.settle("reconcile \(trades)--json", on: database)
                 #expect(result.exitCode == 0, "\(result.errors) \(result.output)")
                 let found = try json(result)
                 let (sequence, watermark) = (found["sequence"] as? Int ?? 0, found["watermark"] as? Int ?? 0)
@@ -78,7 +80,7 @@ extension Processes {
             #expect(try await trading.value > 500)
             #expect(places == places.sorted() && Set(places).count > 10, "\(places)")
             #expect(inFlight > 0, "the ledger never was ahead of the engine's copy")
-            #expect(try database.value("select count(*) from reconciliation_jobs where differences = 0") == "40")
+            #expect(try database.value("select count(*) from reconciliation_jobs where differences = 0") == "22")
             for program in [worker, venue.engine] { #expect(await program.stop().exitCode == 0) }
             #expect(try database.violations() == [])
         }
