@@ -89,9 +89,11 @@ extension TradeComparison {
     /// How the server is to look up each of theirs: by the key of trades while they are few, else all at once. It would
     /// have to guess, from statistics that may be from before the trades.
     static func lookingUp(isFew: Bool) -> String {
-        isFew
-            ? "set enable_nestloop = on; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off"
-            : "set enable_nestloop = off; set enable_seqscan = on; set enable_hashjoin = on; set enable_mergejoin = on"
+        let (few, many) = isFew ? ("on", "off") : ("off", "on")
+        return """
+            set enable_nestloop = \(few); set enable_seqscan = \(many); set enable_hashjoin = \(many);
+            set enable_mergejoin = \(many);
+            """
     }
 
     /// What they say, and the books do not, or otherwise.
@@ -135,8 +137,8 @@ extension TradeComparison {
             "trade_findings_ours_" + name,
             """
             declare trade_findings no scroll cursor with hold for
-            select null::bigint, t.market, t.trade_id, 'missing_there', null::text, null::text, null::text, null::bigint,
-                   null::text, null::text
+            select null::bigint, t.market, t.trade_id, 'missing_there', null::text, null::text, null::text,
+                   null::bigint, null::text, null::text
               from trades t
              where t.status = 'SETTLED' and \(isExpected)
                and not exists (select from stated_trades f where f.market = t.market and f.trade_id = t.trade_id)

@@ -52,7 +52,7 @@ extension Processes {
                 let client = try venue.client()
                 var count = 0
                 while !Task.isCancelled {
-                    let commands = Self.orders(40, &generator).map {
+                    let commands = Self.orders(20, &generator).map {
                         EngineCommand(time: Timestamp(microseconds: 0), $0).bytes
                     }
                     count += try await client.carryOut(commands).count
