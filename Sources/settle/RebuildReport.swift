@@ -32,8 +32,8 @@ struct RebuildReport {
         }
         output.note(
             "nothing was changed: this program never edits a balance or an entry. 'settle verify' says which "
-                + "invariants are broken. Restore the database from before the damage; or, where the money itself is to "
-                + "move, put it on the record: 'settle deposit' or 'settle withdraw' with an id that says why")
+                + "invariants are broken. Restore the database from before the damage; or, where the money itself is "
+                + "to move, put it on the record: 'settle deposit' or 'settle withdraw' with an id that says why")
     }
 
     private var table: Table {
