@@ -101,6 +101,30 @@ public struct LedgerAtRecord {
         }
     }
 
+    /// Read as a whole, whatever indexes there are: nearly all of it is wanted.
+    private static let movedStatement = Statement(
+        "accounts_moved_by_stream",
+        """
+        declare accounts_moved no scroll cursor for
+        select a.id
+          from (select distinct account_no from operations where stream = $1 and stream_seq <= $2) o
+          join accounts a on a.account_no = o.account_no and a.kind = 'customer'
+        """)
+    private static let nextMovedStatement = Statement("accounts_moved_next", "fetch 1000 from accounts_moved")
+
+    /// The customers whose money the engine has moved by itself up to the record, page by page: no account trades there
+    /// without a deposit, or something held.
+    public func accountsMoved(page: ([Identifier]) throws -> Void) throws {
+        try connection.script("set local enable_seqscan = on; set local enable_hashjoin = on")
+        try connection.query(Self.movedStatement, .text(state.stream.text), .int8(sequence))
+        while true {
+            let rows = try connection.query(Self.nextMovedStatement)
+            guard rows.count > 0 else { break }
+            try page(rows.indices.map { Identifier(stored: rows.string($0, 0)) })
+        }
+        try connection.script("close accounts_moved; set local enable_seqscan = off; set local enable_hashjoin = off")
+    }
+
     static let houseStatement = Statement(
         "balances_of_house",
         """

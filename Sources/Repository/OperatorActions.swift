@@ -3,7 +3,7 @@ import TradeModel
 /// What an operator did, to what, and why.
 public struct OperatorAction: Sendable {
     public enum Kind: String, Sendable {
-        case pause, resume, drain, halt, freeze, unfreeze, close, credit, skip
+        case pause, resume, drain, halt, freeze, unfreeze, close, credit, skip, restore
     }
 
     /// What something was done to.
@@ -12,6 +12,8 @@ public struct OperatorAction: Sendable {
         case market(MarketSymbol)
         case account(Identifier)
         case feed(Identifier)
+        /// A comparison of the books with what somebody else has, by its number.
+        case reconciliation(Int64)
 
         var text: String {
             switch self {
@@ -19,6 +21,7 @@ public struct OperatorAction: Sendable {
             case .market(let symbol): "market \(symbol)"
             case .account(let id): "account \(id)"
             case .feed(let stream): "feed \(stream)"
+            case .reconciliation(let job): "reconciliation \(job)"
             }
         }
     }

@@ -59,6 +59,67 @@ public enum WireDecoder {
         return SettlementItem(subject, origin: .message(source), payload: bytes)
     }
 
+    /// The trade of a line, and whether it says the fees, which are none where it does not; nil when there is nothing
+    /// on it.
+    public static func decodeStatedLine(_ bytes: [UInt8]) -> Result<StatedLine, Rejection>? {
+        guard !isBlank(bytes) else { return nil }
+        if let rejection = sizeFault(of: bytes) { return .failure(rejection) }
+        return bytes.withUnsafeBufferPointer { buffer in
+            Result { () throws(Rejection) in
+                let object: WireObject
+                do throws(MalformedJSON) {
+                    var scanner = JSONScanner(buffer)
+                    scanner.skipWhitespace()
+                    object = try WireObject(reading: &scanner, as: nil, depth: 0, origin: 0)
+                    try scanner.finish()
+                } catch {
+                    throw error.rejection
+                }
+                return StatedLine(
+                    trade: try object.trade(), saysBuyerFee: object.has(.buyerFee),
+                    saysSellerFee: object.has(.sellerFee))
+            }
+        }
+    }
+
+    /// The fields of a line that is an object without objects or arrays in it, in their order, whatever they are
+    /// called; nil for null.
+    public static func decodeFlatLine(_ bytes: [UInt8]) -> Result<[(name: String, text: String?)], Rejection> {
+        if let rejection = sizeFault(of: bytes) { return .failure(rejection) }
+        return bytes.withUnsafeBufferPointer { buffer in
+            Result { () throws(Rejection) in
+                do throws(MalformedJSON) {
+                    var scanner = JSONScanner(buffer)
+                    scanner.skipWhitespace()
+                    return try flatFields(&scanner)
+                } catch {
+                    throw error.rejection
+                }
+            }
+        }
+    }
+
+    private static func flatFields(
+        _ scanner: inout JSONScanner
+    ) throws(MalformedJSON) -> [(name: String, text: String?)] {
+        guard scanner.next == UInt8(ascii: "{") else {
+            throw MalformedJSON(offset: scanner.index, reason: "expected an object")
+        }
+        var fields: [(name: String, text: String?)] = []
+        try scanner.members(depth: 0) { (scanner, key) throws(MalformedJSON) in
+            let name = scanner.text(of: key)
+            let token = try scanner.value(depth: 1)
+            switch token.kind {
+            case .object, .array:
+                throw MalformedJSON(offset: token.offset, reason: "\(name): expected a text, a number or null")
+            case .null: fields.append((name, nil))
+            default: fields.append((name, scanner.text(of: token)))
+            }
+        }
+        try scanner.finish()
+        return fields
+    }
+
     /// A line of a file of deposits or of withdrawals; nil when there is nothing on it.
     public static func decodeOperationLine(
         _ bytes: [UInt8], kind: TradeModel.Operation.Kind
@@ -131,6 +192,13 @@ public enum WireDecoder {
             return .refused(object.refused(error))
         }
     }
+}
+
+/// A trade as a line of a file says it.
+public struct StatedLine: Sendable {
+    public let trade: Trade
+    public let saysBuyerFee: Bool
+    public let saysSellerFee: Bool
 }
 
 extension MalformedJSON {

@@ -11,6 +11,13 @@ struct BalanceComparison {
     /// What explains the differences of an account.
     private(set) var openTrades: [Identifier: [LedgerAtRecord.OpenTrade]] = [:]
 
+    /// Those accounts alone are compared; nil for all that the engine has.
+    private let chosen: Set<Identifier>?
+    /// The accounts that the engine has.
+    private var known: Set<Identifier> = []
+    /// Accounts that the engine has moved by the books, and does not know.
+    private(set) var unknown: Set<Identifier> = []
+
     private struct Key: Hashable {
         let account: Identifier
         let asset: AssetSymbol
@@ -22,23 +29,27 @@ struct BalanceComparison {
         let house: Amount
     }
 
-    init(_ found: Reconciliation) {
+    init(_ found: Reconciliation, of chosen: Set<Identifier>? = nil) {
         self.found = found
+        self.chosen = chosen
     }
 
     /// All that a page's accounts have on either side.
     mutating func compare(_ page: EngineAnswer.Balances, _ ledger: LedgerAtRecord) throws {
         let assets = try Self.assets(page)
         let accounts = page.accounts.map { Identifier(stored: $0) }
-        found.accountCount += Int64(accounts.count)
+        let compared = accounts.filter { chosen?.contains($0) ?? true }
+        found.accountCount += Int64(compared.count)
+        if chosen == nil { known.formUnion(accounts) }
         var there = Dictionary(
-            try ledger.balances(of: accounts).map { (Key(account: $0.account, asset: $0.asset.symbol), $0) },
+            try ledger.balances(of: compared).map { (Key(account: $0.account, asset: $0.asset.symbol), $0) },
             uniquingKeysWith: { $1 })
         for row in page.accountColumn.indices {
             guard let account = page.account(row, accounts), let asset = page.asset(row, assets),
                 let available = Self.amount(page.availableColumn, row, asset.decimals),
                 let held = Self.amount(page.heldColumn, row, asset.decimals)
             else { throw Self.unreadable }
+            guard chosen?.contains(account) ?? true else { continue }
             let other = there.removeValue(forKey: Key(account: account, asset: asset.symbol))
             if let other { try Self.check(asset.symbol, asset.decimals, other.asset.decimals) }
             compare(
@@ -79,6 +90,22 @@ struct BalanceComparison {
         }
     }
 
+    /// What accounts have of which the books say that the engine has moved them, and of which it knows nothing.
+    mutating func compareUnknown(_ ledger: LedgerAtRecord) throws {
+        var found: [Identifier] = []
+        try ledger.accountsMoved { page in found += page.filter { !known.contains($0) } }
+        unknown = Set(found)
+        for page in stride(from: 0, to: found.count, by: 1_000) {
+            let balances = try ledger.balances(of: Array(found[page..<min(page + 1_000, found.count)]))
+            for balance in balances.sorted(by: { ($0.account, $0.asset.symbol) < ($1.account, $1.asset.symbol) }) {
+                compare(
+                    balance.account, balance.asset.symbol, balance.asset.decimals, .nothing,
+                    .init(available: balance.available, held: balance.frozen))
+            }
+        }
+        self.found.accountCount += Int64(found.count)
+    }
+
     /// Says of each difference what explains it, as far as it is known.
     mutating func explain(_ ledger: LedgerAtRecord) throws {
         let accounts = Set(found.differences.filter { $0.kind == .customer }.map(\.account))
@@ -89,6 +116,7 @@ struct BalanceComparison {
             let difference = found.differences[index]
             found.differences[index].explanation =
                 switch difference.kind {
+                case .customer where unknown.contains(difference.account): "the engine does not know this account"
                 case .customer: Self.explanation(difference.account, openTrades[difference.account] ?? [])
                 case .house, .world: isAnyParked ? "fees of trades that are parked" : nil
                 }

@@ -8,28 +8,39 @@ struct ReconciliationReport {
     private let job: Int64
     private let hash: String
     private let skippedCount: Int64
+    private let trades: TradeReconciliationReport?
 
     private var found: Reconciliation { comparison.found }
 
-    /// - Parameter skippedCount: how many records an operator has let the books go on without.
-    init(_ comparison: BalanceComparison, job: Int64, hash: String, skippedCount: Int64) {
+    /// - Parameters:
+    ///   - skippedCount: how many records an operator has let the books go on without.
+    ///   - trades: what the comparison of the trades came to, if they were compared.
+    init(
+        _ comparison: BalanceComparison, job: Int64, hash: String, skippedCount: Int64,
+        trades: TradeReconciliationReport?
+    ) {
         self.comparison = comparison
         self.job = job
         self.hash = hash
         self.skippedCount = skippedCount
+        self.trades = trades
     }
 
     func print(to output: Output) throws {
         try output.show([
-            "clean": .bool(found.differenceCount == 0), "stream": .id(found.stream), "sequence": .count(found.sequence),
+            "clean": .bool(found.differenceCount == 0 && trades?.isClean ?? true), "stream": .id(found.stream),
+            "sequence": .count(found.sequence),
             "hash": .string(hash), "watermark": .count(found.watermark), "job": .count(job),
             "accounts": .count(found.accountCount), "balances": .count(found.balanceCount),
             "skipped_records": .count(skippedCount), "difference_count": .count(found.differenceCount),
             "differences": .array(found.differences.map(json)),
+            "unknown_accounts": .count(Int64(comparison.unknown.count)), "trades": trades?.json ?? .null,
         ]) {
             if !found.differences.isEmpty { try output.print(table) }
             try output.line(summary)
+            try trades?.printText(to: output)
         }
+        trades?.advise(output)
         if found.differenceCount > found.differences.count {
             output.note("only the first \(found.differences.count.grouped) are listed")
         }

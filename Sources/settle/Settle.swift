@@ -108,6 +108,7 @@ enum Settle {
         Section("The books") {
             Verify.self
             Reconcile.self
+            RebuildBooks.self
             Group<Global>("export", summary: "Write what was committed to a file or a pipe.") {
                 ExportTrades.self
                 ExportLedger.self

@@ -80,9 +80,11 @@ extension CommandExample {
         try await withFolder { folder in
             for file in words where file.hasSuffix(".ndjson") {
                 let lines =
-                    leaf.path[0] == "trade"
-                    ? tradeLine("9500", buyer: "1001", seller: "1002")
-                    : #"{"id":"file-1","account_id":"1001","asset":"USDT","amount":"1"}"#
+                    switch leaf.path[0] {
+                    case "trade": tradeLine("9500", buyer: "1001", seller: "1002")
+                    case "reconcile": (9001...9010).map { tradeLine("\($0)", buyer: "1001", seller: "1002") }.joined()
+                    default: #"{"id":"file-1","account_id":"1001","asset":"USDT","amount":"1"}"#
+                    }
                 try write(Array(lines.utf8), to: "\(folder)/\(file)")
             }
             for file in words where file.hasSuffix(".json") {

@@ -5,6 +5,7 @@ import SettleTesting
 import Testing
 import TradeFeed
 import TradeModel
+import WalletClient
 
 extension Processes {
     /// An engine's balances against the ledger's at the same record.
@@ -51,7 +52,7 @@ extension Processes {
                 let client = try venue.client()
                 var count = 0
                 while !Task.isCancelled {
-                    let commands = Self.orders(40, &generator).map {
+                    let commands = Self.orders(20, &generator).map {
                         EngineCommand(time: Timestamp(microseconds: 0), $0).bytes
                     }
                     count += try await client.carryOut(commands).count
@@ -63,8 +64,10 @@ extension Processes {
             // when
             var places: [Int] = []
             var inFlight = 0
-            for _ in 1...20 {
-                let result = try await venue.settle("reconcile --json", on: database)
+            for turn in 1...20 {
+                // The feed grows with every turn.
+                let trades = [2, 4].contains(turn) ? "--trades " : ""
+                let result = try await venue.settle("reconcile \(trades)--json", on: database)
                 #expect(result.exitCode == 0, "\(result.errors) \(result.output)")
                 let found = try json(result)
                 let (sequence, watermark) = (found["sequence"] as? Int ?? 0, found["watermark"] as? Int ?? 0)
@@ -77,7 +80,7 @@ extension Processes {
             #expect(try await trading.value > 500)
             #expect(places == places.sorted() && Set(places).count > 10, "\(places)")
             #expect(inFlight > 0, "the ledger never was ahead of the engine's copy")
-            #expect(try database.value("select count(*) from reconciliation_jobs where differences = 0") == "20")
+            #expect(try database.value("select count(*) from reconciliation_jobs where differences = 0") == "22")
             for program in [worker, venue.engine] { #expect(await program.stop().exitCode == 0) }
             #expect(try database.violations() == [])
         }
@@ -180,6 +183,101 @@ extension Processes {
             #expect(
                 carol?["explanation"] as? String == "trade BTC/USDT:2 waits to be settled: settle explain 2",
                 "\(waiting)")
+            for program in [worker, venue.engine] { #expect(await program.stop().exitCode == 0) }
+            #expect(try database.violations() == [])
+        }
+
+        @Test func `a trade that was dropped is found by its name, and comes back`() async throws {
+            // given: bob's order of record 7, which trades, never comes to the books
+            let database = try TestDatabase()
+            let venue = try await TradingVenue()
+            let worker = try await Program.worker(on: database, ["--feed", venue.feed.name])
+            try await open(venue)
+            try await venue.carryOut(TradingVenue.order("alice", .buy, "1", at: "100"))
+            try await eventually("six records are settled") { try database.watermark() == 6 }
+            #expect(await worker.stop().exitCode == 0)
+            try await venue.carryOut(TradingVenue.order("bob", .sell, "1", at: "100"))
+            let status = try JSONDecoder().decode(
+                EngineAnswer.self,
+                from: Data(try await venue.client().query(Array(JSONEncoder().encode(EngineQuery.status)))))
+            #expect(status.sequence == 7)
+            try database.execute("update feed_state set watermark = 7, hash = '\\x\(status.hash)'")
+
+            // when
+            let found = try await venue.settle("reconcile --trades --without-house --json", on: database)
+
+            // then
+            #expect(found.exitCode == 3, "\(found)")
+            let trades = try #require(try json(found)["trades"] as? [String: Any])
+            #expect(trades["trades"] as? Int == 1 && trades["finding_count"] as? Int == 1)
+            let finding = try #require((trades["findings"] as? [[String: Any]])?.first)
+            #expect(finding["finding"] as? String == "missing_here" && finding["place"] as? Int == 7)
+            #expect(finding["market"] as? String == "BTC/USDT" && finding["trade_id"] as? String == "1")
+            #expect(
+                try database.value(
+                    "select concat_ws(' ', compared, stream, sequence, trades, differences) from reconciliation_jobs "
+                        + "where compared = 'trades'") == "trades main 7 1 1")
+
+            // and: it is stored as the engine made it
+            let foreseen = try await venue.settle("reconcile --trades --fix --dry-run", on: database)
+            #expect(foreseen.output.hasSuffix("1 trade would be stored as PENDING.\n"), "\(foreseen)")
+            #expect(try database.value("select count(*) from trades") == "0")
+            _ = try await venue.settle("reconcile --trades --fix --yes --reason dropped", on: database)
+            #expect(
+                try database.value("select concat_ws(' ', status, stream, stream_seq, buyer_id) from trades")
+                    == "PENDING main 7 alice")
+            try await database.expecting("worker --once --log-level error")
+            let mended = try await venue.settle("reconcile --trades", on: database)
+            #expect(mended.exitCode == 0, "\(mended)")
+            #expect(
+                mended.output == """
+                    The engine and the ledger agree at record 7 of stream main: 6 balances of 2 accounts and the house.
+                    The books agree: 1 trade of the engine of stream main.
+
+                    """, "\(mended.output)")
+            #expect(await venue.engine.stop().exitCode == 0)
+            #expect(try database.violations() == [])
+        }
+
+        @Test func `a trade that the books alone have, and an account that the engine does not know, are named`()
+            async throws
+        {
+            // given
+            let database = try TestDatabase()
+            let venue = try await TradingVenue()
+            let worker = try await Program.worker(on: database, ["--feed", venue.feed.name])
+            try await open(venue)
+            try await eventually("it is settled") { try database.watermark() == 5 }
+            func deposit(_ account: String, _ amount: String, _ asset: String) -> SettlementItem {
+                SettlementItem(
+                    .operation(EndToEndTests.operation("main:4-\(account)", account, amount, asset)),
+                    origin: .feed(StreamPlace(stream: Identifier("main")!, sequence: 4)))
+            }
+            var ghost = trade("77", price: "10", quantity: "1", buyer: "ghost", seller: "spirit")
+            (ghost.stream, ghost.sequence) = (Identifier("main")!, 5)
+            let items = [
+                deposit("ghost", "30", "USDT"), deposit("spirit", "1", "BTC"),
+                SettlementItem(.trade(ghost), origin: .message("test")),
+            ]
+            #expect(try await database.wallet().settle(items) == [.settled, .settled, .settled])
+
+            // when
+            let found = try await venue.settle("reconcile --trades --json", on: database)
+
+            // then
+            #expect(found.exitCode == 3, "\(found)")
+            let written = try json(found)
+            let differences = try #require(written["differences"] as? [[String: Any]])
+            #expect(
+                Set(differences.map { "\($0["account"]!) \($0["asset"]!) \($0["explanation"]!)" })
+                    == [
+                        "ghost BTC the engine does not know this account",
+                        "ghost USDT the engine does not know this account",
+                        "spirit USDT the engine does not know this account",
+                    ], "\(differences)")
+            #expect(written["unknown_accounts"] as? Int == 2)
+            let trades = try #require(written["trades"] as? [String: Any])
+            #expect(trades["missing_there"] as? Int == 1 && trades["finding_count"] as? Int == 1, "\(trades)")
             for program in [worker, venue.engine] { #expect(await program.stop().exitCode == 0) }
             #expect(try database.violations() == [])
         }

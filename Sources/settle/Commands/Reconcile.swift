@@ -6,16 +6,28 @@ import TradeModel
 
 struct Reconcile: Command {
     static let info = CommandInfo(
-        "reconcile", summary: "Compare an engine's balances with the ledger's at the same record.",
+        "reconcile", summary: "Compare the books with an engine at the same record, or with a file of trades.",
         discussion: """
-            Both go on working meanwhile: the engine says what everybody had at one record, and of the ledger nothing \
-            counts that came behind it. Accounts that the engine does not know are left out; one that is also moved by \
-            others differs by nature, and so does the house's where others earn it fees. What it came to is kept in \
-            reconciliation_jobs. Exits 3 if anything differs, and names it.
+            With an engine, both go on working meanwhile: the engine says what everybody had at one record, and of the \
+            ledger nothing counts that came behind it. Accounts that only others move are left out; one that is also \
+            moved by others differs by nature, and so does the house's where others earn it fees. --trades also reads \
+            the engine's feed up to that record, as far back as it is kept, and looks for each of its trades.
+            --against compares the trades of a file: NDJSON as 'settle trade submit' takes it, what 'settle export \
+            trades' wrote, or CSV with the names of its columns in the first line (market, trade_id, price, quantity, \
+            buyer_id, seller_id, buyer_fee, seller_fee, executed_at and others). Numbers compare as numbers, and only \
+            what the file says is compared. The file should have all that was settled in its markets from its first to \
+            its last trade: by committed_at if every line says it, else by executed_at; if neither, all there is. \
+            --market, --since and --until say otherwise.
+            --fix stores what is missing here as PENDING, and touches nothing else. What a comparison came to is kept in \
+            reconciliation_jobs and reconciliation_errors. Exits 3 if anything differs, and names it.
             """,
         examples: [
             Example("settle reconcile", "The engine on this machine."),
             Example("settle reconcile --engine tcp://127.0.0.1:5560 --wait 5s --json", "For a script."),
+            Example("settle reconcile --against trades.ndjson --market BTC/USDT --since 1h", "A file."),
+            Example(
+                "settle reconcile --against trades.ndjson --fix --dry-run",
+                "What of a file would be stored, since it is missing here."),
         ])
 
     @Option(
@@ -26,126 +38,97 @@ struct Reconcile: Command {
     @Option("--wait", help: "How long the books may take to come to the record.", default: .seconds(30))
     var patience: Duration
     @Flag("--without-house", help: "Leave out what the exchange itself earned.") var withoutHouse: Bool
+    @Flag("--trades", help: "Look for each trade of the engine's feed, too.") var comparesTrades: Bool
+    @Option(
+        "--feed", help: "Where the engine publishes, for --trades.", environment: "SETTLE_FEED",
+        default: IntakeEndpoint(text: "tcp://127.0.0.1:5561"))
+    var feed: IntakeEndpoint
+    @Option("--against", "FILE", help: "Compare with the trades of this file, '-' for standard input.")
+    var file: String?
+    @Option("--format", help: "What the file is; without it, as its name ends, or as it begins.")
+    var format: TradeFileFormat?
+    @Option("--market", help: "What the file should have: this market's. Also the market of lines that name none.")
+    var market: MarketSymbol?
+    @Option(
+        "--since", "TIME",
+        help: "What the file should have: from then on. Written 2026-01-02, 2026-01-02T03:04:05Z, 30m (ago) or now.")
+    var since: Timestamp?
+    @Option("--until", "TIME", help: "What the file should have: before then, written likewise.")
+    var until: Timestamp?
+    @OptionGroup("What is missing") var fix: FixOptions
+
+    func validate() throws {
+        try checkPeriod(since: since, until: until)
+        guard file == nil else {
+            for (name, isGiven) in [
+                ("--engine", $engine == .commandLine), ("--stream", $stream == .commandLine),
+                ("--wait", $patience == .commandLine), ("--without-house", withoutHouse), ("--trades", comparesTrades),
+                ("--feed", $feed == .commandLine),
+            ] where isGiven {
+                throw UsageError("'\(name)' is for an engine, '--against' for a file")
+            }
+            return
+        }
+        for (name, isGiven) in [
+            ("--format", format != nil), ("--market", market != nil), ("--since", since != nil),
+            ("--until", until != nil),
+        ] where isGiven {
+            throw UsageError("'\(name)' goes with '--against'")
+        }
+        if fix.isWanted, !comparesTrades {
+            throw UsageError("'--fix' goes with '--against' or with '--trades': balances are never changed")
+        }
+    }
 
     func run(_ context: Context) async throws {
+        if let file {
+            return try FileReconciliation(
+                path: file, format: format, market: market, since: since, until: until, fix: fix
+            ).run(context)
+        }
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        let startedAt = Timestamp.now
-        // In this order: what the engine does behind the record comes in later batches than this.
-        let batch = try LedgerAtRecord.newestBatch(connection)
-        let before = try state(connection)
-        let access = try EngineAccess(engine)
-        let first = try await page(access, nil)
-        if before.watermark >= first.sequence { try check(before, first) }
-        try await wait(for: first, access, connection)
-        guard let ledger = try LedgerAtRecord.open(connection, stream, at: first.sequence, since: batch) else {
-            throw CommandFailure("the watermark of stream '\(stream.text.printable)' has gone back; try again")
-        }
-        defer { ledger.close() }
-        if ledger.state.watermark == first.sequence { try check(ledger.state, first) }
-        var comparison = BalanceComparison(
-            Reconciliation(
-                stream: stream, sequence: first.sequence, watermark: ledger.state.watermark, startedAt: startedAt))
-        if !withoutHouse { try comparison.compareHouse(first, ledger) }
         let progress = ProgressLine(context.output)
-        var page = first
-        while true {
-            try comparison.compare(page, ledger)
-            progress.update(Int(comparison.found.accountCount))
-            guard page.next != nil else { break }
-            page = try await self.page(access, page)
+        let result = try await EngineReconciliation(
+            engine: engine, stream: stream, patience: patience, connection: connection
+        ).compare(comparesHouse: !withoutHouse, progress: progress.update)
+        progress.finish()
+        let found = result.comparison.found
+        let job = try ReconciliationStore.record(found, actor: operatorName, on: connection)
+        let check = comparesTrades ? try await checkTrades(found, try database.connect(), context) : nil
+        try ReconciliationReport(
+            result.comparison, job: job, hash: result.hash, skippedCount: result.skippedCount,
+            trades: check.map { TradeReconciliationReport(check: $0, dryRun: fix.dryRun) }
+        ).print(to: context.output)
+        try context.output.flush()
+        if found.differenceCount > 0 { throw CommandFailure("the engine and the ledger differ", exit: .mismatch) }
+        if let check, check.openCount > 0 {
+            throw CommandFailure("the engine's trades and the books differ", exit: .mismatch)
+        }
+    }
+
+    /// Looks in the books for each trade that the feed still has up to the record.
+    private func checkTrades(
+        _ balances: Reconciliation, _ connection: PostgresConnection, _ context: Context
+    ) async throws -> TradeCheck {
+        var check = try TradeCheck(
+            .engine(stream: stream, sequence: balances.sequence, watermark: balances.watermark), on: connection,
+            context.output)
+        let progress = ProgressLine(context.output, title: "reading the feed")
+        let first = try await EngineTrades(feed: feed, stream: stream).read(upTo: balances.sequence) { page in
+            try check.add(page)
+            progress.update(Int(check.found.tradeCount))
         }
         progress.finish()
-        try comparison.explain(ledger)
-        let skipped = try connection.pipeline([FeedGapStore.skippedCount(stream, upTo: first.sequence)])[0].int64(0, 0)
-        ledger.close()
-        let job = try ReconciliationStore.record(comparison.found, actor: operatorName, on: connection)
-        try ReconciliationReport(comparison, job: job, hash: first.hash, skippedCount: skipped).print(
-            to: context.output)
-        try context.output.flush()
-        if comparison.found.differenceCount > 0 {
-            throw CommandFailure("the engine and the ledger differ", exit: .mismatch)
+        _ = try check.finish()
+        try check.compare(
+            expecting: first <= balances.sequence ? .records(first...balances.sequence, of: stream) : .nothing,
+            keeps: !fix.dryRun)
+        if first > 1 {
+            context.output.note("the feed begins at record \(first); trades before it were not compared")
         }
-    }
-
-    /// The next balances of the engine's copy; the first ones make it.
-    private func page(_ access: EngineAccess, _ before: EngineAnswer.Balances?) async throws -> EngineAnswer.Balances {
-        let answer = try await access.ask(.balances(after: before))
-        guard answer.stream == stream.text else {
-            throw CommandFailure(
-                "the output of the engine at \(engine.text.printable) is called '\(answer.stream.printable)', not "
-                    + "'\(stream.text.printable)'; '--stream' says which is meant")
-        }
-        guard let page = answer.balances else {
-            throw CommandFailure(
-                "the engine has dropped its copy of the balances, since others wanted theirs or it was not read for "
-                    + "too long; try again")
-        }
-        if let before {
-            guard (page.sequence, page.hash, page.copy) == (before.sequence, before.hash, before.copy),
-                page.next.map({ $0 > before.next ?? 0 }) ?? true
-            else { throw CommandFailure("the engine was started anew meanwhile; try again") }
-        }
-        return page
-    }
-
-    private func state(_ connection: PostgresConnection) throws -> FeedState {
-        guard let state = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(stream)])[0]).first else {
-            throw CommandFailure(
-                "no stream '\(stream.text.printable)' is followed; 'settle feed status' lists them", exit: .notFound)
-        }
-        return state
-    }
-
-    /// That the engine is the one whose output was settled.
-    private func check(_ state: FeedState, _ page: EngineAnswer.Balances) throws {
-        guard state.watermark == page.sequence else {
-            throw CommandFailure(
-                "the books are at record \(state.watermark) and the engine at \(page.sequence): it has lost records, "
-                    + "or is another one")
-        }
-        guard let hash = state.hash?.hexadecimal, hash != page.hash else { return }
-        throw CommandFailure(
-            "the hash at record \(page.sequence) is \(hash) in the books and \(page.hash.printable) in the engine: "
-                + "it is not the one whose output was settled")
-    }
-
-    /// How often the books are looked at, and the engine's copy is kept from being dropped.
-    private static let lookInterval = Duration.milliseconds(20)
-    private static let keepInterval = Duration.seconds(5)
-
-    /// Waits until everything up to the record is settled.
-    private func wait(
-        for page: EngineAnswer.Balances, _ access: EngineAccess, _ connection: PostgresConnection
-    ) async throws {
-        let deadline = ContinuousClock.now + patience
-        var keptAt = ContinuousClock.now
-        while true {
-            let state = try state(connection)
-            if state.watermark == page.sequence { try check(state, page) }
-            guard state.watermark < page.sequence else { return }
-            let name = "stream '\(stream.text.printable)'"
-            if let reason = state.haltedFor {
-                throw CommandFailure(
-                    "\(name) is halted at record \(state.watermark), and the engine is at \(page.sequence): "
-                        + "\(reason.printable). Try 'settle feed status'")
-            }
-            guard .now < deadline else {
-                throw CommandFailure(
-                    "after \(patience.argumentText) the books are at record \(state.watermark) of \(name), and the "
-                        + "engine is at \(page.sequence)"
-                        + (state.follower == nil
-                            ? "; nobody follows it: 'settle worker --feed tcp://HOST:PORT' does"
-                            : "; '--wait' gives them more time"))
-            }
-            if .now - keptAt > Self.keepInterval {
-                keptAt = .now
-                var again = page
-                again.next = 0
-                _ = try await self.page(access, again)
-            }
-            try await Task.sleep(for: Self.lookInterval)
-        }
+        try fix.apply(to: &check, context)
+        return check
     }
 }

@@ -3,63 +3,49 @@ import EngineHost
 import Repository
 import TradeModel
 
-/// Whether the engine's accounts have in the books what they have in the engine.
+/// Whether the simulated accounts have in the books what they have in the engine, as `settle up` says at its end.
 struct EngineComparison {
     private static let differencesMax = 10
+    /// Both stand still by then; what is not settled is not waited for.
+    private static let patience = Duration.seconds(5)
 
-    let stream: Identifier
     /// The engine's newest record.
     let sequence: Int64
-    /// Everything up to here is settled.
-    let watermark: Int64
-    private(set) var accountCount = 0
-    private(set) var balanceCount = 0
-    private(set) var differenceCount = 0
-    /// The first of them, each in a line.
-    private(set) var differences: [String] = []
+    /// What was found; nil where records are not settled yet, and there is nothing to compare.
+    private let found: Reconciliation?
+    private let stream: Identifier
+    private let watermark: Int64
 
     var unsettled: Int { Int(max(0, sequence - watermark)) }
+    var differenceCount: Int { Int(found?.differenceCount ?? 0) }
 
-    /// Asks both. Where records are not settled yet there is nothing to compare.
+    /// Asks both.
     init(
         of accounts: [Identifier], in endpoint: String, _ stream: Identifier, on connection: PostgresConnection
     ) async throws {
-        let engine = try EngineAccess(IntakeEndpoint(text: endpoint))
+        let engine = IntakeEndpoint(text: endpoint)
         self.stream = stream
-        let answers = try connection.pipeline([FeedStateStore.list(stream), AccountStore.find(accounts)])
-        watermark = FeedStateStore.decode(answers[0]).first?.watermark ?? 0
-        sequence = try await engine.ask(.status).sequence
-        guard unsettled == 0 else { return }
-        let known = AccountStore.decode(answers[1])
-        let balances = try BalanceStore.current(of: known.map(\.number), asset: nil, connection)
-        let catalog = try CatalogStore.read(connection)
-        accountCount = accounts.count
-        for id in accounts {
-            let number = known.first { $0.id == id }?.number
-            for (symbol, _) in SimulatedMarket.assets {
-                guard let asset = catalog.assets[symbol] else { continue }
-                let there = try await engine.ask(.balance(id, symbol)).balance
-                let here = number.flatMap { balances[BalanceKey(account: $0, asset: asset.number)] }
-                compare(id, asset, there, here)
-            }
+        let states = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(stream)])[0])
+        watermark = states.first?.watermark ?? 0
+        sequence = try await EngineAccess(engine).ask(.status).sequence
+        guard sequence <= watermark, !states.isEmpty else {
+            found = nil
+            return
         }
+        // The house also earns what trades from elsewhere pay.
+        found = try await EngineReconciliation(
+            engine: engine, stream: stream, patience: Self.patience, connection: connection
+        ).compare(of: Set(accounts), comparesHouse: false).comparison.found
     }
 
-    private mutating func compare(
-        _ account: Identifier, _ asset: Asset, _ there: EngineAnswer.Balance?, _ here: BalanceMoment?
-    ) {
-        balanceCount += 1
-        let zero = Amount.zero.text(decimals: asset.decimals)
-        let engine = (there?.available ?? zero, there?.held ?? zero)
-        let books = (
-            here?.available.text(decimals: asset.decimals) ?? zero, here?.frozen.text(decimals: asset.decimals) ?? zero
-        )
-        guard engine != books else { return }
-        differenceCount += 1
-        guard differences.count < Self.differencesMax else { return }
-        differences.append(
-            "\(account) has \(engine.0) \(asset.symbol) and \(engine.1) held in the engine, "
-                + "\(books.0) and \(books.1) frozen in the books")
+    /// The first of them, each in a line.
+    var differences: [String] {
+        (found?.differences ?? []).prefix(Self.differencesMax).map { difference in
+            func text(_ amount: Amount) -> String { amount.text(decimals: difference.decimals) }
+            let (engine, books) = (difference.engine, difference.ledger)
+            return "\(difference.account) has \(text(engine.available)) \(difference.asset) and \(text(engine.held)) "
+                + "held in the engine, \(text(books.available)) and \(text(books.held)) frozen in the books"
+        }
     }
 
     /// In one line.
@@ -68,17 +54,17 @@ struct EngineComparison {
             return "\(unsettled.counted("record waits", plural: "records wait")) in the engine's log; the next "
                 + "'settle up' here settles \(unsettled == 1 ? "it" : "them")."
         }
-        let balances = balanceCount.counted("balance")
+        let balances = Int(found?.balanceCount ?? 0).counted("balance")
+        let place = "at record \(sequence.grouped)"
         return differenceCount == 0
-            ? "The engine agrees: \(balances) of \(accountCount.counted("account")) at record \(sequence.grouped)."
-            : "The engine does not agree: \(differenceCount.grouped) of \(balances) differ at record "
-                + "\(sequence.grouped)."
+            ? "The engine agrees: \(balances) of \(Int(found?.accountCount ?? 0).counted("account")) \(place)."
+            : "The engine does not agree: \(differenceCount.grouped) of \(balances) differ \(place)."
     }
 
     var json: JSONValue {
         .object([
             ("stream", .id(stream)), ("sequence", .integer(Int(sequence))), ("watermark", .integer(Int(watermark))),
-            ("balances", .integer(balanceCount)), ("differences", .integer(differenceCount)),
+            ("balances", .count(found?.balanceCount ?? 0)), ("differences", .integer(differenceCount)),
         ])
     }
 }

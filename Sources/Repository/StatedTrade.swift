@@ -1,0 +1,78 @@
+import TradeModel
+
+/// What somebody else says of a trade; nil is what they do not say.
+public struct StatedTrade: Sendable {
+    /// Where they say it: the line of a file, or the record of a stream.
+    public var place: Int64
+    public var market: MarketSymbol
+    public var id: Identifier
+    public var price: DecimalNumber?
+    public var quantity: DecimalNumber?
+    public var buyer: Identifier?
+    public var seller: Identifier?
+    public var buyerFee: DecimalNumber?
+    public var sellerFee: DecimalNumber?
+    public var buyOrder: Identifier?
+    public var sellOrder: Identifier?
+    public var taker: Side?
+    public var executedAt: Timestamp?
+    /// When it was settled, by their books.
+    public var committedAt: Timestamp?
+    public var stream: Identifier?
+    public var sequence: Int64?
+
+    public init(place: Int64, market: MarketSymbol, id: Identifier) {
+        self.place = place
+        self.market = market
+        self.id = id
+    }
+
+    /// All that a message says.
+    public init(_ trade: Trade, place: Int64) {
+        self.init(place: place, market: trade.market, id: trade.id)
+        (price, quantity, buyer, seller) = (trade.price, trade.quantity, trade.buyer, trade.seller)
+        (buyerFee, sellerFee) = (trade.buyerFee, trade.sellerFee)
+        (buyOrder, sellOrder, taker) = (trade.buyOrder, trade.sellOrder, trade.taker)
+        (executedAt, stream, sequence) = (trade.executedAt, trade.stream, trade.sequence)
+    }
+
+    /// The trade as a message would bring it; nil where something is not said that a trade must have. Fees that are not
+    /// said are none.
+    public var trade: Trade? {
+        guard let price, let quantity, let buyer, let seller else { return nil }
+        return Trade(
+            id: id, market: market, price: price, quantity: quantity, buyer: buyer, seller: seller,
+            buyOrder: buyOrder, sellOrder: sellOrder, taker: taker, buyerFee: buyerFee ?? .zero,
+            sellerFee: sellerFee ?? .zero, executedAt: executedAt, stream: stream, sequence: sequence)
+    }
+}
+
+/// Something that is not the same in the books and elsewhere.
+public struct TradeFinding: Sendable {
+    public enum Kind: String, Sendable, CaseIterable {
+        case missingHere = "missing_here"
+        case missingThere = "missing_there"
+        case different
+        /// Here, and waiting to be settled.
+        case pending
+        /// Here, or known by its letter alone, and not settled.
+        case parked
+        /// Said twice, with other content.
+        case repeated
+    }
+
+    public let kind: Kind
+    public let place: Int64?
+    public let market: String
+    public let id: String
+    /// What differs, and how it is said there and here.
+    public let field: String?
+    public let theirs: String?
+    public let ours: String?
+    /// The dead letter that stands on it, if one does.
+    public let letter: Int64?
+    public let letterStatus: LetterStatus?
+    public let letterClass: String?
+
+    public var name: String { "\(market):\(id)" }
+}
