@@ -3,7 +3,8 @@ import TradeModel
 /// What an operator did, to what, and why.
 public struct OperatorAction: Sendable {
     public enum Kind: String, Sendable {
-        case pause, resume, drain, halt, freeze, unfreeze, close, credit, skip
+        case pause, resume, drain, halt, freeze, unfreeze, close, credit, skip, reverse
+        case refuseReversal = "reverse_refused"
     }
 
     /// What something was done to.
@@ -12,6 +13,7 @@ public struct OperatorAction: Sendable {
         case market(MarketSymbol)
         case account(Identifier)
         case feed(Identifier)
+        case trade(TradeKey)
 
         var text: String {
             switch self {
@@ -19,6 +21,7 @@ public struct OperatorAction: Sendable {
             case .market(let symbol): "market \(symbol)"
             case .account(let id): "account \(id)"
             case .feed(let stream): "feed \(stream)"
+            case .trade(let key): "trade \(key)"
             }
         }
     }
