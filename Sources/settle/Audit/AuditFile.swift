@@ -52,6 +52,8 @@ final class AuditFile {
         guard status.st_mode & S_IFMT == S_IFREG else { throw AuditProblem.isNoRegularFile(path.printable) }
         inode = UInt64(status.st_ino)
         size = Int(status.st_size)
+        // It may have another name, beside which lies another place.
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else { throw AuditProblem.isLocked(path.printable) }
 
         let last = try place.read()
         batch = last?.batch ?? CommittedBatches.Place(time: Timestamp(microseconds: 0))

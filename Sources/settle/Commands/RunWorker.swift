@@ -18,6 +18,7 @@ struct RunWorker: Command {
         examples: [
             Example("settle worker --intake tcp://127.0.0.1:5558", "Also listen for trades."),
             Example("settle worker --once", "Settle what waits, then end."),
+            Example("settle worker --audit-csv trades.csv", "Keep a CSV of all settled trades beside it."),
             Example(
                 "settle worker --intake tcp://127.0.0.1:5558 --when-full park",
                 "Never hold an engine back; 'settle dlq retry --class queue_full' settles what had no room."),
