@@ -61,7 +61,8 @@ extension CommittedBatches {
         }
     }
 
-    /// A trade's entries tell where it stands in its batch.
+    /// A trade's entries tell where it stands in its batch. Each is looked up by its whole key: while there are no
+    /// statistics of a young table, the planner would else go through all trades of the market for each.
     static let tradesStatement = Statement(
         "export_trades",
         """
@@ -70,7 +71,8 @@ extension CommittedBatches {
                  where \(isOfPage) and e.kind = 'trade' group by e.batch_no, e.market_no, e.cause_id) f
           join batches c on c.batch_no = f.batch_no
           join markets m on m.market_no = f.market_no
-          join trades t on t.market = m.symbol and t.trade_id = f.cause_id
+          cross join lateral (
+               select * from trades t where t.market = m.symbol and t.trade_id = f.cause_id offset 0) t
          order by c.committed_at, f.batch_no, f.place
         """)
 

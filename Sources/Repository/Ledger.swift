@@ -1,7 +1,7 @@
 import TradeModel
 
 public enum EntryKind: String, Sendable, CaseIterable {
-    case trade, fee, deposit, withdrawal, reserve, release
+    case trade, fee, deposit, withdrawal, reserve, release, reversal
 }
 
 /// One change of one balance.

@@ -3,7 +3,8 @@ import TradeModel
 /// What an operator did, to what, and why.
 public struct OperatorAction: Sendable {
     public enum Kind: String, Sendable {
-        case pause, resume, drain, halt, freeze, unfreeze, close, credit, skip, restore
+        case pause, resume, drain, halt, freeze, unfreeze, close, credit, skip, restore, reverse
+        case refuseReversal = "reverse_refused"
     }
 
     /// What something was done to.
@@ -14,6 +15,7 @@ public struct OperatorAction: Sendable {
         case feed(Identifier)
         /// A comparison of the books with what somebody else has, by its number.
         case reconciliation(Int64)
+        case trade(TradeKey)
 
         var text: String {
             switch self {
@@ -22,6 +24,7 @@ public struct OperatorAction: Sendable {
             case .account(let id): "account \(id)"
             case .feed(let stream): "feed \(stream)"
             case .reconciliation(let job): "reconciliation \(job)"
+            case .trade(let key): "trade \(key)"
             }
         }
     }

@@ -23,8 +23,13 @@ extension Rebuild {
 
     // MARK: From the ledger
 
-    /// The entries that trades cause; all others are those of operations.
-    private static let tradeKinds = "('trade', 'fee')"
+    /// The entries that trades cause, and those that take them back; all others are those of operations.
+    private static let tradeKinds = "('trade', 'fee', 'reversal')"
+    /// What a trade that was taken back comes to is nothing.
+    private static let isInEffect = """
+        t.status = 'SETTLED'
+        and not exists (select from reversals r where r.market = t.market and r.trade_id = t.trade_id)
+        """
 
     private static let entrySums = """
         account_no, asset_no, sum(available_delta) as available, sum(frozen_delta) as frozen, count(*) as entries,
@@ -91,7 +96,7 @@ extension Rebuild {
         with sums as materialized (
             select \(tradeSums)
               from trades t join markets m on m.symbol = t.market join assets q on q.asset_no = m.quote_no
-             where t.market = $1 and t.status = 'SETTLED' \(groupedTrades)),
+             where t.market = $1 and \(isInEffect) \(groupedTrades)),
         added as (
             insert into rebuilt_causes
             select l.kind, l.id, l.asset_no, \(inUnits), 0, 0
@@ -113,7 +118,7 @@ extension Rebuild {
               from (select distinct market_no, cause_id from rebuilt_links where market_no is not null) k
               join markets m using (market_no) join assets q on q.asset_no = m.quote_no
               join trades t on t.market = m.symbol and t.trade_id = k.cause_id
-             where t.status = 'SETTLED' \(groupedTrades)),
+             where \(isInEffect) \(groupedTrades)),
         added as (
             insert into rebuilt_causes
             select l.kind, l.id, l.asset_no, \(inUnits), 0, 0

@@ -12,12 +12,21 @@ public struct TradeStory: Sendable {
     public var halt: MarketHalt?
     public var batch: Batch?
     public var postings: [Posting] = []
+    /// That it was taken back, if it was, and what that moved.
+    public var reversal: RecordedReversal?
+    public var reversalPostings: [Posting] = []
+    /// The latest attempts to take it back that were refused, newest first.
+    public var reversalRefusals: [ReversalRefusal] = []
+    /// Whether its stream is the output of an engine that is followed here.
+    public var isOfFeed = false
     public var waiting: Waiting?
     public var letters: [(letter: DeadLetter, events: [LetterEvent])] = []
 
     /// The commit that settled or failed it.
     public struct Batch: Sendable {
         public let number: BatchNumber
+        /// PostgreSQL's number of the transaction.
+        public let transaction: String
         public let worker: Int64?
         public let host: String?
         public let processID: Int32?
@@ -116,7 +125,12 @@ public enum TradeStoryStore {
                 story.batch = try readBatch(batch, connection)
                 if let market = story.market {
                     story.postings = try readPostings(batch, market, key.id, catalog, connection)
+                    try readReversal(into: &story, market, catalog, connection)
                 }
+            }
+            if let stream = trade.trade?.stream {
+                story.isOfFeed = !FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(stream)])[0])
+                    .isEmpty
             }
             if trade.status == .pending {
                 story.waiting = try readWaiting(trade, limits, connection)
@@ -128,12 +142,27 @@ public enum TradeStoryStore {
         }
     }
 
+    private static let refusalCountMax = 3
+
+    private static func readReversal(
+        into story: inout TradeStory, _ market: Market, _ catalog: Catalog, _ connection: PostgresConnection
+    ) throws(DatabaseError) {
+        let answers = try connection.pipeline([
+            ReversalStore.find(story.key), ReversalStore.refusals(of: story.key, limit: refusalCountMax),
+        ])
+        story.reversal = ReversalStore.decode(answers[0], of: story.key)
+        story.reversalRefusals = ReversalStore.decodeRefusals(answers[1])
+        if let batch = story.reversal?.batch {
+            story.reversalPostings = try readPostings(batch, market, story.key.id, catalog, connection)
+        }
+    }
+
     // MARK: The commit
 
     private static let batchStatement = Statement(
         "story_batch",
         """
-        select b.worker_no, w.host, w.process_id, b.committed_at, b.trades
+        select b.worker_no, w.host, w.process_id, b.committed_at, b.trades, b.transaction::text
           from batches b left join workers w using (worker_no) where b.batch_no = $1
         """)
 
@@ -143,7 +172,8 @@ public enum TradeStoryStore {
         let rows = try connection.query(batchStatement, .int8(number))
         guard rows.count > 0 else { return nil }
         return TradeStory.Batch(
-            number: number, worker: rows.optional(0, 0, rows.int64), host: rows.optional(0, 1, rows.string),
+            number: number, transaction: rows.string(0, 5), worker: rows.optional(0, 0, rows.int64),
+            host: rows.optional(0, 1, rows.string),
             processID: rows.optional(0, 2, rows.int32), committedAt: rows.timestamp(0, 3), trades: Int(rows.int32(0, 4))
         )
     }

@@ -157,6 +157,7 @@ public struct Verification: Sendable {
                  where x.delta is distinct from b.delta
                  order by 1 limit $1
                 """)),
+        reversals,
         Check(
             invariant: 3,
             statement: Statement(
@@ -177,7 +178,7 @@ public struct Verification: Sendable {
                            case a.kind when 'world' then 0 else e.account_no end as account_no,
                            sum(e.available_delta) as available, sum(e.frozen_delta) as frozen
                       from ledger_entries e join accounts a using (account_no)
-                     where e.kind not in ('trade', 'fee') group by 1, 2, 3, 4, 5)
+                     where e.kind not in ('trade', 'fee', 'reversal') group by 1, 2, 3, 4, 5)
                 select 'operation ' || key,
                        format('%s, account %s, asset %s: it says %s and %s, the ledger %s and %s', kind, account_no,
                            asset_no, x.available, x.frozen, b.available, b.frozen)

@@ -126,7 +126,7 @@ public actor Wallet {
         session = nil
     }
 
-    private func inSession<Value>(_ body: (WalletSession) throws(WalletError) -> Value) throws(WalletError) -> Value {
+    func inSession<Value>(_ body: (WalletSession) throws(WalletError) -> Value) throws(WalletError) -> Value {
         let session: WalletSession
         if let open = self.session {
             session = open

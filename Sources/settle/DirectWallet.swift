@@ -19,12 +19,25 @@ struct DirectWallet {
     }
 
     func settle(_ batch: [SettlementItem]) async throws -> [Outcome] {
+        try await repeating { [wallet] lostBatch in try await wallet.settle(batch, resolving: lostBatch) }
+    }
+
+    func reverse(_ terms: ReversalTerms, reason: String) async throws -> ReversalOutcome {
+        try await repeating { [wallet] lostBatch in
+            try await wallet.reverse(terms, actor: operatorName, reason: reason, resolving: lostBatch)
+        }
+    }
+
+    /// - Parameter body: is given the number of the batch whose commit was not answered the time before.
+    private func repeating<Value: Sendable>(
+        _ body: @Sendable (_ lostBatch: BatchNumber?) async throws -> Value
+    ) async throws -> Value {
         var lostBatch: BatchNumber?
         var attempts = 0
         while true {
-            do throws(WalletError) {
-                return try await wallet.settle(batch, resolving: lostBatch)
-            } catch {
+            do {
+                return try await body(lostBatch)
+            } catch let error as WalletError {
                 attempts += 1
                 guard attempts < 2 * limits.retryAttemptsMax else { throw error }
                 switch error {

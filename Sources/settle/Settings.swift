@@ -44,6 +44,9 @@ enum Settings {
                 .choice(SettlementService.WhenFull.allCases.map(\.rawValue)),
                 default: SettlementService.WhenFull.wait.rawValue,
                 "What becomes of a received trade while the queue is full: its sender waits, or it is parked."),
+            Setting(
+                "worker.audit_csv", variable: "SETTLE_AUDIT_CSV", .text(expected: "a path", isValid: { !$0.isEmpty }),
+                default: nil, remark: "none", "The file that a worker keeps up to date with all settled trades."),
         ] + Limits.settings.map(\.setting) + engine
 
     private static let engine = [

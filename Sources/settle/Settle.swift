@@ -93,6 +93,7 @@ enum Settle {
                 SubmitTrades.self
                 ShowTrade.self
                 ListTrades.self
+                ReverseTrade.self
             }
             ExplainTrade.self
             Group<Global>("dlq", summary: "Look after dead letters: trades that could not be settled.") {

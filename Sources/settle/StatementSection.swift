@@ -116,6 +116,7 @@ extension StatementLine {
         case .deposit: return "deposit \(name)"
         case .withdrawal: return "withdrawal \(name)"
         case .reserve: return "held for order \(order ?? "?"): \(name)"
+        case .reversal: return "reversal of trade \(name)"
         case .release: return "released from order \(order ?? "?"): \(name)"
         case .fee:
             // What a side pays is taken off what the trade itself moves.

@@ -4,13 +4,18 @@ import TradeModel
 
 extension TradeStoryText {
     /// What the trade did to each balance.
-    var postings: Table {
+    var postings: Table { table(of: story.postings) }
+
+    /// What its reversal did.
+    var reversalPostings: Table { table(of: story.reversalPostings) }
+
+    private func table(of postings: [TradeStory.Posting]) -> Table {
         var table = Table(
             Table.Column("ACCOUNT", isCut: false), Table.Column("WHAT", wraps: true),
             Table.Column("ASSET", isCut: false),
             Table.Column("BEFORE", .right), Table.Column("CHANGE", .right),
             Table.Column("AFTER", .right))
-        for posting in story.postings {
+        for posting in postings {
             let text = { (amount: Amount) in amount.text(decimals: posting.asset.decimals) }
             let signed = { (amount: Amount) in (amount > .zero ? "+" : "") + text(amount) }
             func add(_ what: String, _ before: Amount, _ change: Amount, _ after: Amount) {
@@ -42,6 +47,7 @@ extension TradeStoryText {
         switch posting.kind {
         case .fee where posting.accountKind == .house: return change.isNegative ? "pays a rebate" : "fee"
         case .fee: return "rebate"
+        case .reversal: return change.isNegative ? "gives back" : "gets back"
         default: return change.isNegative ? "pays" : "receives"
         }
     }

@@ -7,18 +7,22 @@ struct TradeStoryText {
     let story: TradeStory
     /// What each side gives, and has for it now; of a trade that is not settled.
     let needs: [TradeNeed]
+    /// Open letters of later trades that lack what this one would have brought; at most one more than are counted.
+    let funded: [DeadLetter]
+    /// What a trade says that is parked.
+    let funder: Trade?
 
     var title: String {
         guard let trade = story.trade else { return "\(story.key) was not stored: it could not be settled as it is." }
         return switch trade.status {
-        case .settled: "\(story.key) is settled."
+        case .settled: "\(story.key) is settled\(story.reversal == nil ? "" : ", and was reversed")."
         case .pending: "\(story.key) waits to be settled."
         case .failed: "\(story.key) failed and is parked."
         }
     }
 
     var paragraphs: [[String]] {
-        [what, times, waiting, failure, money, history].filter { !$0.isEmpty }
+        [what, times, reversal, waiting, failure, consequences, money, history].filter { !$0.isEmpty }
     }
 
     // MARK: What it says
@@ -34,17 +38,13 @@ struct TradeStoryText {
         if let market = story.market,
             let total = DecimalNumber.productRoundedDown(trade.price, trade.quantity, decimals: market.quote.decimals)
         {
-            lines.append("\(trade.price) × \(trade.quantity) = \(market.quote.text(total))\(rounding(trade, market)).")
+            let rounding = story.rounding.map { ", rounded down from \($0.exact), which is \($0.away) more" } ?? ""
+            lines.append("\(trade.price) × \(trade.quantity) = \(market.quote.text(total))\(rounding).")
             lines.append(fees(trade, market))
         }
         if let order = trade.buyOrder { lines.append("The buyer's order is \(order).") }
         if let order = trade.sellOrder { lines.append("The seller's order is \(order).") }
         return lines
-    }
-
-    private func rounding(_ trade: Trade, _ market: Market) -> String {
-        trade.price.scale + trade.quantity.scale > market.quote.decimals
-            ? ", rounded down to \(market.quote.decimals) decimals" : ""
     }
 
     private func fees(_ trade: Trade, _ market: Market) -> String {
@@ -84,11 +84,8 @@ struct TradeStoryText {
         let number = "number \(recorded.receivedSequence)"
         let place =
             !wasRetried ? "as \(number)" : story.waiting == nil ? "\(number) since its retry" : "now \(number) in line"
-        var received = "received  \(recorded.receivedAt), \(place)"
-        if let trade = recorded.trade, let stream = trade.stream {
-            received += ", from stream \(stream)" + (trade.sequence.map { " as its number \($0)" } ?? "")
-        }
-        lines.append(received)
+        lines.append("received  \(recorded.receivedAt), \(place)")
+        if let way = way(recorded.trade) { lines.append("          " + way) }
         if let batch = story.batch {
             let verb = recorded.status == .settled ? "settled " : "failed  "
             let others = batch.trades - (recorded.status == .settled ? 1 : 0)
@@ -100,14 +97,46 @@ struct TradeStoryText {
             let time = recorded.status == .settled ? batch.committedAt : parkedAt ?? batch.committedAt
             lines.append("\(verb)  \(time), \(waited(until: time, since: recorded.receivedAt))")
             lines.append("          by \(worker(batch)), in batch \(batch.number)\(company)")
+            lines.append("          which is transaction \(batch.transaction) of the database")
         }
         if recorded.attempts > 1 { lines.append("tried     \(recorded.attempts.grouped) times") }
+        // Where there is more to it than the way from its arrival to its end.
+        let stages = story.stages.filter { $0.name != "traded" }
+        if stages.count > 2 {
+            let steps = zip(stages, stages.dropFirst()).map { "\($1.name) \(waited(until: $1.at, since: $0.at))" }
+            lines.append("steps     " + steps.joined(separator: ", "))
+        }
         return lines
+    }
+
+    private func way(_ trade: Trade?) -> String? {
+        let stream = trade?.stream.map { stream in
+            "stream \(stream)" + (trade?.sequence.map { " as its number \($0)" } ?? "")
+        }
+        switch story.way {
+        case .feed(let stream, let record): return "by the feed of engine \(stream), as its record \(record)"
+        case .message(let source?): return "in a message from \(source)" + (stream.map { ", of \($0)" } ?? "")
+        case .message(nil): return "in a message, and settled as it was stored" + (stream.map { "; of \($0)" } ?? "")
+        case .row: return "as a row that waited for a worker" + (stream.map { ", of \($0)" } ?? "")
+        case nil: return stream.map { "of \($0)" }
+        }
     }
 
     private func waited(until end: Timestamp, since start: Timestamp) -> String {
         let milliseconds = max(0, (end.microseconds - start.microseconds) / 1_000)
         return "after \(milliseconds < 1 ? "less than 1ms" : Duration.milliseconds(milliseconds).argumentText)"
+    }
+
+    // MARK: Taken back
+
+    private var reversal: [String] {
+        let refusals = story.reversalRefusals.reversed().map {
+            "Not reversed at \($0.at), as \($0.actor) wanted (\($0.reason)): \($0.because)."
+        }
+        guard let reversal = story.reversal else { return refusals }
+        return refusals + [
+            "Reversed at \(reversal.at) by \(reversal.actor), in batch \(reversal.batch): \(reversal.reason)."
+        ]
     }
 
     private func worker(_ batch: TradeStory.Batch) -> String {
@@ -144,6 +173,19 @@ struct TradeStoryText {
         let own = story.letters.last { story.trade == nil || $0.letter.isStored && story.trade?.status == .failed }
         guard let letter = own?.letter, letter.status == .open else { return [] }
         return ["It failed for \(letter.failureClass): \(letter.message)."]
+    }
+
+    /// What was parked later and lacks what this trade would have brought.
+    private var consequences: [String] {
+        guard !funded.isEmpty, let trade = funder else { return [] }
+        let count = min(funded.count, LetterStory.relatedCountMax)
+        let number = funded.count > count ? "\(count.grouped)+" : count.grouped
+        let verb = funded.count == 1 ? "later trade is parked and lacks" : "later trades are parked and lack"
+        return [
+            "It would have brought \(trade.buyer) \(trade.market.base) and \(trade.seller) \(trade.market.quote): "
+                + "\(number) \(verb) what was to come of it."
+        ] + funded.prefix(LetterStory.relatedMax).map { "  dead letter \($0.number), \($0.name): \($0.message)" }
+            + (funded.count > LetterStory.relatedMax ? ["  …"] : [])
     }
 
     /// What each side has now for what it gives.

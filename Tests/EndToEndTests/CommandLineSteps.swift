@@ -42,7 +42,7 @@ extension TestDatabase {
         try [
             "assets", "markets", "accounts", "balances", "ledger_entries", "operations", "trades", "dead_letters",
             "dead_letter_attempts", "dead_letter_versions", "purged_letters", "queue_control", "operator_actions",
-            "feed_gaps",
+            "feed_gaps", "reversals",
         ].map { table in
             // The room in a new balance is given up by the first write that looks at it.
             let row = "(to_jsonb(t) - 'room')::text"

@@ -14,8 +14,10 @@ import TradeModel
 
     /// Numbers that differ from run to run.
     private func normal(_ text: String) -> String {
-        text.withoutTimes.replacing(/after (\d+(ms|s|m))+|after less than 1ms/, with: "after LONG")
-            .replacing(/worker \d+( \([^)]*\))?/, with: "worker W").replacing(/in batch \d+/, with: "in batch B")
+        text.withoutTimes.replacing(/transaction \d+/, with: "transaction T").replacing(
+            /after (\d+(ms|s|m))+|after less than 1ms/, with: "after LONG"
+        )
+        .replacing(/worker \d+( \([^)]*\))?/, with: "worker W").replacing(/in batch \d+/, with: "in batch B")
     }
 
     @Test func `a settled trade is told from its arrival to the balances after it`() async throws {
@@ -35,8 +37,10 @@ import TradeModel
 
                 traded    TIME, as its sender says
                 received  TIME, as number 1
+                          as a row that waited for a worker
                 settled   TIME, after LONG
                           by worker W, in batch B together with 1 other trade
+                          which is transaction T of the database
 
                 ACCOUNT    WHAT      ASSET       BEFORE       CHANGE       AFTER
                 alice      pays      USDT   1000.000000  -201.000000  799.000000
@@ -54,8 +58,10 @@ import TradeModel
             #"{"account":"alice","account_kind":"customer","asset":"USDT","kind":"trade","version":2,"#
                 + #""available_before":"1000.000000","available_change":"-201.000000","available_after":"799.000000","#
                 + #""frozen_before":"0.000000","frozen_change":"0.000000","frozen_after":"0.000000"}"#,
-            #""waiting":null,"needs":[],"dead_letters":[],"advice":[]}"#,
-            #""commit":{"worker":"#, #""pid":"#,
+            #""reversal":null,"reversal_refusals":[],"waiting":null,"needs":[],"#
+                + #""would_fund":{"count":0,"has_more":false,"letters":[]},"dead_letters":[],"advice":[]}"#,
+            #""commit":{"worker":"#, #""pid":"#, #""exact_quote":null,"rounded_away":null,"#,
+            #""received":{"way":"row","source":null,"stream":null,"record":null},"stages":[{"stage":"traded","at":"#,
         ] { #expect(json.contains(part), "\(json)") }
         #expect(try database.violations() == [])
     }
@@ -77,6 +83,7 @@ import TradeModel
                 No fees.
 
                 received  TIME, as number 2
+                          as a row that waited for a worker
 
                 1 trade waits before it.
                 The queue is paused since TIME by \(user): maintenance.
@@ -118,7 +125,9 @@ import TradeModel
         try await database.expecting("worker --once --log-level error")
         let told = normal(try await database.expecting("explain 5"))
         #expect(told.hasPrefix("BTC/USDT:5 failed and is parked.\n"))
-        #expect(told.contains("failed    TIME, after LONG\n          by worker W, in batch B\n"))
+        #expect(
+            told.contains(
+                "failed    TIME, after LONG\n          by worker W, in batch B\n          which is transaction T"))
         #expect(
             told.contains(
                 "It failed for insufficient_funds: buyer alice has 1000.000000 USDT available, needs 1100.000000 USDT"))
@@ -144,6 +153,8 @@ import TradeModel
         try await database.expecting("worker --once --log-level error")
         let settled = normal(try await database.expecting("explain 5"))
         #expect(settled.contains("received  TIME, number 2 since its retry\n"), "\(settled)")
+        #expect(
+            settled.contains("\nsteps     parked after LONG, retried after LONG, settled after LONG\n"), "\(settled)")
         #expect(settled.contains("tried     2 times"))
         #expect(settled.contains("Dead letter 1, retried, received from trades:"))
         #expect(!settled.contains("Next:"))
@@ -218,6 +229,105 @@ extension ExplainCommandTests {
         let statement = try await database.expecting("statement alice USDT")
         #expect(statement.contains("held for order 71: hold-1"))
         #expect(statement.contains("-80.000000   920.000000     +80.000000  80.000000"), "\(statement)")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a trade that was reversed is told with both of its movements, and what was refused before`()
+        async throws
+    {
+        _ = try await database.typing("trade submit", input: tradeLine("7", price: "33.3333", quantity: "0.33333"))
+        try await database.expecting("worker --once --log-level error")
+        try await database.expecting("withdraw bob 11 USDT --id w1")
+        #expect(try await database.typing("trade reverse 7 --reason mistake").exitCode == 1)
+        try await database.expecting("deposit bob 11 USDT --id d1")
+        try await database.expecting("trade reverse 7 --reason again")
+        let user = try database.value("select actor from reversals")
+        let batch = try database.value("select batch_no from reversals")
+        let told = normal(try await database.expecting("explain 7"))
+        #expect(told.hasPrefix("BTC/USDT:7 is settled, and was reversed.\n"), "\(told)")
+        #expect(
+            told.contains(
+                "\n33.3333 × 0.33333 = 11.110988 USDT, rounded down from 11.110988889, which is 0.000000889 more.\n"),
+            "\(told)")
+        #expect(
+            told.replacing(/\n(?=[a-z0-9])/, with: " ").contains(
+                "Not reversed at TIME, as \(user) wanted (mistake): account bob has 0.110988 USDT available, needs "
+                    + "11.110988 USDT: 11.000000 USDT missing."), "\(told)")
+        #expect(told.contains("\nReversed at TIME by \(user), in batch B: again.\n"), "\(told)")
+        #expect(
+            told.hasSuffix(
+                """
+
+                ACCOUNT  WHAT        ASSET      BEFORE       CHANGE        AFTER
+                alice    gives back  BTC    0.33333000  -0.33333000   0.00000000
+                alice    gets back   USDT   988.889012   +11.110988  1000.000000
+                bob      gets back   BTC    9.66667000  +0.33333000  10.00000000
+                bob      gives back  USDT    11.110988   -11.110988     0.000000
+
+                """), "\(told)")
+        let json = try await database.expecting("explain 7 -o jsonl").withoutTimes
+        for part in [
+            #""exact_quote":"11.110988889","rounded_away":"0.000000889""#,
+            #""reversal":{"batch":\#(batch),"at":"TIME","actor":"\#(user)","reason":"again","postings":[{"account":"alice""#,
+            #""reversal_refusals":[{"at":"TIME","actor":"\#(user)","reason":"mistake","because":"account bob has "#,
+        ] { #expect(json.contains(part), "\(json)") }
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `a parked trade is told with the later ones that lack what it would have brought`() async throws {
+        // Given: alice cannot pay 5; of what it was to bring, she sells BTC in 6 and bob spends USDT in 7 to 17.
+        _ = try await database.typing(
+            "trade submit",
+            input: tradeLine("4", quantity: "3", buyer: "bob", seller: "alice") + tradeLine("5", quantity: "11")
+                + tradeLine("6", buyer: "bob", seller: "alice")
+                + (7...17).map { tradeLine("\($0)", buyer: "bob", seller: "alice") }.joined())
+        // When
+        try await database.expecting("worker --once --log-level error")
+        // Then: those that came after it, of which ten are named.
+        let told = try await database.expecting("explain 5")
+        #expect(
+            told.contains(
+                "It would have brought alice BTC and bob USDT: 12 later trades are parked and lack what was to come of it."
+            ),
+            "\(told)")
+        #expect(told.contains("\n  dead letter 3, BTC/USDT:6: buyer bob has 0.000000 USDT available"), "\(told)")
+        #expect(told.contains("BTC/USDT:15: ") && !told.contains("BTC/USDT:16: ") && told.contains("\n  …\n"))
+        #expect(!told.contains("BTC/USDT:4"))
+        let json = try await database.expecting("explain 5 -o jsonl")
+        #expect(
+            json.contains(#""would_fund":{"count":12,"has_more":false,"letters":[3,4,5,6,7,8,9,10,11,12]}"#), "\(json)")
+        #expect(json.contains(#""received":{"way":"row","#) && json.contains(#"{"stage":"parked","at":"#))
+        // The last of them is followed by none.
+        #expect(try await !database.expecting("explain 17").contains("would have brought"))
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `how a trade came in is told as far as the books know`() async throws {
+        let (alice, bob) = (Identifier("alice")!, Identifier("bob")!)
+        let wallet = database.wallet()
+        func settle(_ id: String, stream: String? = nil, sequence: Int64? = nil) async throws {
+            let trade = Trade(
+                id: Identifier(id)!, market: MarketSymbol("BTC/USDT")!, price: DecimalNumber("10")!,
+                quantity: DecimalNumber("1")!, buyer: alice, seller: bob, stream: stream.flatMap { Identifier($0) },
+                sequence: sequence)
+            let item = SettlementItem(.trade(trade), origin: .message("test"))
+            #expect(try await wallet.settle([item]) == [.settled])
+        }
+        try await settle("1")
+        try await settle("2", stream: "venue-7", sequence: 12)
+        try await settle("3", stream: "main", sequence: 99)
+        try database.execute("insert into feed_state (stream, watermark) values ('main', 99)")
+        for (id, words) in [
+            ("1", "in a message, and settled as it was stored"),
+            ("2", "in a message, and settled as it was stored; of stream venue-7 as its number 12"),
+            ("3", "by the feed of engine main, as its record 99"),
+        ] {
+            let told = try await database.expecting("explain \(id)")
+            #expect(told.contains("\n          \(words)\n"), "\(told)")
+        }
+        #expect(
+            try await database.expecting("explain 3 -o jsonl").contains(
+                #""received":{"way":"feed","source":null,"stream":"main","record":99}"#))
         #expect(try database.violations() == [])
     }
 }

@@ -113,6 +113,21 @@ import WalletClient
         #expect(try database.violations() == [])
     }
 
+    @Test func `reversals go down only while there are none, and come up again`() throws {
+        try migrator().down(to: 9)
+        try migrator().up()
+        try database.execute(
+            """
+            insert into reversals (market, trade_id, batch_no, actor, reason) values ('BTC/USDT', 't1', 1, 'eve', 'a slip')
+            """)
+        #expect {
+            try migrator().down(to: 9)
+        } throws: {
+            "\($0)".contains("trades were reversed")
+        }
+        #expect(try database.value("select count(*) from reversals") == "1")
+    }
+
     @Test func `two starters at once apply each migration once`() async throws {
         try migrator().down(to: -1)
         let counts = try await withThrowingTaskGroup(of: Int.self) { group in

@@ -7,7 +7,8 @@ struct ExplainTrade: Command {
         "explain", summary: "Tell a trade's whole story, in words.",
         discussion: """
             When it was received, why it waits or why it failed, when and by whom it was settled; what it says, and what \
-            it did to each balance, with what was there before and after. Changes nothing.
+            it did to each balance, with what was there before and after; what a reversal did to them; and which later \
+            trades are parked for want of what this one would have brought. Changes nothing.
             """,
         examples: [
             Example("settle explain 9001", "By its id."),
@@ -29,10 +30,11 @@ struct ExplainTrade: Command {
         if story.trade?.status != .settled, let content = story.trade?.trade, let market = story.market {
             needs = try TradeNeed.both(of: content, market, connection)
         }
+        let (funder, funded) = try consequences(of: story, connection)
         let advice = try advice(on: story, connection)
         let output = context.output
-        try output.show(story.json(needs: needs, advice: advice)) {
-            let text = TradeStoryText(story: story, needs: needs)
+        try output.show(story.json(needs: needs, funded: funded, advice: advice)) {
+            let text = TradeStoryText(story: story, needs: needs, funded: funded, funder: funder)
             try output.line(output.styled(text.title.printable, .bold))
             for paragraph in text.paragraphs {
                 try output.line()
@@ -46,7 +48,25 @@ struct ExplainTrade: Command {
             guard !story.postings.isEmpty else { return }
             try output.line()
             try output.print(text.postings)
+            guard !story.reversalPostings.isEmpty else { return }
+            try output.line()
+            try output.print(text.reversalPostings)
         }
+    }
+
+    /// What a parked trade says, and the open letters of later trades that lack what it would have brought.
+    private func consequences(
+        of story: TradeStory, _ connection: PostgresConnection
+    ) throws -> (funder: Trade?, funded: [DeadLetter]) {
+        let own = story.letters.last {
+            $0.letter.status == .open && (story.trade == nil || $0.letter.isStored && story.trade?.status == .failed)
+        }
+        guard let letter = own?.letter,
+            let trade = try story.trade?.trade ?? LetterContents(connection: connection).trade(letter)
+        else { return (nil, []) }
+        try DeadLetterStore.keepToIndexes(connection)
+        let request = DeadLetterStore.funded(by: trade, of: letter, limit: LetterStory.relatedCountMax + 1)
+        return (trade, DeadLetterStore.decode(try connection.pipeline([request])[0]))
     }
 
     /// What lets a trade that waits go on, or what its open letter says.

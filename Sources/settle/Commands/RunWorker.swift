@@ -18,6 +18,7 @@ struct RunWorker: Command {
         examples: [
             Example("settle worker --intake tcp://127.0.0.1:5558", "Also listen for trades."),
             Example("settle worker --once", "Settle what waits, then end."),
+            Example("settle worker --audit-csv trades.csv", "Keep a CSV of all settled trades beside it."),
             Example(
                 "settle worker --intake tcp://127.0.0.1:5558 --when-full park",
                 "Never hold an engine back; 'settle dlq retry --class queue_full' settles what had no room."),
@@ -39,9 +40,17 @@ struct RunWorker: Command {
             "What becomes of pushed trades when the queue is full: the sender waits, or they are parked as queue_full.",
         environment: "SETTLE_WHEN_FULL", default: .wait)
     var whenFull: SettlementService.WhenFull
+    @Option(
+        "--audit-csv", "FILE",
+        help: "Keep this file up to date with all settled trades, in the order of their commits.",
+        environment: "SETTLE_AUDIT_CSV")
+    var auditCSV: String?
     @OptionGroup("Limits") var limits: LimitOptions
     @Option("--log-level", help: "What is logged to stderr.", environment: "SETTLE_LOG_LEVEL", default: .info)
     var logLevel: LogLevel
+
+    /// How long an end may take until the audit CSV has what was settled last.
+    private static let auditPatience = Duration.seconds(5)
 
     func validate() throws {
         if once, $intake == .commandLine {
@@ -60,6 +69,7 @@ struct RunWorker: Command {
         if $feed == .commandLine, let feed { flags["SETTLE_FEED"] = .init("--feed", feed.text) }
         if $stream == .commandLine { flags["SETTLE_STREAM"] = .init("--stream", stream.text) }
         if $whenFull == .commandLine { flags["SETTLE_WHEN_FULL"] = .init("--when-full", whenFull.rawValue) }
+        if $auditCSV == .commandLine, let auditCSV { flags["SETTLE_AUDIT_CSV"] = .init("--audit-csv", auditCSV) }
         return flags
     }
 
@@ -88,11 +98,24 @@ struct RunWorker: Command {
                 })
             log.info("listening", ["endpoint": socket.endpoint])
         }
+        let trail = try auditCSV.map {
+            try AuditTrail($0, connectionString: database.connectionString, limits: limits, log: log)
+        }
         let service = try SettlementService(configuration)
         reload.passesOn(to: service, logLevel: .info)
         async let _ = reload.run(stop: service.stop)
         let signals = StopSignals(first: { service.stop() }, second: { Task { await service.abort() } })
-        let leftovers = once ? try await service.runOnce() : await service.run(sources: sources)
+        let following = trail.map { trail in Task { await trail.run() } }
+        let leftovers: [SettlementItem]
+        do {
+            leftovers = once ? try await service.runOnce() : await service.run(sources: sources)
+        } catch {
+            following?.cancel()
+            throw error
+        }
+        if let trail, let following {
+            await trail.finish(following, patience: signals.wasForced ? .zero : Self.auditPatience)
+        }
         if signals.wasForced {
             throw CommandFailure("stopped at once; \(leftovers.count.counted("trade")) left", exit: .forced)
         }

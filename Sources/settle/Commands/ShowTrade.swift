@@ -22,10 +22,14 @@ struct ShowTrade: Command {
         let failure =
             trade.status == .failed
             ? DeadLetterStore.decodeFailure(try connection.pipeline([DeadLetterStore.failure(of: key)])[0]) : nil
+        let reversal = ReversalStore.decode(try connection.pipeline([ReversalStore.find(key)])[0], of: key)
         guard case .object(var pairs) = trade.json else { return }
         pairs += [
             ("class", .string(failure?.failureClass)), ("message", .string(failure?.message)),
             ("dead_letter", failure.map { .count($0.letter) } ?? .null),
+            ("reversed_at", .time(reversal?.at)), ("reversed_by", .string(reversal?.actor)),
+            ("reversal_reason", .reason(reversal?.reason)),
+            ("reversal_batch", reversal.map { .count($0.batch) } ?? .null),
         ]
         let output = context.output
         try output.show(.object(pairs)) {
