@@ -107,10 +107,15 @@ enum Settle {
         }
         Section("The books") {
             Verify.self
+            Group<Global>("audit", summary: "Seal the books, and check what was exported for an auditor.") {
+                SealBooks.self
+                CheckBundle.self
+            }
             Reconcile.self
             Group<Global>("export", summary: "Write what was committed to a file or a pipe.") {
                 ExportTrades.self
                 ExportLedger.self
+                ExportAudit.self
             }
         }
         GenerateDocs.self
