@@ -206,7 +206,7 @@ extension BundleCheck {
         if let here, here != end {
             note(BundleFinding(name, nil, "seal \(end.seal) is another one than in \(previous)"))
         }
-        if let there, there != before {
+        if let there, there != before, before.seal != end.seal {
             note(BundleFinding(name, nil, "seal \(before.seal) is another one than in \(previous)"))
         }
     }

@@ -119,9 +119,8 @@ enum SealedLines {
             (#"E'\x0b'"#, #"'\v'"#), (#"E'\f'"#, #"'\f'"#), (#"E'\r'"#, #"'\r'"#),
         ]
         let escaped = escapes.reduce(column) { "replace(\($0), \($1.0), \($1.1))" }
-        return optional(
-            #"case when translate(\#(column), E'\\\b\t\n\x0b\f\r', '') = \#(column) then \#(column) else \#(escaped) end"#
-        )
+        let plain = #"translate(\#(column), E'\\\b\t\n\x0b\f\r', '') = \#(column)"#
+        return optional("case when \(plain) then \(column) else \(escaped) end")
     }
 
     private static func lines(_ table: SealedTable) -> (query: String, order: String) {

@@ -16,6 +16,8 @@ public struct Sealer: Sendable {
     private var decided: BatchNumber = -1
     private var horizon: BatchHorizon?
     private var canFindByBatch = false
+    /// The session that this is known from: behind another one may be a server that was set back.
+    private var session: Int32?
 
     public init(interval: Duration, rowsMax: Int64 = rowsMax) {
         self.interval = interval
@@ -56,6 +58,7 @@ public struct Sealer: Sendable {
     public mutating func advance(
         on connection: PostgresConnection, isDue: Bool = false
     ) throws(DatabaseError) -> Seal? {
+        if session != connection.backend { (session, decided, horizon) = (connection.backend, -1, nil) }
         try look(connection)
         guard decided >= 0 else { return nil }
         if !canFindByBatch { canFindByBatch = try connection.query(Self.indexesStatement).bool(0, 0) }

@@ -57,6 +57,8 @@ enum Settle {
                 MigrateDown.self
                 MigrateStatus.self
                 MigrateSQL.self
+                MigrateGrants.self
+                MigrateIndexes.self
             }
             Group<Global>("config", summary: "Check and show the configuration.") {
                 CheckConfiguration.self
