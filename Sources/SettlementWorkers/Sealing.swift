@@ -3,8 +3,8 @@ import ServiceKit
 
 /// Seals what was committed, so that nobody changes it unseen: see docs/tamper-evidence.md.
 ///
-/// It gives way: after a stretch it rests for four times as long as that took, so that it takes a fifth of one processor
-/// at most. What it does not come to under a heavy load it comes to later.
+/// It gives way: after a stretch it rests for four times as long as that took, and so takes a fifth of one processor at
+/// most. What it does not come to under a heavy load it comes to later.
 struct Sealing: BesideDuty {
     private static let restPerWork = 4
     private static let restMax = Duration.seconds(10)

@@ -92,11 +92,12 @@ import Testing
         try await auditor.expecting("verify --chain")
         try await auditor.expecting("export ledger")
         try await auditor.expecting("balance alice")
-        #expect(try await auditor.typing("deposit alice 1 USDT --id d9").exitCode == 1)
+        let deposit = try await auditor.typing("deposit alice 1 USDT --id d9")
+        #expect(deposit.exitCode != 0 && deposit.errors.contains("permission denied"), "\(deposit.errors)")
         #expect(try await auditor.typing("audit seal").exitCode == 1)
         for table in ["trades", "balances", "accounts", "assets", "queue_control"] {
             try isRefused("delete from \(table)", as: "auditor")
-            try isRefused("insert into \(table) select * from \(table)", as: "auditor")
+            try isRefused("insert into \(table) default values", as: "auditor")
         }
         let clerk = database(as: "operator")
         try await clerk.expecting("asset add ETH --decimals 8")
@@ -108,11 +109,10 @@ import Testing
 
     @Test func `what would be granted is printed, and who had more loses it`() async throws {
         let name = role("worker")
-        let before = try database.value("select count(*) from pg_roles")
         let printed = try await database.expecting("migrate grants --worker \(name) --dry-run")
         #expect(printed.contains("grant select, insert on ledger_entries to \(name);\n"))
         #expect(!printed.contains("update on ledger_entries"))
-        #expect(try database.value("select count(*) from pg_roles") == before)
+        #expect(try database.count("pg_roles where rolname = '\(name)'") == 0)
         let missing = try await database.typing("migrate grants --worker \(name)")
         #expect(missing.exitCode == 5)
         #expect(

@@ -11,7 +11,7 @@ struct MigrateGrants: Command {
             """,
         examples: [
             Example(
-                "settle migrate grants --worker settle_worker --auditor settle_auditor --dry-run",
+                "settle migrate grants --worker settler --auditor auditor --dry-run",
                 "Print what would be granted, for psql.")
         ])
 
