@@ -15,21 +15,23 @@ let package = Package(
     name: "settle",
     products: [.executable(name: "settle", targets: ["settle"])],
     targets: [
-        // C libraries, from Debian: libpq-dev, libzmq3-dev, libxxhash-dev, libyaml-dev.
+        // C libraries, from Debian: libpq-dev, libzmq3-dev, libxxhash-dev, libyaml-dev, libssl-dev.
         .systemLibrary(name: "CPostgres"),
         .systemLibrary(name: "CZeroMQ"),
         .systemLibrary(name: "CXXHash"),
         .systemLibrary(name: "CYaml"),
+        .systemLibrary(name: "CCrypto"),
 
         // Lowest first: a module imports only what stands above it here.
         module("TradeModel"),
         module("ServiceKit", ["TradeModel"]),
         module("HashChain", ["CXXHash"]),
+        module("AuditTrail", ["CCrypto", "TradeModel"]),
         module("TradeEngine", ["HashChain", "TradeModel"]),
         module("CommandKit"),
         module("Configuration", ["CYaml", "CommandKit", "ServiceKit"]),
         module("EmbeddedPostgres", ["ServiceKit"]),
-        module("Repository", ["CPostgres", "CXXHash", "ServiceKit", "TradeModel"]),
+        module("Repository", ["AuditTrail", "CPostgres", "CXXHash", "ServiceKit", "TradeModel"]),
         module("TradeFeed", ["CZeroMQ", "HashChain", "ServiceKit", "TradeModel"]),
         module("EngineHost", ["HashChain", "ServiceKit", "TradeEngine", "TradeFeed", "TradeModel"]),
         module("WalletClient", ["Repository", "ServiceKit", "TradeModel"]),
@@ -43,7 +45,8 @@ let package = Package(
         .executableTarget(
             name: "settle",
             dependencies: [
-                "Benchmark", "CommandKit", "Configuration", "EmbeddedPostgres", "EngineHost", "Repository",
+                "AuditTrail", "Benchmark", "CommandKit", "Configuration", "EmbeddedPostgres", "EngineHost",
+                "Repository",
                 "ServiceKit", "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient",
             ],
             swiftSettings: strict, plugins: ["NoteCommit"]),
@@ -54,6 +57,7 @@ let package = Package(
             name: "SettleTesting",
             dependencies: ["EmbeddedPostgres", "Repository", "ServiceKit", "TradeModel", "WalletClient"],
             path: "Tests/SettleTesting", swiftSettings: strict),
+        tests("AuditTrailTests", ["AuditTrail", "ServiceKit", "TradeModel"]),
         tests("BenchmarkTests", ["Benchmark", "TradeEngine", "TradeFeed", "TradeModel"]),
         tests("CommandKitTests", ["CommandKit", "ServiceKit"]),
         tests("ConfigurationTests", ["Configuration", "ServiceKit"]),
@@ -61,7 +65,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "CommandKit", "Configuration", "EmbeddedPostgres", "EngineHost", "HashChain", "Repository",
+                "AuditTrail", "CommandKit", "Configuration", "EmbeddedPostgres", "EngineHost", "HashChain",
+                "Repository",
                 "ServiceKit",
                 "SettleTesting",
                 "SettlementWorkers", "TradeFeed", "TradeModel", "WalletClient", "settle",
@@ -71,7 +76,9 @@ let package = Package(
             ["EngineHost", "ServiceKit", "SettleTesting", "TradeEngine", "TradeFeed", "TradeModel"]),
         tests("HashChainTests", ["HashChain"]),
         tests("ServiceKitTests", ["ServiceKit", "TradeModel"]),
-        tests("RepositoryTests", ["Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
+        tests(
+            "RepositoryTests",
+            ["AuditTrail", "Repository", "ServiceKit", "SettleTesting", "TradeModel", "WalletClient"]),
         tests(
             "SettlementWorkersTests", ["Repository", "SettlementWorkers", "ServiceKit", "TradeModel", "WalletClient"]),
         tests("TidyTests", ["SettleTesting", "settle"]),

@@ -18,6 +18,8 @@ public enum AdvisoryLock {
     static let letterRetry = 7405
     /// With 1: the process that counts the numbers of other engines' trades.
     static let streamCounting = 7409
+    /// With 1: the process that seals batches.
+    static let sealing = 7407
     /// With the hash of a name: the benchmark that has a scratch database of this name.
     public static let scratchDatabase = 7406
 }

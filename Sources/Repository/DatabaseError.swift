@@ -37,5 +37,6 @@ public struct DatabaseError: Error, Sendable, Hashable, CustomStringConvertible 
     public static let uniqueViolation = "23505"
     public static let deadlockDetected = "40P01"
     public static let lockNotAvailable = "55P03"
+    public static let undefinedObject = "42704"
     public static let queryCanceled = "57014"
 }

@@ -53,6 +53,23 @@ public enum ReadingIndexStore {
           join pg_class c on c.oid = x.indexrelid and c.relname = format('ledger_entries_%s_by_batch', r.range_no)
         """)
 
+    static let ownerStatement = Statement(
+        "reading_index_owner",
+        "select pg_has_role(relowner, 'USAGE') from pg_class where oid = 'ledger_entries'::regclass")
+
+    /// Whether this session is that of the tables' owner, who alone may build indexes on them.
+    public static func mayBuild(on connection: PostgresConnection) throws(DatabaseError) -> Bool {
+        try connection.query(ownerStatement).bool(0, 0)
+    }
+
+    /// What is missing, as the statements that mend it.
+    public static func work(
+        on connection: PostgresConnection, pieceEntries: Int64 = pieceEntriesMax
+    ) throws(DatabaseError) -> [String] {
+        let rows = try connection.query(workStatement, .int8(pieceEntries))
+        return rows.indices.map { rows.string($0, 0) }
+    }
+
     /// Does the next thing that is missing, if another process is not at it; returns what it was, or nil for nothing.
     ///
     /// A build that is interrupted leaves an index that nobody uses and that the next call takes away.
@@ -61,9 +78,7 @@ public enum ReadingIndexStore {
     ) throws(DatabaseError) -> String? {
         guard try connection.query(lockStatement).bool(0, 0) else { return nil }
         defer { _ = try? connection.query(unlockStatement) }
-        let work = try connection.query(workStatement, .int8(pieceEntries))
-        guard work.count > 0 else { return nil }
-        let statement = work.string(0, 0)
+        guard let statement = try work(on: connection, pieceEntries: pieceEntries).first else { return nil }
         try connection.script(statement)
         return statement
     }

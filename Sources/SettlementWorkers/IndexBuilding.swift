@@ -16,12 +16,21 @@ struct IndexBuilding: BesideDuty {
     private var nextRound = ContinuousClock.now
     /// The newest batch at the last look.
     private var lastSeen = BatchNumber.max
+    /// Whether the role may do it; asked once.
+    private var mayBuild: Bool?
 
     init(interval: Duration = .seconds(10)) {
         self.interval = interval
     }
 
     mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) {
+        if mayBuild == nil {
+            mayBuild = try ReadingIndexStore.mayBuild(on: connection)
+            if mayBuild == false {
+                log.info("indexes are left to the owner of the tables", ["command": "settle migrate indexes"])
+            }
+        }
+        guard mayBuild == true else { return }
         let growth = try ReadingIndexStore.growth(since: lastSeen, on: connection)
         let isRound = ContinuousClock.now >= nextRound
         guard isRound || growth.entries >= Self.growthMin else { return }

@@ -57,6 +57,8 @@ enum Settle {
                 MigrateDown.self
                 MigrateStatus.self
                 MigrateSQL.self
+                MigrateGrants.self
+                MigrateIndexes.self
             }
             Group<Global>("config", summary: "Check and show the configuration.") {
                 CheckConfiguration.self
@@ -108,11 +110,16 @@ enum Settle {
         }
         Section("The books") {
             Verify.self
+            Group<Global>("audit", summary: "Seal the books, and check what was exported for an auditor.") {
+                SealBooks.self
+                CheckBundle.self
+            }
             Reconcile.self
             RebuildBooks.self
             Group<Global>("export", summary: "Write what was committed to a file or a pipe.") {
                 ExportTrades.self
                 ExportLedger.self
+                ExportAudit.self
             }
         }
         GenerateDocs.self

@@ -9,7 +9,7 @@ import Testing
 @Suite struct CommandExampleTests {
     /// What needs no database.
     static let withoutDatabase: Set<String> = [
-        "bench engine", "book", "completion", "config check", "config show", "engine", "engine forget",
+        "audit check", "bench engine", "book", "completion", "config check", "config show", "engine", "engine forget",
         "engine promote", "engine status", "feed tail", "generate-docs", "market watch", "order amend", "order cancel",
         "order list", "order place", "order show",
     ]

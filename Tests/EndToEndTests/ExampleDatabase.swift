@@ -96,6 +96,11 @@ extension CommandExample {
             }
             try write(Array("queue:\n  capacity: 5000\n".utf8), to: folder + "/config/settle.yaml")
             var environment = ["DATABASE_URL": database]
+            if leaf.name == "audit check", let bundle = words.first(where: { $0.hasPrefix("audit-") }) {
+                let export = ["export", "audit", "--day", String(bundle.dropFirst("audit-".count))]
+                // Where no database is, there is no bundle either.
+                try await Program(export, environment: environment, directory: folder).wait()
+            }
             let engine = needsEngine ? try await ExampleEngine() : nil
             // A service of its own must not meet that of another test.
             let (orders, feed) = (Endpoint(), Endpoint())

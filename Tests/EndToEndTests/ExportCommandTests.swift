@@ -166,7 +166,7 @@ import TradeModel
         ("export ledger --after 1 --since 1h", 64, "'--since' goes without '--after'"),
         ("export trades --since 1h --until 2h", 64, "'--until' is before '--since'"),
         ("export trades --format xml", 64, "expected csv or jsonl"), ("export trades --force", 64, "'--output-file'"),
-        ("export trades -o json", 64, "csv or jsonl"), ("export", 64, "needs a command: trades or ledger"),
+        ("export trades -o json", 64, "csv or jsonl"), ("export", 64, "needs a command: trades, ledger or audit"),
         ("export dust", 64, "dust"),
     ])
     func `what cannot be exported is told in one line`(line: String, exit: Int, message: String) async throws {

@@ -9,9 +9,15 @@ struct Verify: Command {
             operation's entries match it; each trade is settled, parked or waiting; no customer is below its credit \
             line; what holds have remaining is frozen. Exits 3 if anything is wrong, and names it.
             """,
-        examples: [Example("settle verify", "Check everything."), Example("settle verify --json", "For a script.")])
+        examples: [
+            Example("settle verify", "Check everything."), Example("settle verify --json", "For a script."),
+            Example("settle verify --chain", "Compare the books with their seals."),
+        ])
+
+    @OptionGroup("Seals") var chain: ChainReport
 
     func run(_ context: Context) async throws {
+        if chain.isAsked { return try chain.run(context) }
         let database = try Database(context)
         defer { database.leave() }
         let report = try Verification.run(on: database.connect())

@@ -1,0 +1,2 @@
+drop table ledger_seals;
+drop function seal_is_final();
