@@ -10,6 +10,7 @@ create table ledger_seals (
     entries           bigint not null,
     trades            bigint not null,
     operations        bigint not null,
+    reversals         bigint not null,
     -- The assets and markets that those name, with their decimals and rules.
     assets            bigint not null,
     markets           bigint not null,
@@ -17,6 +18,7 @@ create table ledger_seals (
     entries_digest    bytea not null check (octet_length(entries_digest) = 32),
     trades_digest     bytea not null check (octet_length(trades_digest) = 32),
     operations_digest bytea not null check (octet_length(operations_digest) = 32),
+    reversals_digest  bytea not null check (octet_length(reversals_digest) = 32),
     assets_digest     bytea not null check (octet_length(assets_digest) = 32),
     markets_digest    bytea not null check (octet_length(markets_digest) = 32),
     sealed_at         timestamptz not null,

@@ -32,6 +32,11 @@ struct BatchBooks {
         let asset: Identifier
     }
 
+    private struct ReversedTrade: Hashable {
+        let market: Identifier
+        let id: Identifier
+    }
+
     private struct Posting: Equatable {
         var available: Int128 = 0
         var frozen: Int128 = 0
@@ -50,6 +55,7 @@ struct BatchBooks {
     private(set) var findings: [BundleFinding] = []
     private var expected: [Leg: (posting: Posting, line: BundleLine)] = [:]
     private var counts: (trades: Int64, operations: Int64) = (0, 0)
+    private var reversed = Set<ReversedTrade>()
 
     init(
         header: BundleLine, says: (trades: Int64, operations: Int64, entries: Int64), decimals: [Identifier: Int],
@@ -135,6 +141,12 @@ struct BatchBooks {
         }
     }
 
+    /// What a trade moved moves back. The trade itself was settled in another batch, perhaps long ago: of the reversal only
+    /// that it was wanted is known, and that nothing comes of it.
+    mutating func add(reversal fields: [String]) {
+        reversed.insert(ReversedTrade(market: Identifier(stored: fields[1]), id: Identifier(stored: fields[2])))
+    }
+
     /// Compares what was to be posted with what was.
     mutating func finish(_ entries: [Entry]) {
         compareCounts(entries)
@@ -144,6 +156,10 @@ struct BatchBooks {
         for entry in entries {
             if !places.insert(entry.place).inserted {
                 findings.append(BundleFinding(entry.line, "another entry of its batch has the same place"))
+            }
+            guard entry.kind != "reversal" else {
+                check(reversal: entry, &totals)
+                continue
             }
             let isTrade = entry.kind == "trade" || entry.kind == "fee"
             let isShared = entry.account.kind == (isTrade ? "house" : "world")
@@ -171,6 +187,16 @@ struct BatchBooks {
             findings.append(BundleFinding(header, "its entries come to \(total) units of \(asset), not to zero"))
         }
         compare(booked)
+    }
+
+    private mutating func check(reversal entry: Entry, _ totals: inout [Identifier: Int128]) {
+        let total = (totals[entry.asset] ?? 0).addingReportingOverflow(entry.available)
+        totals[entry.asset] = total.partialValue
+        if total.overflow || entry.frozen != 0 {
+            findings.append(BundleFinding(entry.line, "its amounts are none of a reversal"))
+        } else if !reversed.contains(ReversedTrade(market: entry.market, id: entry.cause)) {
+            findings.append(BundleFinding(entry.line, "no reversal of its batch asks for it"))
+        }
     }
 
     private mutating func compareCounts(_ entries: [Entry]) {

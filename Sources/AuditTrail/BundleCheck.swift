@@ -251,6 +251,9 @@ public final class BundleCheck {
             for line in take(.operations, of: number) {
                 if let fields = line.fields { books.add(operation: line, fields) }
             }
+            for line in take(.reversals, of: number) {
+                if let fields = line.fields { books.add(reversal: fields) }
+            }
             let parsed = take(.entries, of: number).compactMap { line in
                 let entry = BatchBooks.Entry(line)
                 if entry == nil { note(BundleFinding(line, "is no ledger entry")) }

@@ -5,7 +5,7 @@
 /// numbers in the smallest unit of their asset; prices, quantities and fees stand as they were written; times are
 /// microseconds since 1970 in UTC.
 public enum SealedTable: String, CaseIterable, Sendable {
-    case batches, entries, trades, operations
+    case batches, entries, trades, operations, reversals
     /// Those that the others name: what a whole number means follows from them.
     case assets, markets
 
@@ -31,6 +31,7 @@ public enum SealedTable: String, CaseIterable, Sendable {
                 "batch", "key", "operation", "account_kind", "account", "asset", "amount", "stream", "seq", "order_id",
                 "applied_at",
             ]
+        case .reversals: ["batch", "market", "trade_id", "actor", "reason"]
         case .assets: ["asset", "decimals"]
         case .markets: ["market", "base", "quote", "fees"]
         }
@@ -43,6 +44,7 @@ public enum SealedTable: String, CaseIterable, Sendable {
         case .entries: "ledger entries"
         case .trades: "settled trades"
         case .operations: "operations"
+        case .reversals: "reversals"
         case .assets: "assets"
         case .markets: "markets"
         }

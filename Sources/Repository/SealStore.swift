@@ -42,6 +42,20 @@ public enum SealStore {
         try decode(connection.query(listStatement, .int8(number), .int8(Int64(limit))))
     }
 
+    static let containingStatement = Statement(
+        "seals_containing",
+        """
+        select \(columns) from (select * from ledger_seals where first_batch <= $1 order by first_batch desc limit 1) s
+         where next_batch > $1
+        """)
+
+    /// The seal that covers a batch; nil while none does.
+    public static func containing(
+        _ batch: BatchNumber, on connection: PostgresConnection
+    ) throws(DatabaseError) -> Seal? {
+        try decode(connection.query(containingStatement, .int8(batch))).first
+    }
+
     /// The numbers of the first and the last seal that have one of these batches; 0 for none.
     public static func covering(
         _ batches: ClosedRange<BatchNumber>, on connection: PostgresConnection

@@ -19,6 +19,8 @@ enum SealedLines {
              order by batch_no, market, trade_id limit \(limit)
             """
         case .operations: "select * from operations where \(isInStretch) order by batch_no, key limit \(limit)"
+        case .reversals:
+            "select * from reversals where \(isInStretch) order by batch_no, market, trade_id limit \(limit)"
         case .assets:
             """
             select s.* from assets s
@@ -43,7 +45,9 @@ enum SealedLines {
     }
 
     /// Rows of tables in which others are looked up come after these.
-    private static let order: [SealedTable] = [.batches, .entries, .trades, .operations, .markets, .assets]
+    private static let order: [SealedTable] = [
+        .batches, .entries, .trades, .operations, .reversals, .markets, .assets,
+    ]
 
     /// Definitions for `with` in which each table's rows have a name.
     ///
@@ -93,6 +97,11 @@ enum SealedLines {
                 """
                 left join accounts a on a.account_no = r.account_no left join assets s on s.asset_no = r.asset_no
                 """, "r.batch_no, r.key"
+            )
+        case .reversals:
+            (
+                ["r.batch_no", text("r.market"), text("r.trade_id"), text("r.actor"), text("r.reason")], "",
+                "r.batch_no, r.market, r.trade_id"
             )
         case .assets: ([text("r.symbol"), "r.decimals"], "", "r.symbol")
         case .markets:

@@ -1,3 +1,4 @@
+import AuditTrail
 import ServiceKit
 import TradeModel
 
@@ -32,6 +33,8 @@ public struct TradeStory: Sendable {
         public let processID: Int32?
         public let committedAt: Timestamp
         public let trades: Int
+        /// What covers it in the chain; nil while nothing does.
+        public let seal: SealMark?
     }
 
     /// One change of one balance, with what was there before and after.
@@ -174,8 +177,9 @@ public enum TradeStoryStore {
         return TradeStory.Batch(
             number: number, transaction: rows.string(0, 5), worker: rows.optional(0, 0, rows.int64),
             host: rows.optional(0, 1, rows.string),
-            processID: rows.optional(0, 2, rows.int32), committedAt: rows.timestamp(0, 3), trades: Int(rows.int32(0, 4))
-        )
+            processID: rows.optional(0, 2, rows.int32), committedAt: rows.timestamp(0, 3),
+            trades: Int(rows.int32(0, 4)),
+            seal: try SealStore.containing(number, on: connection).map(SealMark.init))
     }
 
     static let postingsStatement = Statement(

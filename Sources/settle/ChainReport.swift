@@ -86,7 +86,7 @@ struct ChainReport: ParameterGroup {
             "clean": .bool(findings.isEmpty), "complete": .bool(isComplete), "seals": .count(chain.sealCount),
             "batches": .count(chain.lines[.batches] ?? 0), "entries": .count(chain.lines[.entries] ?? 0),
             "settled_trades": .count(chain.lines[.trades] ?? 0),
-            "operations": .count(chain.lines[.operations] ?? 0),
+            "operations": .count(chain.lines[.operations] ?? 0), "reversals": .count(chain.lines[.reversals] ?? 0),
             "head": chain.head.seal == 0
                 ? .null : ["seal": .count(chain.head.seal), "hash": .string("\(chain.head.chain)")],
             "unsealed": [

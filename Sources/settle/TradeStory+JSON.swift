@@ -85,6 +85,7 @@ extension TradeStory.Batch {
             "worker": worker.map { .count($0) } ?? .null, "host": .string(host),
             "pid": processID.map { .integer(Int($0)) } ?? .null, "committed_at": .time(committedAt),
             "transaction": .string(transaction), "trades": .integer(trades),
+            "seal": seal.map { ["number": .count($0.seal), "chain": .string("\($0.chain)")] } ?? .null,
         ]
     }
 }

@@ -98,6 +98,7 @@ struct TradeStoryText {
             lines.append("\(verb)  \(time), \(waited(until: time, since: recorded.receivedAt))")
             lines.append("          by \(worker(batch)), in batch \(batch.number)\(company)")
             lines.append("          which is transaction \(batch.transaction) of the database")
+            if let seal = batch.seal { lines.append("          under seal \(seal)") }
         }
         if recorded.attempts > 1 { lines.append("tried     \(recorded.attempts.grouped) times") }
         // Where there is more to it than the way from its arrival to its end.

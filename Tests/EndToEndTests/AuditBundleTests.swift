@@ -112,7 +112,7 @@ import Testing
             #expect(
                 try FileManager.default.contentsOfDirectory(atPath: path).sorted() == [
                     "assets.tsv", "balances.tsv", "batches.tsv", "entries.tsv", "manifest.json", "markets.tsv",
-                    "operations.tsv", "seals.tsv", "trades.tsv",
+                    "operations.tsv", "reversals.tsv", "seals.tsv", "trades.tsv",
                 ])
             let check = try await Program.run("audit", "check", path)
             #expect(
