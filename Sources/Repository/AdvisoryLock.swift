@@ -16,6 +16,8 @@ public enum AdvisoryLock {
     static let readingIndexes = 7404
     /// With 1: the worker that retries dead letters by itself.
     static let letterRetry = 7405
+    /// With 1: the worker that verifies what was committed, and whoever keeps the result of a run.
+    static let verification = 7409
     /// With the hash of a name: the benchmark that has a scratch database of this name.
     public static let scratchDatabase = 7406
 }

@@ -116,7 +116,8 @@ public actor SettlementService {
             group.addTask { await self.retryLetters() }
             // An index may wait long for what else goes on in the server; what is audited does not wait behind it.
             let beside = [
-                besideWork("indexes", [IndexBuilding()])
+                besideWork("indexes", [IndexBuilding()]),
+                besideWork("audits", [Verifying(configuration.limits, worker: worker)]),
             ].map { work in (work: work, run: Task { await work.run() }) }
 
             await stopSignal.wait()

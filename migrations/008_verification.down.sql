@@ -1,0 +1,1 @@
+drop table verification_state, verified_balances, verification_runs;
