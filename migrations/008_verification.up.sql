@@ -41,3 +41,14 @@ create table verification_state (
     found_at    timestamptz,
     check ((violations > 0) = (found_by is not null))
 );
+
+-- Makes the table in which a run keeps what it has verified so far; gone with its session. Its pages have room, in which
+-- rows change without another one.
+create function begin_verification() returns void language plpgsql as $$
+begin
+    drop table if exists pg_temp.checked_balances;
+    create temp table checked_balances (
+        account_no bigint, asset_no integer, first_version bigint, last_version bigint,
+        available_before numeric, frozen_before numeric, available_after numeric, frozen_after numeric,
+        primary key (account_no, asset_no, first_version)) with (fillfactor = 50);
+end $$;

@@ -16,6 +16,7 @@ extension Verification {
         [chains.extend, tradesCheck, operationsCheck, batchesCheck, placesCheck, settledCheck, recordsCheck]
     }
 
+    /// Of each side of a trade by itself, what it gives and what it receives: somebody may trade with himself.
     private static let tradesCheck = Check(
         3, "verify_3_trades",
         """
@@ -35,26 +36,28 @@ extension Verification {
               left join accounts seller on seller.id = t.seller_id and seller.kind = 'customer'
              where t.status = 'SETTLED' and t.batch_no between $1 and $2),
         expected as (
-            select market_no, trade_id, batch_no, leg.account_no, leg.asset_no, sum(leg.delta) as delta
+            select market_no, trade_id, batch_no, leg.account_no, leg.asset_no, leg.side, sum(leg.delta) as delta
               from settled cross join lateral (values
-                   (buyer, base_no, quantity - (case fees when 'received' then buyer_fee else 0 end)),
-                   (buyer, quote_no, - quote - (case fees when 'quote' then buyer_fee else 0 end)),
-                   (seller, base_no, - quantity),
-                   (seller, quote_no, quote - seller_fee),
-                   (0, case fees when 'received' then base_no else quote_no end, buyer_fee),
-                   (0, quote_no, seller_fee)) leg (account_no, asset_no, delta)
-             group by 1, 2, 3, 4, 5 having sum(leg.delta) <> 0),
+                   (buyer, base_no, 1, quantity - (case fees when 'received' then buyer_fee else 0 end)),
+                   (buyer, quote_no, -1, - quote - (case fees when 'quote' then greatest(buyer_fee, 0) else 0 end)),
+                   (buyer, quote_no, 0, case fees when 'quote' then greatest(- buyer_fee, 0) else 0 end),
+                   (seller, base_no, -1, - quantity),
+                   (seller, quote_no, 1, quote - seller_fee),
+                   (0, case fees when 'received' then base_no else quote_no end, 0, buyer_fee),
+                   (0, quote_no, 0, seller_fee)) leg (account_no, asset_no, side, delta)
+             group by 1, 2, 3, 4, 5, 6 having sum(leg.delta) <> 0),
         booked as (
             select e.market_no, e.cause_id as trade_id, e.batch_no,
                    case a.kind when 'house' then 0 else e.account_no end as account_no, e.asset_no,
+                   case e.kind when 'fee' then 0 else sign(e.available_delta + e.frozen_delta) end as side,
                    sum(e.available_delta + e.frozen_delta) as delta
               from ledger_entries e join accounts a using (account_no)
              where e.kind in ('trade', 'fee') and e.batch_no between $1 and $2
-             group by 1, 2, 3, 4, 5 having sum(e.available_delta + e.frozen_delta) <> 0)
+             group by 1, 2, 3, 4, 5, 6 having sum(e.available_delta + e.frozen_delta) <> 0)
         select 'trade ' || coalesce(m.symbol, '?') || ':' || trade_id,
                format('batch %s, account %s, asset %s: the trade says %s, the ledger %s', batch_no,
                    account_no, asset_no, trim_scale(coalesce(x.delta, 0)), coalesce(b.delta, 0))
-          from expected x full join booked b using (market_no, trade_id, batch_no, account_no, asset_no)
+          from expected x full join booked b using (market_no, trade_id, batch_no, account_no, asset_no, side)
           left join markets m using (market_no)
          where x.delta is distinct from b.delta
          order by 1 limit $3
@@ -129,7 +132,8 @@ extension Verification {
         with applied as (
             select o.key, o.kind, o.stream, o.stream_seq from operations o join feed_state s using (stream)
              where o.batch_no between $1 and $2 and o.stream_seq is not null)
-        select 'operation ' || key, format('is of record %s of stream %s, which its key does not say', stream_seq, stream)
+        select 'operation ' || key,
+               format('is of record %s of stream %s, which its key does not say', stream_seq, stream)
           from applied
          where kind in ('reserve', 'release') and not starts_with(key, stream || ':' || stream_seq || '.')
         union all

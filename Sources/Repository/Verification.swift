@@ -74,7 +74,7 @@ public enum Verification {
         let startedAt = Timestamp.now
         try connection.liftStatementTimeout()
         let chains = VerifiedChains.ofThisRun
-        try connection.script(chains.creation)
+        try connection.query(VerifiedChains.creation)
         var next = firstNumber
         if options.kind != .full {
             guard let begun = try VerificationStore.copy(to: chains, on: connection) else { return nil }
@@ -110,7 +110,6 @@ public enum Verification {
             report.reasonNotKept = try VerificationStore.keep(
                 report, next: decided, chains: chains, startedAt: startedAt, actor: actor, on: connection)
         }
-        try connection.script("drop table \(chains.table)")
         return report
     }
 

@@ -35,11 +35,13 @@ struct VerificationWalk {
         return report
     }
 
-    /// One range, a sort of which stays in memory or goes to a file of the server. A plan is made for the batches at hand,
+    /// A sort of one range stays in memory or goes to a file of the server. A plan is made for the batches at hand,
     /// which says what they mean for each partition and its summary of batch numbers.
     private static let rangeSettings = """
         set local work_mem = '64MB'; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = off
         """
+    /// Beside the settling one core is enough.
+    private static let besideSettings = rangeSettings + "; set local max_parallel_workers_per_gather = 0"
     /// What asks the tables as they stand goes through them.
     private static let standingSettings = "set local enable_seqscan = on"
 
@@ -64,7 +66,7 @@ struct VerificationWalk {
 
     /// Looks at the batches up to one of them, within a transaction.
     mutating func check(upTo last: BatchNumber) throws(DatabaseError) {
-        try connection.script(Self.rangeSettings)
+        try connection.script(counted.kind == .worker ? Self.besideSettings : Self.rangeSettings)
         let checks = Verification.rangeChecks(chains)
         let range: [Parameter] = [.int8(next), .int8(last)]
         let limit = Parameter.int8(Int64(Verification.violationsMax))

@@ -1,8 +1,8 @@
 /// Invariant 2: each balance's entries follow from each other, from nothing to what the balance is.
 ///
 /// Batches do not commit in the order of their numbers, so a range may have a later entry of a balance and not yet an
-/// earlier one. What was checked is therefore a set of pieces: entries whose versions follow each other. A range adds its
-/// entries, and what then touches becomes one piece. At the end there must be one for each balance.
+/// earlier one. What was checked is therefore a set of pieces: entries whose versions follow each other. A range adds
+/// its entries, and what then touches becomes one piece. At the end there must be one for each balance.
 extension VerifiedChains {
     /// Takes the entries of a range of batches up into the pieces of their balances, and names those that do not fit.
     var extend: Verification.Check {
@@ -36,7 +36,8 @@ extension VerifiedChains {
                            partition by account_no, asset_no order by first_version, last_version) as piece,
                        case
                            when first_version <= reached then 'stands twice'
-                           when first_version = 1 and batch_no is not null and (available_before, frozen_before) <> (0, 0)
+                           when first_version = 1 and batch_no is not null
+                               and (available_before, frozen_before) <> (0, 0)
                            then format('comes from %s and %s, not from nothing', available_before, frozen_before)
                            when first_version = previous + 1
                                and (available_before, frozen_before) <> (available_left, frozen_left)
@@ -51,7 +52,8 @@ extension VerifiedChains {
                        max(available_after) filter (where ends) as available_after,
                        max(frozen_after) filter (where ends) as frozen_after,
                        array_agg(format('entry %s%s %s', first_version,
-                               case when batch_no is null then '' else format(' (batch %s, place %s)', batch_no, place) end,
+                               case when batch_no is null then ''
+                                    else format(' (batch %s, place %s)', batch_no, place) end,
                                fault) order by first_version) filter (where fault is not null) as faults
                   from judged group by account_no, asset_no, piece),
             absorbed as (

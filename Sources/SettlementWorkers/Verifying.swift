@@ -10,11 +10,15 @@ struct Verifying: BesideDuty {
     private let limits: LiveLimits
     private var verification: SteadyVerification
     private var nextStep = ContinuousClock.now
+    /// What is known of the newest look, whichever process took it; what it counts must read 0.
+    private let state: Guarded<VerificationState?>
     /// What was logged last, and is not said again.
-    private var known: [Verification.Violation] = []
+    private var told: [Verification.Violation] = []
 
-    init(_ limits: LiveLimits, worker: Int64) {
+    /// - Parameter state: where what is known is put down.
+    init(_ limits: LiveLimits, worker: Int64, state: Guarded<VerificationState?>) {
         self.limits = limits
+        self.state = state
         verification = SteadyVerification(actor: "worker \(worker)")
     }
 
@@ -23,7 +27,10 @@ struct Verifying: BesideDuty {
         let start = ContinuousClock.now
         guard interval > .zero, start >= nextStep else { return }
         nextStep = start + interval
-        guard let step = try verification.step(on: connection) else { return }
+        let step = try verification.step(on: connection)
+        let known = try VerificationStore.state(connection)
+        state.withLock { $0 = known }
+        guard let step else { return }
         tell(step, log)
         // Whoever is behind goes on sooner, and rests as long as it works.
         if step.report.isClean, !step.isAtEnd { nextStep = min(nextStep, .now + (.now - start)) }
@@ -31,7 +38,7 @@ struct Verifying: BesideDuty {
 
     private mutating func tell(_ step: SteadyVerification.Step, _ log: Log) {
         let violations = step.report.violations
-        guard step.isWhole || !violations.isEmpty, violations != known else { return }
+        guard step.isWhole || !violations.isEmpty, violations != told else { return }
         if violations.isEmpty { log.info("the books are verified again") }
         for violation in violations.prefix(Self.loggedMax) {
             log.error(
@@ -43,6 +50,6 @@ struct Verifying: BesideDuty {
                 "the books do not balance",
                 ["more": "\(violations.count - Self.loggedMax)", "remedy": "settle verify"])
         }
-        known = violations
+        told = violations
     }
 }

@@ -197,7 +197,7 @@ import WalletClient
         #expect(try steady.step(on: other) != nil)
         #expect(
             try database.value(
-                "select count(*) from pg_locks where locktype = 'advisory' "
+                "select count(*) from pg_locks where locktype = 'advisory' and classid = \(AdvisoryLock.verification) "
                     + "and database = (select oid from pg_database where datname = current_database())") == "0")
     }
 
