@@ -42,8 +42,8 @@ create table verification_state (
     check ((violations > 0) = (found_by is not null))
 );
 
--- Makes the table in which a run keeps what it has verified so far; gone with its session. Its pages have room, in which
--- rows change without another one.
+-- Makes the table in which a run keeps what it has verified so far; gone with its session. Its pages have room, in
+-- which rows change without another one.
 create function begin_verification() returns void language plpgsql as $$
 begin
     drop table if exists pg_temp.checked_balances;

@@ -77,8 +77,8 @@ public enum ReadingIndexStore {
         return (rows.int64(0, 0), rows.int64(0, 1))
     }
 
-    /// Brings the summaries of arrivals and of batches up to the newest trades and entries. Gives way to a vacuum, which
-    /// does the same.
+    /// Brings the summaries of arrivals and of batches up to the newest trades and entries. Gives way to a vacuum,
+    /// which does the same.
     public static func summarize(on connection: PostgresConnection) throws(DatabaseError) {
         try connection.script("set lock_timeout = 100")
         for statement in [summarizeTradesStatement, summarizeLedgerStatement] {

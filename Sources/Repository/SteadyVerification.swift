@@ -3,10 +3,11 @@ import TradeModel
 /// Verifies in steps what was committed, beside the settling: of all processes on a database one at a time.
 ///
 /// A step takes a range of batches that are all decided, and moves on behind it when it is clean. Over what it finds it
-/// does not move on. The tables as they stand are looked at when it has come to the end, and so seldom that it stays cheap.
+/// does not move on. The tables as they stand are looked at when it has come to the end, and so seldom that it stays
+/// cheap.
 public struct SteadyVerification: Sendable {
     /// So many entries a step has.
-    public static let stepEntries: Int64 = 1_000_000
+    public static let stepEntries = Verification.rangeEntries
     /// The tables as they stand may take one part in so many of the time.
     private static let standingShare = 20
 

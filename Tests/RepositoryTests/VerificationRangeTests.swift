@@ -180,6 +180,22 @@ import WalletClient
         #expect(plan.contains("One-Time Filter: false"), "\(plan)")
     }
 
+    /// In sum such a trade changes nothing.
+    @Test(arguments: [
+        "update trades set quantity = quantity + 1", "update trades set batch_no = batch_no + 1", "delete from trades",
+    ])
+    func `a trade with oneself is verified leg by leg`(change: String) async throws {
+        let database = try await books(trades: 5)
+        let trade = Trade(
+            id: Identifier("self")!, market: MarketSymbol("BTC/USDT")!, price: DecimalNumber("100")!,
+            quantity: DecimalNumber("1")!, buyer: Identifier("acc-3")!, seller: Identifier("acc-3")!)
+        let outcomes = try await database.wallet().settle([SettlementItem(.trade(trade), origin: .message("test"))])
+        #expect(outcomes == [.settled])
+        #expect(try report(database).violations == [])
+        try damage(database, "\(change) where trade_id = 'self'")
+        #expect(subjects(try report(database)) == ["3: trade BTC/USDT:self"])
+    }
+
     // MARK: While settlement goes on
 
     @Test func `a batch that commits behind later ones is waited for`() async throws {

@@ -49,6 +49,7 @@ struct Verify: Command {
         let total = showsProgress ? try Verification.entriesToRead(kind, on: connection) : nil
         let progress = ProgressLine(context.output, title: "verifying", total: total.map(Int.init))
         defer { progress.finish() }
+        if showsProgress { progress.update(0) }
         let options = Verification.Options(kind, actor: operatorName)
         do {
             let report = try Verification.run(options, on: connection) { entries in
