@@ -81,7 +81,7 @@ import WalletClient
         { "update ledger_entries set version = - version where \(entry($0))" },
         { "update ledger_entries set batch_no = batch_no + 1 where \(entry($0))" },
         { "update ledger_entries set account_no = account_no % 6 + 1 where \(entry($0))" },
-        { "update ledger_entries set place = 0 where \(entry($0))" },
+        { "update ledger_entries set place = (place + 1) % 2 where \(entry($0))" },
         { "update ledger_entries set cause_id = cause_id || 'x' where \(entry($0))" },
         {
             "update trades set quantity = quantity + 1 where trade_id = (select trade_id from trades "
