@@ -17,9 +17,11 @@ public enum AdvisoryLock {
     /// With 1: the worker that retries dead letters by itself.
     static let letterRetry = 7405
     /// With 1: the process that counts the numbers of other engines' trades.
-    static let streamCounting = 7409
+    static let streamCounting = 7408
     /// With 1: the process that seals batches.
     static let sealing = 7407
+    /// With 1: the worker that verifies what was committed, and whoever keeps the result of a run.
+    static let verification = 7409
     /// With the hash of a name: the benchmark that has a scratch database of this name.
     public static let scratchDatabase = 7406
 }

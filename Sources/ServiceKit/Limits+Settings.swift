@@ -148,6 +148,9 @@ extension Limits {
         LimitSetting(
             "letter_retry.backoff_seconds_max", \.letterRetryBackoffSecondsMax, 1...2_592_000, reloadable: true,
             "How long a dead letter is left alone after such a retry at most."),
+        LimitSetting(
+            "verify.interval_seconds", \.verifyIntervalSeconds, 0...86_400, reloadable: true,
+            "How often one worker of all verifies what was committed since; 0 for never."),
     ]
 
     /// The setting of a key that is known to exist.

@@ -60,5 +60,8 @@ public struct Limits: Sendable, Equatable {
     public var letterRetryBackoffSeconds = 300
     public var letterRetryBackoffSecondsMax = 21_600
 
+    /// How often a worker verifies what was committed since; 0 for never.
+    public var verifyIntervalSeconds = 10
+
     public init() {}
 }

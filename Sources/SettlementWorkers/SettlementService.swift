@@ -51,6 +51,8 @@ public actor SettlementService {
     nonisolated let configuration: Configuration
     nonisolated let control: ControlConnection
     let stopSignal = OneShot()
+    /// What is known of the newest verification; nil before the first look.
+    public nonisolated let verification = Guarded<VerificationState?>(nil)
     /// What was last reported of ourselves.
     let lastReport = Guarded<WorkerReport?>(nil)
     let gate: IntakeGate
@@ -116,7 +118,13 @@ public actor SettlementService {
             group.addTask { await self.retryLetters() }
             // An index may wait long for what else goes on in the server; what is audited does not wait behind it.
             let beside = [
-                besideWork("indexes", [IndexBuilding()]), besideWork("audits", [StreamCounting(), Sealing()]),
+                besideWork("indexes", [IndexBuilding()]),
+                besideWork(
+                    "audits",
+                    [
+                        StreamCounting(), Sealing(),
+                        Verifying(configuration.limits, worker: worker, state: verification),
+                    ]),
             ].map { work in (work: work, run: Task { await work.run() }) }
 
             await stopSignal.wait()

@@ -61,4 +61,36 @@ import Testing
         #expect(await !keeper.work())
         #expect(await keeper.work())
     }
+
+    @Test func `the books are verified at each interval, and every process knows what was found`() async throws {
+        // Given: two processes, and one that is not to verify.
+        let database = try TestDatabase()
+        try database.addMarket()
+        try await deposit([("alice", "1", "BTC")], in: database)
+        let states = (0..<3).map { _ in Guarded<VerificationState?>(nil) }
+        let logged = Guarded<[String]>([])
+        func audits(_ process: Int, everySeconds interval: Int) -> BesideWork {
+            var limits = TestDatabase.patientLimits
+            limits.verifyIntervalSeconds = interval
+            let verifying = Verifying(LiveLimits(limits), worker: Int64(process), state: states[process])
+            return BesideWork(
+                "audits", database.connectionString, limits: limits,
+                log: Log { line in logged.withLock { $0.append(line) } }, duties: [verifying])
+        }
+        func violations(_ process: Int) -> Int64? { states[process].withLock { $0?.violations } }
+        let (one, never) = (audits(0, everySeconds: 3_600), audits(2, everySeconds: 0))
+        #expect(await one.work())
+        #expect(await never.work())
+        #expect((violations(0), violations(2)) == (0, nil))
+
+        // When
+        try database.execute("update balances set available = available + 1 where version = 1")
+        // Then: its time has not come again; another process finds it.
+        #expect(await one.work())
+        #expect(violations(0) == 0)
+        let other = audits(1, everySeconds: 3_600)
+        #expect(await other.work())
+        #expect(violations(1) ?? 0 > 0)
+        #expect(logged.withLock { $0.contains { $0.contains("level=error") && $0.contains("subject=\"asset BTC\"") } })
+    }
 }

@@ -27,6 +27,8 @@ enum ExampleDatabase {
         guard try database.value("select max(letter_no) from dead_letters") == "30" else {
             throw WaitedInVain(description: "the prepared letters")
         }
+        // A later verification rests on this one.
+        try await database.expecting("verify")
         return database
     }
 

@@ -132,6 +132,13 @@ import WalletClient
                 update balances set available = -1 where account_no = account('bob') and asset_no = usdt()
                 """,
             finds: ["1: asset USDT:", "2: balance of customer bob in USDT:", "5: balance of bob in USDT:"]),
+        Damage(
+            name: "a settled trade without a time",
+            sql: "update trades set settled_at = null where trade_id = 't1'", finds: ["4: trade BTC/USDT:t1:"]),
+        Damage(
+            name: "an entry of an account that is not there",
+            sql: "update ledger_entries set account_no = 4711 where cause_id = 'd2' and available_delta > 0",
+            finds: ["2: balance of account 4711 in BTC:", "2: balance of customer bob in BTC:", "3: operation d2:"]),
         Damage(name: "a batch taken away", sql: "delete from batches", finds: ["3: batch "]),
     ]
 

@@ -157,4 +157,23 @@ extension Checkup {
                 remedy: "settle dlq list")
         ]
     }
+
+    /// What the newest verifications have found; nothing is verified here.
+    func verification() throws -> [Finding] {
+        let name = "verification"
+        guard let state = try VerificationStore.state(connection) else { return [.ok(name, "not verified yet")] }
+        if state.violations > 0 {
+            let finder = state.foundBy == .worker ? " by a worker" : ""
+            let time = state.foundAt.map { " at \($0)" } ?? ""
+            return [
+                .problem(
+                    name,
+                    "the books do not balance: \(state.violations.counted("violation")) found\(finder)\(time); "
+                        + "the first: \(state.finding ?? "")",
+                    remedy: "settle verify    (names all; docs/verify.md says what each means)")
+            ]
+        }
+        guard let next = state.next, let time = state.verifiedAt else { return [.ok(name, "not verified yet")] }
+        return [.ok(name, "the books balance up to batch \(max(0, next - 1)), verified at \(time)")]
+    }
 }

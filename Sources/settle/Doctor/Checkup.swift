@@ -70,7 +70,7 @@ struct Checkup {
         [
             ("autovacuum", autovacuum), ("indexes", indexes), ("ledger", ledger), ("workers", workers),
             ("queue", queue), ("waiting trades", waitingTrades), ("dead letters", deadLetters),
-            ("feed", feed),
+            ("feed", feed), ("verification", verification),
         ]
     }
 

@@ -1,0 +1,94 @@
+import TradeModel
+
+/// Verifies in steps what was committed, beside the settling: of all processes on a database one at a time.
+///
+/// A step takes a range of batches that are all decided, and moves on behind it when it is clean. Over what it finds it
+/// does not move on. The tables as they stand are looked at when it has come to the end, and so seldom that it stays
+/// cheap.
+public struct SteadyVerification: Sendable {
+    /// So many entries a step has.
+    public static let stepEntries = Verification.rangeEntries
+    /// The tables as they stand may take one part in so many of the time.
+    private static let standingShare = 20
+
+    public struct Step: Sendable {
+        public let report: Verification.Report
+        /// Whether all was looked at that was decided.
+        public let isAtEnd: Bool
+        /// Whether the tables as they stand were looked at.
+        public let isWhole: Bool
+    }
+
+    private let actor: String
+    private let stepEntries: Int64
+    private let patience: Duration
+    /// The run that grows, once there is one.
+    private var run: Int64?
+    private var nextStanding = ContinuousClock.now
+
+    /// - Parameters:
+    ///   - actor: who verifies.
+    ///   - patience: how long transactions may take to end that hold the number of a batch, before it is left for the
+    ///     next step.
+    public init(
+        actor: String, stepEntries: Int64 = SteadyVerification.stepEntries, patience: Duration = .seconds(1)
+    ) {
+        self.actor = actor
+        self.stepEntries = stepEntries
+        self.patience = patience
+    }
+
+    private static let lockStatement = Statement(
+        "verification_lock", "select pg_try_advisory_lock(\(AdvisoryLock.verification), 1)")
+    private static let unlockStatement = Statement(
+        "verification_unlock", "select pg_advisory_unlock(\(AdvisoryLock.verification), 1)")
+    private static let beginStatement = Statement("begin_repeatable", "begin isolation level repeatable read")
+
+    /// Takes one step; nil where another process is at it, or a batch stays undecided.
+    public mutating func step(on connection: PostgresConnection) throws(DatabaseError) -> Step? {
+        guard try connection.query(Self.lockStatement).bool(0, 0) else { return nil }
+        defer { _ = try? connection.query(Self.unlockStatement) }
+        let horizon = try BatchHorizon(on: connection)
+        guard try horizon.wait(on: connection, patience: patience) else { return nil }
+        let startedAt = Timestamp.now
+        let next = try VerificationStore.state(connection)?.next ?? Verification.firstNumber
+        var walk = VerificationWalk(
+            .worker, on: connection, chains: .kept, from: next, rangeEntries: stepEntries)
+        let last = try walk.rangeEnd(upTo: horizon.newest) ?? horizon.newest
+        if next <= last { try take(&walk, upTo: last, startedAt, on: connection) }
+        let isAtEnd = last >= horizon.newest
+        var isWhole = false
+        if walk.isClean, isAtEnd, ContinuousClock.now >= nextStanding {
+            let start = ContinuousClock.now
+            try walk.finish(Self.beginStatement)
+            nextStanding = .now + (.now - start) * Self.standingShare
+            isWhole = true
+        }
+        // That one part is clean takes nothing back that another has found.
+        if isWhole || !walk.isClean { try VerificationStore.note(walk.report, on: connection) }
+        return Step(report: walk.report, isAtEnd: isAtEnd, isWhole: isWhole)
+    }
+
+    /// Looks at a range, and moves on behind it if it is clean.
+    private mutating func take(
+        _ walk: inout VerificationWalk, upTo last: BatchNumber, _ startedAt: Timestamp,
+        on connection: PostgresConnection
+    ) throws(DatabaseError) {
+        try connection.query(Self.beginStatement)
+        do throws(DatabaseError) {
+            try walk.check(upTo: last)
+            guard walk.isClean else { return connection.rollBack() }
+            try VerificationStore.advance(to: walk.next, on: connection)
+            var grown = run
+            if walk.entries > 0 {
+                grown = try VerificationStore.grow(
+                    run, by: walk.report, startedAt: startedAt, actor: actor, on: connection)
+            }
+            try connection.commit()
+            run = grown
+        } catch {
+            connection.rollBack()
+            throw error
+        }
+    }
+}

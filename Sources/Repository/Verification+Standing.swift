@@ -1,0 +1,101 @@
+/// What is asked of the tables as they stand, in one snapshot with the last batches.
+extension Verification {
+    /// Each takes how many rows it returns at most: who is wrong, and how.
+    static func standingChecks(_ chains: VerifiedChains) -> [Check] {
+        [totalsCheck, chains.compare, batchlessCheck, statesCheck, negativeCheck, holdsCheck, watermarksCheck]
+    }
+
+    private static let totalsCheck = Check(
+        1, "verify_1_totals",
+        """
+        select 'asset ' || s.symbol,
+               'all balances together are ' || sum(b.available + b.frozen) || ' units, not 0'
+          from balances b join assets s using (asset_no)
+         group by s.symbol having sum(b.available + b.frozen) <> 0 order by 1 limit $1
+        """)
+
+    /// No row of `trades` is looked at while the table has its own check of the same.
+    private static let batchlessCheck = Check(
+        4, "verify_4_batchless",
+        """
+        select 'trade ' || market || ':' || trade_id, 'is SETTLED in no batch'
+          from trades where status = 'SETTLED' and batch_no is null
+         order by 1 limit $1
+        """)
+
+    /// Trades that are not settled are found by their indexes, and letters name the others.
+    private static let statesCheck = Check(
+        4, "verify_4_states",
+        """
+        with letters as (
+            select market, trade_id, count(*) filter (where status = 'open') as open,
+                   count(*) filter (where status <> 'retried') as standing, count(*) as letters
+              from (select market, trade_id, status from dead_letters where stored
+                    union all
+                    select market, trade_id, status from purged_letters where stored) l
+             group by market, trade_id),
+        unsettled as (
+            select market, trade_id, status from trades where status = 'PENDING'
+            union all
+            select market, trade_id, status from trades where status = 'FAILED')
+        select 'trade ' || market || ':' || trade_id,
+               format('is %s with %s dead letters, %s of them open',
+                   coalesce(t.status::text, (select s.status::text from trades s
+                       where s.market = l.market and s.trade_id = l.trade_id), 'missing'),
+                   coalesce(l.letters, 0), coalesce(l.open, 0))
+          from unsettled t full join letters l using (market, trade_id)
+         where (t.status = 'FAILED' and coalesce(l.standing, 0) = 0)
+            or (t.status = 'PENDING' and l.open > 0)
+            or (t.status is null and (l.open > 0 or not exists (
+                select from trades s where s.market = l.market and s.trade_id = l.trade_id)))
+         order by 1 limit $1
+        """)
+
+    private static let negativeCheck = Check(
+        5, "verify_5_negative",
+        """
+        select 'balance of ' || a.id || ' in ' || s.symbol,
+               format('available %s (may fall to %s), frozen %s', b.available, coalesce(b.lowest::text, 'any'),
+                   b.frozen)
+          from balances b join accounts a using (account_no) join assets s using (asset_no)
+         where a.kind = 'customer'
+           and (b.frozen < 0 or b.lowest is null or b.available < b.lowest)
+         order by 1 limit $1
+        """)
+
+    private static let holdsCheck = Check(
+        6, "verify_6_holds",
+        """
+        with held as (
+            select account_no, asset_no, sum(remaining) as remaining from holds group by 1, 2)
+        select 'balance of ' || coalesce(a.id, '?') || ' in ' || coalesce(s.symbol, '?'),
+               format('has %s frozen, its holds have %s remaining', coalesce(b.frozen, 0),
+                   coalesce(h.remaining, 0))
+          from (select * from balances where frozen <> 0) b full join held h using (account_no, asset_no)
+          left join accounts a using (account_no) left join assets s using (asset_no)
+         where coalesce(b.frozen, 0) <> coalesce(h.remaining, 0)
+         order by 1 limit $1
+        """)
+
+    /// A watermark never goes back behind what was skipped.
+    private static let watermarksCheck = Check(
+        7, "verify_7_watermarks",
+        """
+        select 'stream ' || g.stream,
+               format('is settled up to record %s, though records %s to %s were skipped', s.watermark, g.first_seq,
+                   g.last_seq)
+          from feed_gaps g join feed_state s using (stream)
+         where g.skipped_at is not null and s.watermark < g.last_seq
+         order by 1 limit $1
+        """)
+
+    /// What the feed of an engine no longer had, before which its stream waits.
+    static let missingStatement = Statement(
+        "verify_missing",
+        """
+        select format('stream %s: records %s to %s, which the feed no longer had', g.stream, g.first_seq, g.last_seq)
+          from feed_gaps g join feed_state s using (stream)
+         where g.skipped_at is null and g.resumed_at is null and s.watermark < g.first_seq
+         order by g.stream, g.first_seq limit $1
+        """)
+}

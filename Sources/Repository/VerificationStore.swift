@@ -1,0 +1,173 @@
+import TradeModel
+
+/// What is known of the newest verification.
+public struct VerificationState: Sendable {
+    /// Every batch before this one was verified; nil before the first clean run.
+    public let next: BatchNumber?
+    public let verifiedAt: Timestamp?
+    /// How many violations the last look found; they count until a look that could find them finds nothing.
+    public let violations: Int64
+    /// The first of them.
+    public let finding: String?
+    public let foundBy: Verification.Kind?
+    public let foundAt: Timestamp?
+}
+
+/// Tables `verification_runs`, `verified_balances` and `verification_state`.
+public enum VerificationStore {
+    static let stateStatement = Statement(
+        "verification_state",
+        """
+        select next_batch, verified_at, violations, finding, found_by, found_at from verification_state
+        """)
+
+    /// nil before the first run whose result was kept.
+    public static func state(_ connection: PostgresConnection) throws(DatabaseError) -> VerificationState? {
+        let rows = try connection.query(stateStatement)
+        guard rows.count > 0 else { return nil }
+        return VerificationState(
+            next: rows.optional(0, 0, rows.int64), verifiedAt: rows.optional(0, 1, rows.timestamp),
+            violations: rows.int64(0, 2), finding: rows.optional(0, 3, rows.string),
+            foundBy: rows.optional(0, 4, rows.string).flatMap(Verification.Kind.init),
+            foundAt: rows.optional(0, 5, rows.timestamp))
+    }
+
+    // MARK: For one run
+
+    private static let copyStatement = Statement(
+        "verified_balances_copy",
+        "insert into \(VerifiedChains.ofThisRun.table) select * from \(VerifiedChains.kept.table)")
+
+    /// Brings what was verified so far into a run's own table; returns the first batch that was not, or nil where there
+    /// is nothing to rest on.
+    static func copy(to chains: VerifiedChains, on connection: PostgresConnection) throws(DatabaseError) -> BatchNumber?
+    {
+        try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in
+            guard let next = try state(connection)?.next else { return nil }
+            try connection.query(copyStatement)
+            return next
+        }
+    }
+
+    private static let waitStatement = Statement(
+        "verification_wait", "select pg_advisory_xact_lock(\(AdvisoryLock.verification), 1)")
+
+    /// Only what differs is written.
+    private static let replaceStatement = Statement(
+        "verified_balances_replace",
+        """
+        with gone as (
+            delete from \(VerifiedChains.kept.table) v where not exists (
+                select from \(VerifiedChains.ofThisRun.table) c
+                 where (c.account_no, c.asset_no, c.first_version) = (v.account_no, v.asset_no, v.first_version)))
+        insert into \(VerifiedChains.kept.table) as v select * from \(VerifiedChains.ofThisRun.table)
+            on conflict (account_no, asset_no, first_version)
+            do update set last_version = excluded.last_version, available_before = excluded.available_before,
+                          frozen_before = excluded.frozen_before, available_after = excluded.available_after,
+                          frozen_after = excluded.frozen_after
+             where (v.last_version, v.available_before, v.frozen_before, v.available_after, v.frozen_after)
+                   is distinct from (excluded.last_version, excluded.available_before, excluded.frozen_before,
+                                     excluded.available_after, excluded.frozen_after)
+        """)
+
+    /// Keeps what a run came to: for `--since` to rest on if it is clean, and as a finding if it is not.
+    ///
+    /// - Returns: why it could not be kept, where the role or the server does not allow it.
+    static func keep(
+        _ report: Verification.Report, next: BatchNumber, chains: VerifiedChains, startedAt: Timestamp, actor: String,
+        on connection: PostgresConnection
+    ) throws(DatabaseError) -> String? {
+        do throws(DatabaseError) {
+            try connection.transaction { () throws(DatabaseError) in
+                // A worker that is at a step ends it first.
+                try connection.script("set local lock_timeout = '1min'")
+                try connection.query(waitStatement)
+                // Where a worker has come further meanwhile, that stands.
+                let reached = try state(connection)?.next ?? Verification.firstNumber
+                if report.isClean, report.kind == .full || reached <= next {
+                    try connection.query(replaceStatement)
+                    try connection.query(advanceStatement, .int8(next))
+                }
+                try note(report, on: connection)
+                try connection.query(
+                    runStatement, .text(report.kind.rawValue), .text(actor), .timestamp(startedAt),
+                    .int8(report.fromBatch), .int8(report.toBatch), .int8(report.entries), .int8(report.settledTrades),
+                    .int8(Int64(report.violations.count)))
+            }
+            return nil
+        } catch  where ["42501", "25006", DatabaseError.lockNotAvailable].contains(error.sqlState) {
+            // The role may not write, nobody may here, or somebody does not come to an end.
+            return error.message
+        }
+    }
+
+    // MARK: The state
+
+    private static let advanceStatement = Statement(
+        "verification_advance",
+        """
+        insert into verification_state as s (next_batch, verified_at) values ($1, clock_timestamp())
+            on conflict (singleton) do update set next_batch = excluded.next_batch, verified_at = excluded.verified_at
+        """)
+
+    /// Moves on to a batch before which all was verified; the chains of balances are written with it.
+    static func advance(to next: BatchNumber, on connection: PostgresConnection) throws(DatabaseError) {
+        try connection.query(advanceStatement, .int8(next))
+    }
+
+    /// What a full run has found, nothing less can take back.
+    private static let noteStatement = Statement(
+        "verification_note",
+        """
+        insert into verification_state as s (violations, finding, found_by, found_at)
+        values ($1, $2, case when $1 > 0 then $3 end, case when $1 > 0 then clock_timestamp() end)
+            on conflict (singleton) do update
+            set violations = excluded.violations, finding = excluded.finding, found_by = excluded.found_by,
+                found_at = excluded.found_at
+             where case when $1 > 0 then s.found_by is distinct from 'full' or $3 = 'full'
+                        else s.violations > 0 and (s.found_by <> 'full' or $3 = 'full') end
+        """)
+
+    /// Takes down what a look has found, or that it has found nothing.
+    static func note(_ report: Verification.Report, on connection: PostgresConnection) throws(DatabaseError) {
+        let first = report.violations.first.map { "invariant \($0.invariant): \($0.subject): \($0.detail)" }
+        try connection.query(
+            noteStatement, .int8(Int64(report.violations.count)), .text(first), .text(report.kind.rawValue))
+    }
+
+    // MARK: Runs
+
+    private static let runStatement = Statement(
+        "verification_runs_insert",
+        """
+        insert into verification_runs (kind, actor, started_at, finished_at, from_batch, to_batch, entries, trades,
+                                       violations)
+        values ($1, $2, $3, clock_timestamp(), $4, $5, $6, $7, $8) returning run_no
+        """)
+    private static let growStatement = Statement(
+        "verification_runs_grow",
+        """
+        update verification_runs
+           set finished_at = clock_timestamp(), to_batch = $2, entries = entries + $3, trades = trades + $4
+         where run_no = $1
+        """)
+
+    /// Adds a step to what a worker has verified, as one run.
+    ///
+    /// - Returns: the number of the run, to be given with the next step.
+    static func grow(
+        _ run: Int64?, by report: Verification.Report, startedAt: Timestamp, actor: String,
+        on connection: PostgresConnection
+    ) throws(DatabaseError) -> Int64 {
+        if let run {
+            try connection.query(
+                growStatement, .int8(run), .int8(report.toBatch), .int8(report.entries), .int8(report.settledTrades))
+            return run
+        }
+        return try connection.query(
+            runStatement, .text(report.kind.rawValue), .text(actor), .timestamp(startedAt), .int8(report.fromBatch),
+            .int8(report.toBatch), .int8(report.entries), .int8(report.settledTrades),
+            .int8(Int64(report.violations.count))
+        ).int64(0, 0)
+    }
+}

@@ -1,0 +1,247 @@
+import SettleTesting
+import Testing
+import TradeModel
+import WalletClient
+
+@testable import Repository
+
+/// What a run found right, a later one rests on; what a worker verifies step by step is the same.
+@Suite struct VerificationStateTests {
+    private let database: TestDatabase
+    private let wallet: Wallet
+
+    init() async throws {
+        database = try TestDatabase()
+        try database.addMarket()
+        wallet = database.wallet()
+        _ = try await wallet.settle([
+            operation("d1", .deposit, "alice", "1000", "USDT"), operation("d2", .deposit, "bob", "2", "BTC"),
+        ])
+        _ = try await wallet.settle([trade("t1", quantity: "0.5")])
+    }
+
+    private func run(_ kind: Verification.Kind) throws -> Verification.Report? {
+        try Verification.run(Verification.Options(kind, actor: "test"), on: try database.connect())
+    }
+
+    private func found(_ kind: Verification.Kind) throws -> [String] {
+        try #require(try run(kind)).violations.map { "\($0.invariant): \($0.subject)" }
+    }
+
+    private func damage(_ sql: String) throws {
+        try database.execute("set session_replication_role = replica; \(sql)")
+    }
+
+    private func state() throws -> VerificationState? { try VerificationStore.state(try database.connect()) }
+
+    private static let entryOfAlice = """
+        account_no = (select account_no from accounts where id = 'alice')
+          and asset_no = (select asset_no from assets where symbol = 'USDT')
+        """
+
+    // MARK: Since the last clean run
+
+    @Test func `without a clean run there is nothing to go on from`() throws {
+        #expect(try run(.since) == nil)
+        try damage("update balances set available = available + 1 where \(Self.entryOfAlice)")
+        #expect(try !found(.full).isEmpty)
+        #expect(try run(.since) == nil)
+    }
+
+    @Test func `a later run reads only what came since, and moves on`() async throws {
+        let full = try #require(try run(.full))
+        #expect((full.kind, full.fromBatch, full.toBatch, full.settledTrades) == (.full, 1, 2, 1))
+        #expect(full.reasonNotKept == nil)
+        _ = try await wallet.settle([trade("t2", quantity: "0.5")])
+        let since = try #require(try run(.since))
+        #expect(since.violations == [])
+        #expect((since.fromBatch, since.toBatch, since.settledTrades, since.accounts) == (3, 3, 1, 2))
+        #expect(try state()?.next == 4)
+        #expect(
+            try database.value(
+                "select string_agg(concat_ws(' ', kind, actor, from_batch, to_batch, trades, violations), ', ' "
+                    + "order by run_no) from verification_runs")
+                == "full test 1 2 1 0, since test 3 3 1 0")
+    }
+
+    @Test func `an old entry that was edited is found by a full run only, an old balance by both`() async throws {
+        // Given: what was verified by steps up to here.
+        var steady = SteadyVerification(actor: "worker 1")
+        #expect(try steady.step(on: try database.connect())?.report.violations == [])
+        // When: an entry from before changes.
+        try damage(
+            "update ledger_entries set available_after = available_after + 1 where \(Self.entryOfAlice) and version = 1"
+        )
+        // Then
+        #expect(try found(.since) == [])
+        #expect(try found(.full) == ["2: balance of customer alice in USDT", "2: balance of customer alice in USDT"])
+        // When: a balance changes that nobody has touched since.
+        try damage("update balances set frozen = frozen + 1 where \(Self.entryOfAlice)")
+        // Then
+        #expect(
+            try Set(found(.since)) == [
+                "1: asset USDT", "2: balance of customer alice in USDT", "6: balance of alice in USDT",
+            ])
+    }
+
+    @Test func `damage behind the last clean run is found by a later one, which does not move on`() async throws {
+        var steady = SteadyVerification(actor: "worker 1")
+        #expect(try steady.step(on: try database.connect())?.report.violations == [])
+        let verified = try #require(try state()?.next)
+        _ = try await wallet.settle([trade("t2", quantity: "0.5")])
+        try damage("delete from ledger_entries where cause_id = 't2' and place = 0")
+        #expect(try !found(.since).isEmpty)
+        #expect(try state()?.next == verified)
+        #expect(try !found(.since).isEmpty)
+    }
+
+    @Test func `whoever may only read verifies everything, and says that it is not kept`() throws {
+        try database.execute(
+            """
+            do $$ begin create role auditor_of_tests login; exception when duplicate_object then null; end $$;
+            grant select on all tables in schema public to auditor_of_tests;
+            grant select on all sequences in schema public to auditor_of_tests
+            """)
+        let connection = try database.connect()
+        try connection.script("set role auditor_of_tests")
+        let report = try #require(try Verification.run(Verification.Options(actor: "auditor"), on: connection))
+        #expect(report.violations == [])
+        #expect(report.settledTrades == 1)
+        #expect(report.reasonNotKept?.hasPrefix("permission denied for ") == true)
+        #expect(try state() == nil)
+    }
+
+    // MARK: By a worker
+
+    @Test func `a worker goes on step by step, as one run that grows`() async throws {
+        let connection = try database.connect()
+        var steady = SteadyVerification(actor: "worker 1", stepEntries: 4)
+        // The first batch has its four entries.
+        let first = try #require(try steady.step(on: connection))
+        #expect((first.report.entries, first.isAtEnd, first.isWhole) == (4, false, false))
+        #expect(try state()?.next == 2)
+        let second = try #require(try steady.step(on: connection))
+        #expect((second.report.settledTrades, second.isAtEnd, second.isWhole) == (1, true, true))
+        let third = try #require(try steady.step(on: connection))
+        #expect((third.report.entries, third.isAtEnd) == (0, true))
+        #expect(try state()?.next == 3)
+        #expect(try database.count("verification_runs") == 1)
+        #expect(
+            try database.value(
+                "select concat_ws(' ', kind, actor, from_batch, to_batch, trades) from verification_runs")
+                == "worker worker 1 1 2 1")
+        #expect(try database.count("verified_balances") == database.count("balances where version > 0"))
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `what a worker finds counts until it is mended, and it does not move on over it`() async throws {
+        let connection = try database.connect()
+        var steady = SteadyVerification(actor: "worker 1")
+        try damage("update trades set quantity = 0.4 where trade_id = 't1'")
+        for _ in 0..<2 {
+            let step = try #require(try steady.step(on: connection))
+            #expect(Set(step.report.violations.map(\.subject)) == ["trade BTC/USDT:t1"])
+            #expect(try state()?.next == nil)
+            #expect(try state()?.violations == Int64(step.report.violations.count))
+            #expect(try state()?.finding?.hasPrefix("invariant 3: trade BTC/USDT:t1: batch 2, account ") == true)
+            #expect(try state()?.foundBy == .worker)
+        }
+        #expect(try database.count("verified_balances") == 0)
+        // When
+        try damage("update trades set quantity = 0.5 where trade_id = 't1'")
+        // Then
+        #expect(try steady.step(on: connection)?.report.violations == [])
+        #expect(try state()?.violations == 0)
+        #expect(try state()?.foundBy == nil)
+        #expect(try state()?.next == 3)
+    }
+
+    @Test func `a balance that nobody touches is compared with what was verified`() async throws {
+        let connection = try database.connect()
+        var steady = SteadyVerification(actor: "worker 1")
+        #expect(try steady.step(on: connection)?.report.violations == [])
+        try damage("update balances set version = version + 1 where \(Self.entryOfAlice)")
+        var later = SteadyVerification(actor: "worker 2")
+        let step = try #require(try later.step(on: connection))
+        #expect(step.report.violations.map(\.subject) == ["balance of customer alice in USDT"])
+        #expect(try state()?.violations == 1)
+    }
+
+    @Test func `what a full run has found, a worker does not take back`() async throws {
+        let connection = try database.connect()
+        var steady = SteadyVerification(actor: "worker 1")
+        #expect(try steady.step(on: connection)?.report.violations == [])
+        try damage(
+            "update ledger_entries set available_after = available_after + 1 where \(Self.entryOfAlice) and version = 1"
+        )
+        #expect(try !found(.full).isEmpty)
+        var later = SteadyVerification(actor: "worker 1")
+        #expect(try later.step(on: connection)?.isWhole == true)
+        #expect(try found(.since) == [])
+        #expect(try state()?.violations == 2)
+        #expect(try state()?.foundBy == .full)
+        // When: it is mended, a full run says so.
+        try damage(
+            "update ledger_entries set available_after = available_after - 1 where \(Self.entryOfAlice) and version = 1"
+        )
+        #expect(try found(.full) == [])
+        #expect(try state()?.violations == 0)
+    }
+
+    @Test func `one process at a time verifies`() throws {
+        let (one, other) = (try database.connect(), try database.connect())
+        try one.script("select pg_advisory_lock(\(AdvisoryLock.verification), 1)")
+        var steady = SteadyVerification(actor: "worker 2")
+        #expect(try steady.step(on: other) == nil)
+        try one.script("select pg_advisory_unlock(\(AdvisoryLock.verification), 1)")
+        #expect(try steady.step(on: other) != nil)
+        #expect(
+            try database.value(
+                "select count(*) from pg_locks where locktype = 'advisory' and classid = \(AdvisoryLock.verification) "
+                    + "and database = (select oid from pg_database where datname = current_database())") == "0")
+    }
+
+    @Test func `a batch that is not decided is left for the next step`() throws {
+        let slow = try database.connect()
+        try slow.script("begin; select nextval('batch_numbers')")
+        var steady = SteadyVerification(actor: "worker 1", patience: .milliseconds(10))
+        let connection = try database.connect()
+        #expect(try steady.step(on: connection) == nil)
+        try slow.script("rollback")
+        #expect(try steady.step(on: connection)?.report.violations == [])
+    }
+
+    // MARK: The records of an engine
+
+    @Test func `a record that takes effect twice, and a place that its key does not say, are found`() async throws {
+        try database.execute("insert into feed_state (stream, watermark, newest) values ('main', 9, 9)")
+        #expect(try database.violations() == [])
+        try damage(
+            """
+            update operations set stream = 'main', stream_seq = 5;
+            update operations set kind = 'reserve', key = 'main:4.0' where key = 'd2';
+            """)
+        #expect(try found(.full).contains("7: operation main:4.0"))
+        try damage("update operations set kind = 'deposit', key = 'd2' where key = 'main:4.0'")
+        let violations = try #require(try run(.full)).violations.filter { $0.invariant == 7 }
+        #expect(violations.map(\.subject) == ["stream main"])
+        #expect(violations.map(\.detail) == ["record 5 moves money in or out 2 times: d1, d2"])
+    }
+
+    @Test func `a watermark that went back behind skipped records is found, and an open gap is missing`() throws {
+        try database.execute(
+            """
+            insert into feed_state (stream, watermark, newest) values ('main', 9, 9);
+            insert into feed_gaps (stream, first_seq, last_seq, skipped_at, actor, reason)
+            values ('main', 3, 9, now(), 'eve', 'lost');
+            insert into feed_gaps (stream, first_seq, last_seq) values ('main', 10, 12)
+            """)
+        let report = try #require(try run(.full))
+        #expect(report.violations == [])
+        #expect(report.missing == ["stream main: records 10 to 12, which the feed no longer had"])
+        try database.execute("update feed_state set watermark = 8")
+        let violations = try #require(try run(.full)).violations
+        #expect(violations.map(\.invariant) == [7])
+        #expect(violations.map(\.detail) == ["is settled up to record 8, though records 3 to 9 were skipped"])
+    }
+}
