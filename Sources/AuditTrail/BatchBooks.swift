@@ -141,8 +141,8 @@ struct BatchBooks {
         }
     }
 
-    /// What a trade moved moves back. The trade itself was settled in another batch, perhaps long ago: of the reversal only
-    /// that it was wanted is known, and that nothing comes of it.
+    /// What a trade moved moves back. The trade itself was settled in another batch, perhaps long ago: of the reversal
+    /// only that it was wanted is known, and that it sums to nothing.
     mutating func add(reversal fields: [String]) {
         reversed.insert(ReversedTrade(market: Identifier(stored: fields[1]), id: Identifier(stored: fields[2])))
     }

@@ -2,7 +2,8 @@ import Repository
 import TradeModel
 
 extension WalletSession {
-    /// What is remembered of the balances is outdated afterwards, which does no harm: the conditions of a write find out.
+    /// What is remembered of the balances is outdated afterwards, which does no harm: the conditions of a write find
+    /// out.
     func reverse(
         _ terms: ReversalTerms, actor: String, reason: String, resolving lostBatch: BatchNumber?
     ) throws(WalletError) -> ReversalOutcome {

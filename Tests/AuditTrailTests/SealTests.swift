@@ -26,11 +26,11 @@ import TradeModel
     @Test func `a seal says all that its hash covers`() {
         let fields = Self.seal.line.split(separator: "\t")
         #expect(fields.count == Seal.columns.count)
-        #expect(fields[..<9] == ["1", "0", "12", "0", "1", "2", "3", "4", "5"])
-        #expect(fields[15] == "1767323045678901")
+        #expect(fields[..<10] == ["1", "0", "12", "0", "1", "2", "3", "4", "5", "6"])
+        #expect(fields[17] == "1767323045678901")
         #expect(
             Self.seal.chain
-                == SHA256.digest(of: "\(Digest.zero)\t" + fields[..<16].joined(separator: "\t") + "\n"))
+                == SHA256.digest(of: "\(Digest.zero)\t" + fields[..<18].joined(separator: "\t") + "\n"))
         let next = Seal(after: Self.seal, upTo: 13, contents: Self.seal.contents, sealedAt: Self.seal.sealedAt)
         #expect(next.number == 2 && next.batches == 12..<13 && next.chain == next.chained(to: Self.seal.chain))
         #expect(next.chain != next.chained(to: .zero))
@@ -45,8 +45,8 @@ import TradeModel
         for (place, text) in [
             (0, "0"), (0, "01"), (0, "+1"), (0, "-1"), (0, "99999999999999999999"), (1, "12"), (2, "x"), (3, "-1"),
             (5, ""),
-            (9, String(fields[9].dropLast())), (9, fields[9].uppercased()), (15, "1.5"), (16, "0x"),
-            (16, fields[16] + "0"),
+            (10, String(fields[10].dropLast())), (10, fields[10].uppercased()), (17, "1.5"), (18, "0x"),
+            (18, fields[18] + "0"),
         ] {
             var changed = fields
             changed[place] = text

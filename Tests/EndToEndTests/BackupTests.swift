@@ -7,7 +7,7 @@ import Testing
 import TradeFeed
 import TradeModel
 
-extension Processes {
+extension EngineProcesses {
     /// docs/backup.md: what comes back after the loss of a server, what does not, and how that is seen.
     @Suite(.timeLimit(.minutes(5))) struct BackupTests {
         /// Money for the trades of a sender, whose numbers say when something is missing.

@@ -6,7 +6,7 @@ import Testing
 import TradeFeed
 import TradeModel
 
-extension Processes {
+extension EngineProcesses {
     /// Orders through the engine, its feed and the workers into PostgreSQL, with real processes that are killed.
     @Suite(.timeLimit(.minutes(10))) struct EngineChaosTests {
         /// How many orders there are; `make storm` sends more.

@@ -7,7 +7,7 @@ import Testing
 import TradeFeed
 import TradeModel
 
-extension Processes {
+extension EngineProcesses {
     /// A follower takes the place of an engine that is gone, with real processes.
     @Suite(.timeLimit(.minutes(5))) struct EngineReplicaTests {
         @Test func `a worker that reaches no engine lets go of the stream, and another has its turn`() async throws {

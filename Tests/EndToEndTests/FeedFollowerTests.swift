@@ -66,7 +66,7 @@ private final class StoredFeed: FeedConnector {
     }
 }
 
-extension Processes {
+extension EngineProcesses {
     @Suite(.timeLimit(.minutes(5))) struct FeedFollowerTests {
         /// Deposits, then for each trade what its orders hold, the trade, and what the buyer held too much.
         private func contents(_ load: TradeLoad) -> [[SettlementItem.Subject]] {

@@ -4,7 +4,7 @@ import Testing
 import TradeFeed
 import TradeModel
 
-extension Processes {
+extension EngineProcesses {
     /// A feed that has lost records which nobody has settled.
     @Suite(.timeLimit(.minutes(5))) struct FeedGapCommandTests {
         @Test func `the stream is halted before a gap, and goes on behind it when an operator gives it up`()

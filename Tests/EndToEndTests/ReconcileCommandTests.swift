@@ -7,7 +7,7 @@ import TradeFeed
 import TradeModel
 import WalletClient
 
-extension Processes {
+extension EngineProcesses {
     /// An engine's balances against the ledger's at the same record.
     @Suite(.timeLimit(.minutes(5))) struct ReconcileCommandTests {
         private func json(_ result: Program.Result) throws -> [String: Any] {

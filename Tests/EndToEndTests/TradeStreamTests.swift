@@ -8,7 +8,7 @@ import TradeModel
 
 @testable import SettlementWorkers
 
-extension Processes {
+extension EngineProcesses {
     /// Trades that carry a sequence of their sender: what of it has not come is known.
     @Suite(.timeLimit(.minutes(5))) struct TradeStreamTests {
         private func numbered(_ sequence: Int, seller: String = "bob", market: String = "BTC/USDT") -> String {

@@ -2,7 +2,7 @@ import Foundation
 import SettleTesting
 import Testing
 
-extension Processes {
+extension EngineProcesses {
     /// `settle up` and the engine in it: whatever ends the one or the other, engine and books stay together.
     @Suite(.timeLimit(.minutes(5))) struct UpEngineTests {
         private func json(_ result: Program.Result) throws -> [String: Any] {

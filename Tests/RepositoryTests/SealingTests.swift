@@ -35,7 +35,7 @@ import WalletClient
         // Then: as much as goes in.
         let first = try #require(try patient.advance(on: connection))
         #expect(first.number == 1 && first.batches == 0..<3)
-        #expect(first.contents.map(\.lines) == [2, 4, 0, 2, 1, 0])
+        #expect(first.contents.map(\.lines) == [2, 4, 0, 2, 0, 1, 0])
         #expect(try patient.advance(on: connection) == nil)
         // When: old enough. Numbers that nobody used belong to it.
         try database.execute("select nextval('batch_numbers')")

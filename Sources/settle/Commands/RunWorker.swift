@@ -99,7 +99,7 @@ struct RunWorker: Command {
             log.info("listening", ["endpoint": socket.endpoint])
         }
         let trail = try auditCSV.map {
-            try AuditTrail($0, connectionString: database.connectionString, limits: limits, log: log)
+            try AuditCSV($0, connectionString: database.connectionString, limits: limits, log: log)
         }
         let service = try SettlementService(configuration)
         reload.passesOn(to: service, logLevel: .info)

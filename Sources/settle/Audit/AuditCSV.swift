@@ -4,9 +4,9 @@ import Repository
 import ServiceKit
 import TradeModel
 
-/// Keeps a CSV of settled trades up to date while a worker runs, from what was committed, by whomever: over a connection
-/// and on a thread of its own, so that nothing waits for it.
-actor AuditTrail {
+/// Keeps a CSV of settled trades up to date while a worker runs, from what was committed, by whomever: over a
+/// connection and on a thread of its own, so that nothing waits for it.
+actor AuditCSV {
     private static let pause = Duration.milliseconds(500)
     /// Between looks whether the end has come.
     private static let look = Duration.milliseconds(10)
