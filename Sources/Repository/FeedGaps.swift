@@ -18,6 +18,8 @@ public struct FeedGap: Sendable {
     public let isFollowed: Bool
     public let records: ClosedRange<Int64>
     public let foundAt: Timestamp
+    /// The time as the database has it.
+    public let now: Timestamp
     public let state: State
     public let skippedAt: Timestamp?
     public let actor: String?
@@ -71,7 +73,7 @@ public enum FeedGapStore {
     static let listStatement = Statement(
         "feed_gaps_list",
         """
-        select g.* from \(gaps)
+        select g.*, clock_timestamp() from \(gaps)
          where ($1::text is null or g.stream = $1) and (g.stream, g.first_seq) > (coalesce($2, ''), $3)
            and ($4 or g.state = 'open') and ($6::boolean is null or g.is_followed = $6)
          order by g.stream, g.first_seq limit $5
@@ -95,7 +97,7 @@ public enum FeedGapStore {
     static let findStatement = Statement(
         "feed_gaps_find",
         """
-        select g.* from \(gaps)
+        select g.*, clock_timestamp() from \(gaps)
          where g.stream = $1 and g.first_seq <= $2 and g.last_seq >= $2 and g.state = 'open' limit 1
         """)
 
@@ -109,7 +111,7 @@ public enum FeedGapStore {
             FeedGap(
                 stream: Identifier(stored: rows.string(row, 0)), isFollowed: rows.bool(row, 8),
                 records: rows.int64(row, 1)...rows.int64(row, 2), foundAt: rows.timestamp(row, 3),
-                state: FeedGap.State(rawValue: rows.string(row, 4))!,
+                now: rows.timestamp(row, 9), state: FeedGap.State(rawValue: rows.string(row, 4))!,
                 skippedAt: rows.optional(row, 5, rows.timestamp), actor: rows.optional(row, 6, rows.string),
                 reason: rows.optional(row, 7, rows.string))
         }

@@ -116,15 +116,13 @@ public actor SettlementService {
             self.intake = intake
             group.addTask { await self.beat() }
             group.addTask { await self.retryLetters() }
-            // An index may wait long for what else goes on in the server; what is audited does not wait behind it.
+            // An index may wait long for what else goes on in the server, and a range that is verified takes some time:
+            // what is due sooner does not wait behind them.
             let beside = [
-                besideWork("indexes", [IndexBuilding()]),
+                besideWork("indexes", [IndexBuilding()]), besideWork("streams", [StreamCounting()]),
                 besideWork(
                     "audits",
-                    [
-                        StreamCounting(), Sealing(),
-                        Verifying(configuration.limits, worker: worker, state: verification),
-                    ]),
+                    [Sealing(), Verifying(configuration.limits, worker: worker, state: verification)]),
             ].map { work in (work: work, run: Task { await work.run() }) }
 
             await stopSignal.wait()

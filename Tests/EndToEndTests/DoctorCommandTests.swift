@@ -7,7 +7,7 @@ import Testing
     private static let names = [
         "program", "connection", "pooler", "server", "durability", "checksums", "clock", "notifications", "connections",
         "transactions", "locks", "prepared transactions", "replication slots", "migrations", "autovacuum", "indexes",
-        "ledger", "workers", "queue", "waiting trades", "dead letters", "feed", "disk space",
+        "ledger", "workers", "queue", "waiting trades", "dead letters", "feed", "verification", "disk space",
     ]
 
     @Test func `a healthy database is told to be so, in text and JSON`() async throws {

@@ -54,7 +54,7 @@ import TradeModel
         let json = try await database.expecting("explain BTC/USDT:9001 -o jsonl")
         for part in [
             #"{"id":"9001","market":"BTC/USDT","status":"SETTLED","trade":{"id":"9001""#, #""quote":"201.000000""#,
-            #""fee_rule":"received""#, #""trades":2}"#,
+            #""fee_rule":"received""#, #""trades":2,"seal":null}"#,
             #"{"account":"alice","account_kind":"customer","asset":"USDT","kind":"trade","version":2,"#
                 + #""available_before":"1000.000000","available_change":"-201.000000","available_after":"799.000000","#
                 + #""frozen_before":"0.000000","frozen_change":"0.000000","frozen_after":"0.000000"}"#,
@@ -63,6 +63,10 @@ import TradeModel
             #""commit":{"worker":"#, #""pid":"#, #""exact_quote":null,"rounded_away":null,"#,
             #""received":{"way":"row","source":null,"stream":null,"record":null},"stages":[{"stage":"traded","at":"#,
         ] { #expect(json.contains(part), "\(json)") }
+
+        #expect(try await database.typing("audit seal").exitCode == 0)
+        #expect(try await database.expecting("explain 9001").contains("\n          under seal 1:"))
+        #expect(try await database.expecting("explain 9001 --json").contains(#""seal":{"number":1,"chain":""#))
         #expect(try database.violations() == [])
     }
 

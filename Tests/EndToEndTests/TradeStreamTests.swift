@@ -67,6 +67,8 @@ extension EngineProcesses {
             // Then
             #expect(await worker.waitFor("trades of a stream are missing", times: 2))
             let doctor = try await database.typing("doctor")
+            let aged = try await database.expecting("feed gaps -o jsonl")
+            #expect(aged.contains(#/"age_seconds":[6-9]\d,/#))
             #expect(doctor.exitCode == 3 && doctor.output.contains("stream other lacks 3 trades in 2 gaps, the oldest"))
 
             // When

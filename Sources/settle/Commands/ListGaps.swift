@@ -107,13 +107,20 @@ extension FeedGap {
             : "\(skip)    (or have these trades sent once more, which closes the gap)"
     }
 
+    /// For how long something has been missing; nil where nothing is any more.
+    private var ageSeconds: Int64? {
+        state == .open || state == .retried ? max(now.microseconds - foundAt.microseconds, 0) / 1_000_000 : nil
+    }
+
     /// - Parameter waiting: how many of its trades have come and wait; nil where that is not counted.
     func json(waiting: Int? = nil) -> JSONValue {
         [
             "stream": .id(stream), "kind": .string(isFollowed ? "feed" : "trades"),
             "first": .count(records.lowerBound), "last": .count(records.upperBound),
             "records": .integer(records.count), "waiting": waiting.map { .integer($0) } ?? .null,
-            "state": .string(state.rawValue), "found_at": .time(foundAt), "skipped_at": .time(skippedAt),
+            "state": .string(state.rawValue), "found_at": .time(foundAt),
+            "age_seconds": ageSeconds.map { .count($0) } ?? .null,
+            "skipped_at": .time(skippedAt),
             "actor": .string(actor), "reason": .string(reason),
         ]
     }

@@ -67,7 +67,8 @@ struct ReverseTrade: Command {
         else { return }
         let message =
             "trade \(trade.key) is an engine's, whose output '\(stream)' is settled here: reversed in the books alone, "
-            + "it would make the two differ. Move the money with 'settle withdraw --engine' and 'settle deposit --engine'"
+            + "it would make the two differ. Move the money with 'settle withdraw --engine' and "
+            + "'settle deposit --engine'"
         throw CommandFailure(message.printable)
     }
 
