@@ -66,7 +66,7 @@ import TradeModel
 
         #expect(try await database.typing("audit seal").exitCode == 0)
         #expect(try await database.expecting("explain 9001").contains("\n          under seal 1:"))
-        #expect(try await database.expecting("explain 9001 --json").contains(#""seal":{"number":1,"chain":""#))
+        #expect(try await database.expecting("explain 9001 -o jsonl").contains(#""seal":{"number":1,"chain":""#))
         #expect(try database.violations() == [])
     }
 
