@@ -1,5 +1,32 @@
 -- Roles: whoever settles may add to the books and change nothing that is in them.
 
+-- As before, and of no use to whoever would make ranges that nobody needs.
+create or replace function ensure_ledger_range(batch bigint) returns void language plpgsql as $$
+declare
+    range_no bigint := ledger_range_of(batch);
+    partition_name text := 'ledger_entries_' || range_no;
+    newest bigint;
+begin
+    if to_regclass(partition_name) is not null then
+        return;
+    end if;
+    select last_value into newest from batch_numbers;
+    if range_no < 0 or range_no > ledger_range_of(newest) + 2 then
+        raise exception 'batch % is far from the newest, which is %', batch, newest
+            using errcode = 'invalid_parameter_value';
+    end if;
+    perform pg_advisory_xact_lock(7401, 1);
+    if to_regclass(partition_name) is not null then
+        return;
+    end if;
+    execute pg_catalog.format('create table %I (like ledger_entries including defaults including constraints)',
+        partition_name);
+    execute pg_catalog.format('alter table ledger_entries attach partition %I for values from (%s) to (%s)',
+        partition_name, range_no << 20, (range_no + 1) << 20);
+    execute pg_catalog.format('create index %I on %I using brin (batch_no) '
+        'with (pages_per_range = 32, autosummarize = on)', partition_name || '_by_batch', partition_name);
+end $$;
+
 -- What makes tables and moves numbers on does it with the rights of their owner. None of these takes more than a number
 -- or the terms of a market, and what they call is looked for in this schema alone.
 do $$
@@ -41,9 +68,19 @@ create function role_grants(worker text, operator text, auditor text) returns se
                     else 'select, insert, update, delete' end as rights
           from roles r cross join tables t)
     select statement from (
-        select 1 as turn, role || '' as place,
+        -- Whoever can make functions beside ours could have them called in their place.
+        select 0 as turn, role || '' as place,
+               format('revoke create on schema %s from public, %I',
+                   (select relnamespace::regnamespace from books), role) as statement
+          from roles
+        union all
+        select 1, role || '', format('revoke all on %s from %I', c.oid::regclass, role)
+          from roles cross join pg_class c
+         where c.relnamespace = (select relnamespace from books) and (c.relispartition or c.relkind = 'S')
+           and c.relkind in ('r', 'p', 'S')
+        union all
+        select 1, role || '',
                format('grant usage on schema %s to %I', (select relnamespace::regnamespace from books), role)
-                   as statement
           from roles
         union all
         select 2, role || name, format('revoke all on %s from %I', name, role) from granted

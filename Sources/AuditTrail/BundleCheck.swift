@@ -10,6 +10,7 @@ public final class BundleCheck {
     public static let findingsMax = 100
     /// A batch of ours has some thousands of lines.
     static let batchLinesMax = 1_000_000
+    static let batchBytesMax = 1 << 28
 
     public let folder: String
     public let manifest: BundleManifest
@@ -268,6 +269,7 @@ public final class BundleCheck {
     private func take(_ table: SealedTable, of batch: Int64) -> [BundleLine] {
         guard let section = sections[table] else { return [] }
         var found: [BundleLine] = []
+        var bytes = 0
         while let line = section.peek() {
             guard let number = line.fields.flatMap({ Int64($0[0]) }) else {
                 note(BundleFinding(line, "has other fields than \(table.noun) have"))
@@ -283,7 +285,8 @@ public final class BundleCheck {
             } else {
                 found.append(line)
             }
-            if found.count > Self.batchLinesMax {
+            bytes += line.text.utf8.count
+            if found.count > Self.batchLinesMax || bytes > Self.batchBytesMax {
                 note(BundleFinding(line, "batch \(batch) has more lines than any batch of settle"))
                 break
             }

@@ -27,6 +27,7 @@ public final class BundleWriter {
 
     /// - Throws: `errno` of what could not be made, such as `EEXIST`.
     public init(_ path: String) throws(WriteProblem) {
+        let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         self.path = path
         unfinishedPath = "\(path).unfinished-\(getpid())"
         // Fails early, before the work.
@@ -97,6 +98,14 @@ public final class BundleWriter {
             throw WriteProblem(code: errno == ENOTEMPTY || errno == ENOTDIR ? EEXIST : errno)
         }
         isFinished = true
+        // Names last when their folders are on disk, too.
+        let parent = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."
+        for folder in [path, parent] {
+            let opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            guard opened >= 0 else { throw WriteProblem(code: errno) }
+            defer { close(opened) }
+            guard fsync(opened) == 0 else { throw WriteProblem(code: errno) }
+        }
     }
 }
 

@@ -35,7 +35,7 @@ public struct Seal: Hashable, Sendable {
         after previous: Seal?, upTo nextBatch: Int64, contents: [Content], sealedAt: Timestamp
     ) {
         let unchained = Seal(
-            number: (previous?.number ?? 0) + 1, batches: (previous?.batches.upperBound ?? 0)..<nextBatch,
+            number: (previous?.number ?? 0) &+ 1, batches: (previous?.batches.upperBound ?? 0)..<nextBatch,
             contents: contents, sealedAt: sealedAt, chain: .zero)
         self.init(
             number: unchained.number, batches: unchained.batches, contents: contents, sealedAt: sealedAt,

@@ -92,7 +92,7 @@ public struct ChainVerification {
         lastNumber = seal.number
         previousEnd = seal.batches.upperBound
         sealCount += 1
-        for (table, content) in zip(SealedTable.allCases, seal.contents) { lines[table, default: 0] += content.lines }
+        for (table, content) in zip(SealedTable.allCases, seal.contents) { lines[table, default: 0] &+= content.lines }
         return findings
     }
 
@@ -163,7 +163,10 @@ public struct ChainVerification {
         """
         select batch_no from (
             (select batch_no from batches where batch_no < 0 limit 1) union
-            (select batch_no from ledger_entries where batch_no < 0 limit 1)) b
+            (select batch_no from ledger_entries where batch_no < 0 limit 1) union
+            (select batch_no from trades where batch_no < 0 limit 1) union
+            (select batch_no from operations where batch_no < 0 limit 1) union
+            (select batch_no from reversals where batch_no < 0 limit 1)) b
         """)
 
     static let unsealedStatement = Statement(
@@ -184,7 +187,7 @@ public struct ChainVerification {
 
     private func contentFaults(of seal: Seal) throws(DatabaseError) -> [Finding] {
         // One row more than was sealed shows that something was added, however much.
-        let limits = seal.contents.map { $0.lines == .max ? .max : $0.lines + 1 }
+        let limits = seal.contents.map { $0.lines == .max ? .max : max($0.lines, 0) + 1 }
         let found = try connection.transaction { () throws(DatabaseError) in
             try connection.script(SealStore.settings)
             return try SealStore.contents(of: seal.batches, linesMax: limits, on: connection).contents

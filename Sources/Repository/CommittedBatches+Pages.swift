@@ -80,12 +80,16 @@ extension CommittedBatches {
     public mutating func nextTrades() throws(DatabaseError) -> [ExportedTrade]? {
         guard let page = try nextPage() else { return nil }
         let rows = try connection.pipeline([Request(Self.tradesStatement, page.parameters)])[0]
-        return zip(TradeStore.decode(rows), rows.indices).map { recorded, row in
+        return try zip(TradeStore.decode(rows), rows.indices).map { recorded, row throws(DatabaseError) in
             guard let content = recorded.trade, let batch = recorded.batch,
                 let market = catalog.markets[recorded.key.market],
                 let quote = DecimalNumber.productRoundedDown(
                     content.price, content.quantity, decimals: market.quote.decimals)
-            else { preconditionFailure("what was settled can be read, and its market is known") }
+            else {
+                throw DatabaseError(
+                    sqlState: DatabaseError.dataCorrupted,
+                    message: "trade \(recorded.key) was settled, and is no longer what was: try 'settle verify'")
+            }
             return ExportedTrade(
                 at: rows.timestamp(row, TradeStore.columnCount), batch: batch, trade: recorded, quote: quote,
                 quoteDecimals: market.quote.decimals)

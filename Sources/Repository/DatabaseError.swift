@@ -39,4 +39,5 @@ public struct DatabaseError: Error, Sendable, Hashable, CustomStringConvertible 
     public static let lockNotAvailable = "55P03"
     public static let undefinedObject = "42704"
     public static let queryCanceled = "57014"
+    public static let dataCorrupted = "XX001"
 }

@@ -40,7 +40,8 @@ public struct LedgerAtRecord {
                sum(e.available_delta), sum(e.frozen_delta)
           from ledger_entries e join accounts a on a.account_no = e.account_no
          where e.batch_no >= $1 and a.kind <> 'world'
-           and case when e.kind in ('trade', 'fee')
+           and case when e.kind = 'reversal' then false
+               when e.kind in ('trade', 'fee')
                then (select t.stream = $2 and t.stream_seq > $3 from trades t
                       where t.market = (select m.symbol from markets m where m.market_no = e.market_no)
                         and t.trade_id = e.cause_id)

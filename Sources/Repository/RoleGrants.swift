@@ -10,6 +10,24 @@ public enum RoleGrants {
         return rows.indices.map { rows.string($0, 0) }
     }
 
+    static let ownersStatement = Statement(
+        "role_owners",
+        """
+        select r.rolname from pg_roles r
+         where r.rolname = any ($1)
+           and (r.rolsuper or exists (
+                select from pg_class c where c.oid = 'batches'::regclass and pg_has_role(r.oid, c.relowner, 'member')))
+         order by 1 limit 1
+        """)
+
+    /// The first of some roles from whom nothing can be kept; nil where there is none.
+    public static func owners(
+        among roles: [String], on connection: PostgresConnection
+    ) throws(DatabaseError) -> String? {
+        let rows = try connection.query(ownersStatement, .texts(roles) { $0 })
+        return rows.count == 0 ? nil : rows.string(0, 0)
+    }
+
     /// Carries them out, all or none.
     public static func apply(_ statements: [String], on connection: PostgresConnection) throws(DatabaseError) {
         try connection.transaction { () throws(DatabaseError) in

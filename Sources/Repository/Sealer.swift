@@ -27,17 +27,6 @@ public struct Sealer: Sendable {
     static let lockStatement = Statement(
         "sealing_lock", "select pg_try_advisory_xact_lock(\(AdvisoryLock.sealing), 1)")
     /// Without the index, each stretch would have all of the table gone through; small ones do without.
-    static let indexesStatement = Statement(
-        "sealing_indexes",
-        """
-        select not exists (
-            select from pg_class c
-             where (c.oid = 'operations'::regclass
-                    or c.oid in (select inhrelid from pg_inherits where inhparent = 'trades'::regclass))
-               and pg_relation_size(c.oid) > 8 << 20
-               and not exists (select from pg_index x join pg_class n on n.oid = x.indexrelid
-                                where x.indrelid = c.oid and x.indisvalid and n.relname = c.relname || '_by_batch'))
-        """)
     /// The last batch of a full stretch, whether there is one, and how old the oldest of what is there is.
     static let stretchStatement = Statement(
         "sealing_stretch",
@@ -61,7 +50,7 @@ public struct Sealer: Sendable {
         if session != connection.backend { (session, decided, horizon) = (connection.backend, -1, nil) }
         try look(connection)
         guard decided >= 0 else { return nil }
-        if !canFindByBatch { canFindByBatch = try connection.query(Self.indexesStatement).bool(0, 0) }
+        if !canFindByBatch { canFindByBatch = try IndexesByBatch.areBuilt(on: connection) }
         guard canFindByBatch || isDue else { return nil }
         let (interval, rowsMax, decided) = (interval, rowsMax, decided)
         return try connection.transaction { () throws(DatabaseError) -> Seal? in

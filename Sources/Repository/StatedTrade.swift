@@ -36,14 +36,14 @@ public struct StatedTrade: Sendable {
         (executedAt, stream, sequence) = (trade.executedAt, trade.stream, trade.sequence)
     }
 
-    /// The trade as a message would bring it; nil where something is not said that a trade must have. Fees that are not
-    /// said are none.
+    /// The trade as a message would bring it; nil where something is not said that decides what moves. A message in
+    /// which no fees stand says that there are none; a table without such columns says nothing of them.
     public var trade: Trade? {
-        guard let price, let quantity, let buyer, let seller else { return nil }
+        guard let price, let quantity, let buyer, let seller, let buyerFee, let sellerFee else { return nil }
         return Trade(
             id: id, market: market, price: price, quantity: quantity, buyer: buyer, seller: seller,
-            buyOrder: buyOrder, sellOrder: sellOrder, taker: taker, buyerFee: buyerFee ?? .zero,
-            sellerFee: sellerFee ?? .zero, executedAt: executedAt, stream: stream, sequence: sequence)
+            buyOrder: buyOrder, sellOrder: sellOrder, taker: taker, buyerFee: buyerFee,
+            sellerFee: sellerFee, executedAt: executedAt, stream: stream, sequence: sequence)
     }
 }
 

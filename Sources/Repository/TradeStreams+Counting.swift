@@ -71,7 +71,7 @@ extension TradeStreamStore {
         "trade_stream_open",
         """
         select first_seq, last_seq, found_at, told_at from trade_stream_gaps where stream = $1 and skipped_at is null
-         order by first_seq
+         order by first_seq for update
         """)
 
     /// The newest number of a stream, 0 before the first, and its open gaps in order.
@@ -142,6 +142,7 @@ extension TradeStreamStore {
                  where skipped_at is null and told_at is null
                    and found_at < clock_timestamp() - $1 * interval '1 second'
                    and not exists (select from feed_state f where f.stream = trade_stream_gaps.stream)
+                   and not \(TradeStreamStore.isHere("trade_stream_gaps"))
                  order by found_at limit 10 for update skip locked) due
          where g.stream = due.stream and g.first_seq = due.first_seq
         returning g.stream, g.first_seq, g.last_seq

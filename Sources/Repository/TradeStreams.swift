@@ -55,12 +55,23 @@ public enum TradeStreamStore {
         Request(listStatement, [.text(stream?.text), .int8(Int64(limit))])
     }
 
+    /// The SQL for whether all of a gap has come and only waits to be settled, as far as those that wait longest tell.
+    static func isHere(_ gap: String) -> String {
+        """
+        (select count(distinct w.stream_seq) from (select stream, stream_seq from trades where status = 'PENDING'
+                  order by received_seq limit 10000) w
+          where w.stream = \(gap).stream and w.stream_seq between \(gap).first_seq and \(gap).last_seq)
+        = \(gap).last_seq - \(gap).first_seq + 1
+        """
+    }
+
     static let lackingStatement = Statement(
         "trade_streams_lacking",
         """
         select stream, count(*), sum(last_seq - first_seq + 1)::bigint, min(found_at), clock_timestamp()
           from (select * from trade_stream_gaps g where skipped_at is null
                    and not exists (select from feed_state f where f.stream = g.stream)
+                   and not \(isHere("g"))
                    and found_at < clock_timestamp() - $1 * interval '1 second' order by found_at limit 10000) g
          group by stream order by min(found_at) limit 10
         """)

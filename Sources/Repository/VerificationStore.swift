@@ -32,6 +32,21 @@ public enum VerificationStore {
             foundAt: rows.optional(0, 5, rows.timestamp))
     }
 
+    private static let oldestStatement = Statement(
+        "verification_oldest",
+        """
+        select (extract(epoch from clock_timestamp() - committed_at) * 1000)::bigint from batches
+         where batch_no >= $1 order by batch_no limit 1
+        """)
+
+    /// How old the first batch from one on is, in milliseconds; nil where there is none.
+    public static func age(
+        from batch: BatchNumber, on connection: PostgresConnection
+    ) throws(DatabaseError) -> Int64? {
+        let rows = try connection.query(oldestStatement, .int8(batch))
+        return rows.count == 0 ? nil : rows.int64(0, 0)
+    }
+
     // MARK: For one run
 
     private static let copyStatement = Statement(
@@ -96,7 +111,9 @@ public enum VerificationStore {
             }
             return nil
         } catch  where ["42501", "25006", DatabaseError.lockNotAvailable].contains(error.sqlState) {
-            // The role may not write, nobody may here, or somebody does not come to an end.
+            // The role may not write, nobody may here, or somebody does not come to an end. What was found is known all
+            // the same, where that can be.
+            if !report.isClean { try? note(report, on: connection) }
             return error.message
         }
     }

@@ -7,7 +7,6 @@ actor BesideWork {
     /// The first look comes after a pause, so that a process that ends soon begins nothing.
     private static let firstPause = Duration.seconds(2)
     private static let pause = Duration.milliseconds(500)
-    private static let failurePause = Duration.seconds(10)
     private static let interruptInterval = Duration.milliseconds(50)
 
     private let executor: BlockingExecutor
@@ -15,7 +14,11 @@ actor BesideWork {
     private let connectionString: String
     private let limits: Limits
     private let log: Log
+    /// The time after which a duty that failed is tried again.
+    private let failurePause: Duration
     private var duties: [any BesideDuty]
+    /// When each may be tried again that failed.
+    private var nextTries: [ContinuousClock.Instant]
     private var connection: PostgresConnection?
     /// What a statement that is under way can be stopped by; read from outside the actor, which is busy then.
     private nonisolated let interrupter = Guarded<StatementInterrupter?>(nil)
@@ -23,20 +26,26 @@ actor BesideWork {
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// - Parameter name: what its thread and its connection are called, in the plural: "indexes".
-    init(_ name: String, _ connectionString: String, limits: Limits, log: Log, duties: [any BesideDuty]) {
+    init(
+        _ name: String, _ connectionString: String, limits: Limits, log: Log, duties: [any BesideDuty],
+        failurePause: Duration = .seconds(10)
+    ) {
+        self.failurePause = failurePause
         self.name = name
         executor = BlockingExecutor(label: "settle.\(name)")
         self.connectionString = connectionString
         self.limits = limits
         self.log = log
         self.duties = duties
+        nextTries = duties.map { _ in .now }
     }
 
     /// Looks again and again what is to be done, until cancelled.
     nonisolated func run() async {
         var pause = Self.firstPause
         while (try? await Task.sleep(for: pause)) != nil {
-            pause = await work() ? Self.pause : Self.failurePause
+            _ = await work()
+            pause = Self.pause
         }
         await close()
     }
@@ -63,13 +72,14 @@ actor BesideWork {
     /// Does all that is due now; returns false when something of it failed, which keeps nothing else from being done.
     func work() -> Bool {
         var isDone = true
-        for number in duties.indices where !Task.isCancelled {
+        for number in duties.indices where !Task.isCancelled && nextTries[number] <= .now {
             do throws(DatabaseError) {
                 try duties[number].work(on: connected(), log: log)
             } catch {
                 // A new connection is free of whatever it was.
                 close()
                 isDone = false
+                nextTries[number] = .now + failurePause
                 if !Task.isCancelled { log.warning("\(duties[number].name) failed", ["reason": error.message]) }
             }
         }

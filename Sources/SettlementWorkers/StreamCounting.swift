@@ -34,13 +34,14 @@ struct StreamCounting: BesideDuty {
         let horizon = try BatchHorizon(on: connection)
         if horizon.newest != counted {
             guard try horizon.wait(on: connection, patience: Self.horizonPatience) else { return }
-            while !Task.isCancelled {
+            // One stretch each time: what is behind is caught up with, and nothing waits long for it.
+            if try IndexesByBatch.areBuilt(on: connection) {
                 let end = try connection.transaction { () throws(DatabaseError) in
                     try count(upTo: horizon.newest, on: connection, log: log)
                 }
                 guard let end else { return }
                 counted = end
-                if end == horizon.newest { break }
+                if end < horizon.newest { nextRound = .now }
             }
         }
         for gap in try TradeStreamStore.gapsToTell(afterSeconds: patienceSeconds, on: connection) {

@@ -80,7 +80,8 @@ struct TradeCheck {
             for stated in page {
                 do throws(Rejection) {
                     guard let trade = stated.trade else {
-                        throw Rejection(.invalid, "price, quantity, buyer_id and seller_id are not all said")
+                        throw Rejection(
+                            .invalid, "price, quantity, buyer_id, seller_id, buyer_fee and seller_fee are not all said")
                     }
                     _ = try TradeTerms(trade, in: catalog)
                     trades.append(trade)

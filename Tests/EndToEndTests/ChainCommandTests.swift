@@ -49,6 +49,7 @@ import Testing
                   "entries": 4,
                   "settled_trades": 0,
                   "operations": 2,
+                  "reversals": 0,
                   "head": {
                     "seal": 1,
                     "hash": "\(hash)"

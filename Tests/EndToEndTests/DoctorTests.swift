@@ -234,7 +234,7 @@ import TradeModel
         #expect(blind.last?.message.hasPrefix("cannot be looked at: permission denied") == true)
         try database.execute("grant select on all tables in schema public to \(role)")
         let reading = try findings(plain)
-        #expect(reading.last?.name == "feed")
+        #expect(reading.last?.name == "verification")
         #expect(
             reading.filter { $0.name != "durability" && $0.status != .ok }.map(\.name) == ["transactions", "ledger"])
     }

@@ -86,7 +86,8 @@ extension EngineProcesses {
                 ) -> SettlementItem.Subject {
                     .operation(
                         Operation(
-                            key: Identifier("\(kind.rawValue)-\(order!)")!, kind: kind, account: account, asset: asset,
+                            key: Identifier("main:\(contents.count + 1).\(kind == .release ? 1 : 0)")!, kind: kind,
+                            account: account, asset: asset,
                             amount: DecimalNumber(hundredths, scale: 2)!,
                             order: OrderKey(stream: stream, order: order!)))
                 }

@@ -30,6 +30,10 @@ struct MigrateGrants: Command {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
+        if let owner = try RoleGrants.owners(among: [worker, `operator`, auditor].compactMap(\.self), on: connection) {
+            throw CommandFailure(
+                "\(owner) owns the tables, or may do everything anyway; name a role that is to have less")
+        }
         let statements = try RoleGrants.list(
             worker: worker, operator: `operator`, auditor: auditor, on: connection)
         if !dryRun {

@@ -37,10 +37,14 @@ struct SealBooks: Command {
             let progress = ProgressLine(context.output)
             let interruption = Interruption()
             defer { interruption.letGo() }
-            let deadline = ContinuousClock.now + Self.patience
+            var deadline = ContinuousClock.now + Self.patience
+            var lastHead: Int64?
             while true {
                 if interruption.isAsked { throw CommandFailure("interrupted; what was sealed stays so", exit: .forced) }
                 let head = try SealStore.last(on: connection)
+                // Whoever else seals comes on meanwhile.
+                if head?.number != lastHead { deadline = .now + Self.patience }
+                lastHead = head?.number
                 if head.map({ $0.batches.upperBound > horizon.newest }) ?? (horizon.newest <= 0) { break }
                 if try sealer.advance(on: connection, isDue: true) != nil {
                     sealed += 1

@@ -5,13 +5,13 @@ struct Verify: Command {
     static let info = CommandInfo(
         "verify", summary: "Check from the tables alone that the books are right.",
         discussion: """
-            In each asset all balances together are zero; each balance is the sum of its entries; each trade's and each \
-            operation's entries match it; each trade is settled, parked or waiting; no customer is below its credit \
-            line; what holds have remaining is frozen; each record of an engine is accounted for. Exits 3 if anything \
-            is wrong, and names it. Settlement goes on meanwhile: the ledger is read in ranges, each in one short \
-            snapshot. With --since, only what came behind the last clean run is read, which a worker extends all the \
-            time, and every balance is compared with it: an entry that was edited afterwards is found by a full run \
-            only. The queries, to be run by hand: docs/verify.md.
+            In each asset all balances together are zero; each balance is the sum of its entries; each trade's and \
+            each operation's entries match it; each trade is settled, parked or waiting; no customer is below its \
+            credit line; what holds have remaining is frozen; what stands of an engine's records fits together. \
+            Exits 3 if anything is wrong, and names it. Settlement goes on meanwhile: the ledger is read in ranges, \
+            each in one short snapshot. With --since, only what came behind the last clean run is read, which a \
+            worker extends all the time, and every balance is compared with it: an entry that was edited afterwards \
+            is found by a full run only. The queries, to be run by hand: docs/verify.md.
             """,
         examples: [
             Example("settle verify", "Check everything."),

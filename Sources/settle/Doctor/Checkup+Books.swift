@@ -1,5 +1,6 @@
 import CommandKit
 import Repository
+import TradeModel
 
 /// Our own tables: whether they are of this version, looked after, and worked on.
 extension Checkup {
@@ -161,8 +162,8 @@ extension Checkup {
     /// What the newest verifications have found; nothing is verified here.
     func verification() throws -> [Finding] {
         let name = "verification"
-        guard let state = try VerificationStore.state(connection) else { return [.ok(name, "not verified yet")] }
-        if state.violations > 0 {
+        let state = try VerificationStore.state(connection)
+        if let state, state.violations > 0 {
             let finder = state.foundBy == .worker ? " by a worker" : ""
             let time = state.foundAt.map { " at \($0)" } ?? ""
             return [
@@ -173,7 +174,26 @@ extension Checkup {
                     remedy: "settle verify    (names all; docs/verify.md says what each means)")
             ]
         }
-        guard let next = state.next, let time = state.verifiedAt else { return [.ok(name, "not verified yet")] }
+        let next = state?.next ?? 0
+        let sealed = try SealStore.last(on: connection)?.batches.upperBound ?? 0
+        let late = try [
+            lag("verified", from: next, remedy: "settle verify"),
+            lag("sealed", from: sealed, remedy: "settle audit seal"),
+        ].compactMap(\.self)
+        guard late.isEmpty else { return late }
+        guard let time = state?.verifiedAt else { return [.ok(name, "not verified yet")] }
         return [.ok(name, "the books balance up to batch \(max(0, next - 1)), verified at \(time)")]
+    }
+
+    /// Workers verify and seal what was committed; something has kept them from it.
+    private func lag(_ what: String, from batch: BatchNumber, remedy: String) throws -> Finding? {
+        guard let age = try VerificationStore.age(from: batch, on: connection),
+            age > thresholds.unauditedMillisecondsMax
+        else { return nil }
+        return .remark(
+            "verification",
+            "what was committed from batch \(max(0, batch)) on is not \(what), the first of it for "
+                + Self.duration(age),
+            remedy: remedy)
     }
 }

@@ -20,6 +20,8 @@ struct Checkup {
         /// A numbered trade may come so much later than its successors.
         var missingSecondsMax: Int64 = 10
         var lagRecordsMax: Int64 = 100_000
+        /// What was committed may be so old before it is verified and sealed.
+        var unauditedMillisecondsMax: Int64 = 600_000
     }
 
     let connection: PostgresConnection
