@@ -121,6 +121,27 @@ import Testing
         try database.execute("create role \(name) login; grant all on ledger_entries to \(name)")
         try await database.expecting("migrate grants --worker \(name)")
         try isRefused("delete from ledger_entries", as: "worker")
+        // Of every part and number, too, and no function of its own comes between.
+        try database.execute(
+            """
+            grant all on all tables in schema public to \(name); grant all on all sequences in schema public to \(name);
+            grant all on schema public to \(name)
+            """)
+        try await database.expecting("migrate grants --worker \(name)")
+        for sql in [
+            "insert into ledger_entries_0 select * from ledger_entries_0", "truncate ledger_entries_0",
+            "select setval('batch_numbers', 1)",
+            "create function public.format(text, text) returns text language sql as $$ select '' $$",
+        ] {
+            try isRefused(sql, as: "worker")
+        }
+        #expect {
+            try database(as: "worker").execute("select ensure_ledger_range(-1)")
+        } throws: {
+            "\($0)".contains("is far from the newest")
+        }
+        let owner = try await database.typing("migrate grants --worker settle")
+        #expect(owner.exitCode == 1 && owner.errors.contains("settle owns the tables"), "\(owner.errors)")
         #expect(try await database.typing("migrate grants").exitCode == 64)
         #expect(try await database.typing("migrate grants --worker a --auditor a").exitCode == 64)
     }
