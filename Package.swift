@@ -21,13 +21,15 @@ let package = Package(
         .systemLibrary(name: "CXXHash"),
         .systemLibrary(name: "CYaml"),
         .systemLibrary(name: "CCrypto"),
+        // One line of C, of our own.
+        .systemLibrary(name: "CMemory"),
 
         // Lowest first: a module imports only what stands above it here.
         module("TradeModel"),
         module("ServiceKit", ["TradeModel"]),
         module("HashChain", ["CXXHash"]),
         module("AuditTrail", ["CCrypto", "TradeModel"]),
-        module("TradeEngine", ["HashChain", "TradeModel"]),
+        module("TradeEngine", ["CMemory", "HashChain", "TradeModel"]),
         module("CommandKit"),
         module("Configuration", ["CYaml", "CommandKit", "ServiceKit"]),
         module("EmbeddedPostgres", ["ServiceKit"]),

@@ -48,9 +48,29 @@ struct AccountBook: ~Copyable {
         return UnsafeRawBufferPointer(start: longTexts[start.load(as: Int.self)], count: count)
     }
 
-    func find(_ text: UnsafeRawBufferPointer) -> Int32? {
-        accountIndex.find(HashChain.checksum(text)) { isSame(self.text(Int32(bitPattern: $0)), text) }
-            .map { Int32(bitPattern: $0) }
+    /// Writes an account's id with its length, and for none an empty one.
+    @inline(__always) func writeID(of account: Int32?, to cursor: inout ByteCursor) {
+        guard let account else { return cursor.byte(0) }
+        let record = accounts.base + Int(account)
+        let count = Int(record.pointee.textCount)
+        cursor.byte(record.pointee.textCount)
+        if count <= Account.shortCountMax {
+            cursor.words(UnsafeRawPointer(record), count)
+        } else {
+            cursor.raw(text(account))
+        }
+    }
+
+    /// Prepares for looking for an account.
+    @inline(__always) func bringNear(_ hash: UInt64) { accountIndex.bringNear(hash) }
+
+    /// What an account is found by, and its owner's ids of orders.
+    @inline(__always) static func hash(of text: UnsafeRawBufferPointer) -> UInt64 { HashChain.checksum(text) }
+
+    @inline(__always) func find(_ text: UnsafeRawBufferPointer) -> Int32? { find(text, Self.hash(of: text)) }
+
+    @inline(__always) func find(_ text: UnsafeRawBufferPointer, _ hash: UInt64) -> Int32? {
+        accountIndex.find(hash) { isSame(self.text(Int32(bitPattern: $0)), text) }.map { Int32(bitPattern: $0) }
     }
 
     mutating func open(_ text: UnsafeRawBufferPointer) -> Int32 {
@@ -62,7 +82,7 @@ struct AccountBook: ~Copyable {
             longTexts.append(start)
         }
         UnsafeMutableRawBufferPointer(start: start, count: text.count).copyMemory(from: text)
-        accountIndex.insert(HashChain.checksum(text), UInt32(bitPattern: account))
+        accountIndex.insert(Self.hash(of: text), UInt32(bitPattern: account))
         return account
     }
 
@@ -71,13 +91,13 @@ struct AccountBook: ~Copyable {
             let place = accounts.base[Int(account)].balances[Int(asset)]
             return place < 0 ? nil : place
         }
-        return distantBalance(account, asset)
+        return Self.find(BalanceKey(account: account, asset: asset), by: balanceIndex, balanceKeys.base)
     }
 
-    @inline(never) private func distantBalance(_ account: Int32, _ asset: Int32) -> Int32? {
-        balanceIndex.find(Self.hash(account, asset)) {
-            balanceKeys.base[Int($0)] == BalanceKey(account: account, asset: asset)
-        }.map { Int32(bitPattern: $0) }
+    @inline(never) private static func find(
+        _ key: BalanceKey, by index: borrowing HashIndex, _ keys: UnsafePointer<BalanceKey>
+    ) -> Int32? {
+        index.find(hash(key.account, key.asset)) { keys[Int($0)] == key }.map { Int32(bitPattern: $0) }
     }
 
     /// The place of a balance, which is made where there is none.
@@ -107,17 +127,20 @@ struct AccountBook: ~Copyable {
 /// Whether two texts have the same bytes.
 @inline(__always) func isSame(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
     guard left.count == right.count else { return false }
-    var index = 0
-    while index + 8 <= left.count {
-        guard
-            left.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-                == right.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-        else { return false }
-        index += 8
+    // The last word, or half of one, may reach back over what was compared already.
+    func isSame<Word: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as word: Word.Type) -> Bool {
+        left.loadUnaligned(fromByteOffset: offset, as: word) == right.loadUnaligned(fromByteOffset: offset, as: word)
     }
-    while index < left.count {
-        guard left[index] == right[index] else { return false }
-        index += 1
+    let count = left.count
+    if count >= 8 {
+        var index = 0
+        while index + 8 < count {
+            guard isSame(index, as: UInt64.self) else { return false }
+            index += 8
+        }
+        return isSame(count - 8, as: UInt64.self)
     }
+    if count >= 4 { return isSame(0, as: UInt32.self) && isSame(count - 4, as: UInt32.self) }
+    for index in 0..<count where left[index] != right[index] { return false }
     return true
 }

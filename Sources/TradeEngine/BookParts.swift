@@ -26,6 +26,8 @@ struct RestingOrder: BitwiseCopyable {
 /// The orders at one price, the oldest first.
 struct PriceLevel: BitwiseCopyable {
     var tick: Int64
+    /// Where it stands among the prices of its side.
+    var node: Int32
     var total: Int128 = 0
     var first = Int32(-1)
     var last = Int32(-1)
@@ -48,6 +50,9 @@ struct BookSide: ~Copyable {
     func next(after tick: Int64) -> Int32? {
         side == .buy ? prices.next(below: tick) : prices.next(above: tick)
     }
+
+    /// The level at a tick; -1 where nobody waits.
+    @inline(__always) func level(at tick: Int64) -> Int32 { prices.find(tick) ?? -1 }
 
     mutating func findBest() {
         best = (side == .buy ? prices.highest : prices.lowest) ?? -1

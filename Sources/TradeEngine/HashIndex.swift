@@ -10,17 +10,12 @@ struct HashIndex: ~Copyable {
     init(capacity: Int = 64) {
         var size = 64
         while size * 3 < capacity * 4 { size *= 2 }
-        entries = Self.memory(size)
+        entries = Memory.take(size, of: UInt64.self)
         entries.initialize(repeating: 0, count: size)
         mask = size - 1
     }
 
     deinit { entries.deallocate() }
-
-    private static func memory(_ count: Int) -> UnsafeMutablePointer<UInt64> {
-        UnsafeMutableRawPointer.allocate(byteCount: count * 8, alignment: 64).bindMemory(
-            to: UInt64.self, capacity: count)
-    }
 
     private static func entry(_ hash: UInt64, _ number: UInt32) -> UInt64 {
         hash & 0xffff_ffff_0000_0000 | UInt64(number) + 1
@@ -42,8 +37,8 @@ struct HashIndex: ~Copyable {
         }
     }
 
-    /// What stands where a look for a hash begins: reading it early brings it near.
-    @inline(__always) func entryAtHome(of hash: UInt64) -> UInt64 { entries[home(hash)] }
+    /// Prepares for looking for a hash.
+    @inline(__always) func bringNear(_ hash: UInt64) { Memory.bringNear(entries + home(hash)) }
 
     /// Takes in what is not there.
     @inline(__always) mutating func insert(_ hash: UInt64, _ number: UInt32) {
@@ -92,7 +87,7 @@ struct HashIndex: ~Copyable {
     @inline(never) private mutating func grow() {
         let old = entries
         let oldCount = mask + 1
-        entries = Self.memory(oldCount * 2)
+        entries = Memory.take(oldCount * 2, of: UInt64.self)
         entries.initialize(repeating: 0, count: oldCount * 2)
         mask = oldCount * 2 - 1
         for place in 0..<oldCount where old[place] != 0 { put(old[place]) }

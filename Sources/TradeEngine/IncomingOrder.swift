@@ -16,6 +16,8 @@ struct IncomingOrder {
     var hold: Int128
     var heldBalance: Int32
     var receiveBalance = Int32(-1)
+    /// Where it would wait, as far as that is known: no order of its own side is touched while it is matched.
+    var level = Int32(-1)
     /// Whether it traded since it arrived, which is not the same for one that was amended.
     var hasTraded = false
     /// Whether it trades for as long as its hold lasts: a market buy.

@@ -12,8 +12,11 @@ struct MarketState: ~Copyable {
     var isHalted = false
     var bids: BookSide
     var asks: BookSide
-    /// What every record about the market says of its amounts, as bytes.
-    let scale: UnsafeRawBufferPointer
+    /// What every record about the market says of its amounts, as bytes, in memory of whole words.
+    let scale: UnsafeRawPointer
+    let scaleByteCount: Int
+    /// The symbol's bytes, which a scale begins with behind their count.
+    let symbolText: UnsafeRawBufferPointer
     private let fees: InlineArray<16, TradingFees>
 
     init(_ listing: MarketListing, _ rules: MarketRules, number: Int32, base: Int32, quote: Int32) {
@@ -30,14 +33,20 @@ struct MarketState: ~Copyable {
             symbol: listing.symbol, baseDecimals: rules.baseDecimals, quoteDecimals: rules.quoteDecimals,
             priceDecimals: rules.priceDecimals, feeRule: rules.feeRule
         ).write(to: &writer)
-        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: writer.count, alignment: 8)
+        precondition(writer.count <= Self.scaleByteCountMax)
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.scaleByteCountMax, alignment: 8)
         copy.copyMemory(from: writer.bytes)
-        scale = UnsafeRawBufferPointer(copy)
+        scale = UnsafeRawPointer(copy.baseAddress!)
+        scaleByteCount = writer.count
+        symbolText = UnsafeRawBufferPointer(start: scale + 1, count: Int(copy[0]))
         // The highest tier serves for all above it.
         fees = InlineArray { listing.fees[min($0, listing.fees.count - 1)] }
     }
 
     deinit { scale.deallocate() }
+
+    /// Two symbols, a slash, and five bytes; in whole words.
+    static let scaleByteCountMax = 40
 
     @inline(__always) func fees(tier: UInt8) -> TradingFees { fees[min(Int(tier), MarketListing.feeTierCountMax - 1)] }
 
@@ -66,9 +75,7 @@ struct MarketList: ~Copyable {
 
     func find(_ symbol: UnsafeRawBufferPointer) -> Int32? {
         let found = index.find(HashChain.checksum(symbol)) { number in
-            // The symbol is what a scale begins with, behind its length.
-            let scale = states[Int(number)].pointee.scale
-            return isSame(UnsafeRawBufferPointer(rebasing: scale[1...Int(scale[0])]), symbol)
+            isSame(states[Int(number)].pointee.symbolText, symbol)
         }
         return found.map { Int32(bitPattern: $0) }
     }

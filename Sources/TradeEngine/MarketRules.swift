@@ -146,12 +146,20 @@ extension MarketRules {
     }
 
     /// What is held for an order in the book: what the rest of it may still cost.
-    @inline(__always) func need(_ side: OrderSide, _ tick: Int64, _ lots: Int64, rate: Int32) -> Int128? {
+    @inline(__always) fileprivate func need(_ side: OrderSide, _ tick: Int64, _ lots: Int64, rate: Int32) -> Int128? {
         guard side == .buy else { return baseUnits(lots) }
         guard let quote = quoteRoundedUp(tick, lots), quote <= Amount.maximum.units else { return nil }
         guard feeRule == .quote, rate > 0 else { return quote }
         let need = quote + fee(quote, rate)
         return need <= Amount.maximum.units ? need : nil
+    }
+}
+
+extension UnsafeMutablePointer<MarketState> {
+    /// What is held for an order in the book: what the rest of it may still cost. Asked where the market lies, since a
+    /// call on the rules themselves, or on the market, copies them for it.
+    func need(_ side: OrderSide, _ tick: Int64, _ lots: Int64, rate: Int32) -> Int128? {
+        pointee.rules.need(side, tick, lots, rate: rate)
     }
 }
 

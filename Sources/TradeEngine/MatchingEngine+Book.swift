@@ -2,33 +2,52 @@ import TradeModel
 
 /// Orders go into the book, and out of it.
 extension MatchingEngine {
-    /// Puts an order behind all others at its price.
-    mutating func rest(_ order: RestingOrder, in market: UnsafeMutablePointer<MarketState>) {
-        let place = orders.insert(order)
-        let level: Int32
-        if order.side == .buy {
-            level = findLevel(order.tick, &market.pointee.bids)
+    /// Puts an order that lies in its place behind all others at its price.
+    ///
+    /// - Parameter level: where that is; -1 where it has to be found, or made.
+    @inline(__always) mutating func rest(_ place: Int32, at level: Int32, in market: UnsafeMutablePointer<MarketState>)
+    {
+        let order = orders.base + Int(place)
+        let number: Int32
+        if level >= 0 {
+            number = level
+        } else if order.pointee.side == .buy {
+            number = findLevel(order.pointee.tick, &market.pointee.bids)
         } else {
-            level = findLevel(order.tick, &market.pointee.asks)
+            number = findLevel(order.pointee.tick, &market.pointee.asks)
         }
-        let last = levels[level].last
-        orders[place].level = level
-        orders[place].previous = last
-        if last >= 0 { orders[last].next = place } else { levels[level].first = place }
-        levels[level].last = place
-        levels[level].total += Int128(order.remaining)
-        levels[level].count += 1
-        orderIndex.insert(spread(order.number), UInt32(bitPattern: place))
-        if order.client != .none { clientIDs.open(order.client, place) }
+        let level = levels.base + Int(number)
+        let last = level.pointee.last
+        order.pointee.level = number
+        order.pointee.previous = last
+        if last >= 0 { orders[last].next = place } else { level.pointee.first = place }
+        level.pointee.last = place
+        level.pointee.total += Int128(order.pointee.remaining)
+        level.pointee.count += 1
+        orderIndex.insert(spread(order.pointee.number), UInt32(bitPattern: place))
+        if order.pointee.client != .none { clientIDs.open(order.pointee.client, place) }
     }
 
     private mutating func findLevel(_ tick: Int64, _ side: inout BookSide) -> Int32 {
         if side.best >= 0, levels[side.best].tick == tick { return side.best }
-        if let level = side.prices.find(tick) { return level }
-        let level = levels.insert(PriceLevel(tick: tick))
-        side.prices.insert(tick, level)
-        if side.best < 0 || side.isBetter(tick, than: levels[side.best].tick) { side.best = level }
+        var isNew = false
+        let level = side.prices.value(at: tick) { node in
+            isNew = true
+            return levels.insert(PriceLevel(tick: tick, node: node))
+        }
+        if isNew, side.best < 0 || side.isBetter(tick, than: levels[side.best].tick) { side.best = level }
         return level
+    }
+
+    /// Prepares for what ends an order, or trades with it: all its neighbours are waited for at once.
+    @inline(__always) mutating func bringNear(_ place: Int32) {
+        let order = orders.base + Int(place)
+        book.balances.bringNear(order.pointee.heldBalance)
+        book.accounts.bringNear(order.pointee.account)
+        levels.bringNear(order.pointee.level)
+        orders.bringNear(order.pointee.previous)
+        orders.bringNear(order.pointee.next)
+        clientIDs.bringNear(order.pointee.client)
     }
 
     /// Takes an order out of the line and out of what finds it; its owner's id of it stays for the caller to settle.
@@ -42,17 +61,17 @@ extension MatchingEngine {
         level.pointee.count -= 1
         if level.pointee.first < 0 {
             if order.pointee.side == .buy {
-                removeLevel(order.pointee.level, order.pointee.tick, &market.pointee.bids)
+                removeLevel(order.pointee.level, &market.pointee.bids)
             } else {
-                removeLevel(order.pointee.level, order.pointee.tick, &market.pointee.asks)
+                removeLevel(order.pointee.level, &market.pointee.asks)
             }
         }
         orderIndex.remove(spread(order.pointee.number), UInt32(bitPattern: place))
         orders.remove(place)
     }
 
-    private mutating func removeLevel(_ level: Int32, _ tick: Int64, _ side: inout BookSide) {
-        side.prices.remove(tick)
+    private mutating func removeLevel(_ level: Int32, _ side: inout BookSide) {
+        side.prices.remove(levels[level].tick, from: levels[level].node)
         if side.best == level { side.findBest() }
         levels.remove(level)
     }
@@ -83,7 +102,7 @@ extension MatchingEngine {
     }
 
     /// The open order that an account calls so.
-    func findOrder(
+    @inline(__always) func findOrder(
         _ account: UnsafeRawBufferPointer, _ reference: EngineCommandView.OrderReferenceView
     ) throws(RejectReason) -> Int32 {
         switch reference {

@@ -4,6 +4,7 @@ import TradeModel
 extension MatchingEngine {
     mutating func cancel(_ cancellation: EngineCommandView.CancellationView) throws(RejectReason) {
         let place = try findOrder(cancellation.account, cancellation.order)
+        bringNear(place)
         let market = markets[orders[place].market]
         subject = market
         beginEvents()
@@ -41,7 +42,7 @@ extension MatchingEngine {
     ) {
         let order = orders.base + Int(place)
         guard
-            let need = market.pointee.rules.need(
+            let need = market.need(
                 order.pointee.side, terms.tick, terms.remaining, rate: order.pointee.makerRate)
         else { preconditionFailure("less of an order needs less") }
         levels[order.pointee.level].total -= Int128(order.pointee.remaining - terms.remaining)
@@ -65,7 +66,7 @@ extension MatchingEngine {
             timeInForce: order.isPostOnly ? .postOnly : .goodTillCancelled, limit: terms.tick, lots: terms.lots,
             remaining: terms.remaining, rates: market.pointee.fees(tier: book.accounts[order.account].tier), hold: 0,
             heldBalance: order.heldBalance, receiveBalance: order.receiveBalance)
-        guard let need = market.pointee.rules.need(taker.side, terms.tick, terms.remaining, rate: taker.holdRate) else {
+        guard let need = market.need(taker.side, terms.tick, terms.remaining, rate: taker.holdRate) else {
             throw .amountOverflow
         }
         taker.hold = need

@@ -14,6 +14,7 @@ extension MatchingEngine {
             guard matchCount < EngineOutput.matchCountMax else { return .matchLimit }
             matchCount += 1
             let place = levels[best].first
+            bringNear(place)
             if orders[place].account == taker.account, market.pointee.rules.selfTradeRule != .allow {
                 if market.pointee.rules.selfTradeRule != .cancelNewest {
                     end(place, in: market, .cancelled, .selfTrade, own: true)
@@ -83,18 +84,17 @@ extension MatchingEngine {
 
         tradeCount += 1
         let own = maker.pointee.account == taker.account
-        output.byte(EngineOutput.EventKind.trade)
-        output.compact(tradeCount)
-        output.compact(maker.pointee.number)
-        writeAccount(own ? nil : maker.pointee.account)
-        output.compact(taker.number)
-        output.byte(taker.side.rawValue)
-        output.amount(market.pointee.rules.priceUnits(tick))
-        output.amount(quantity)
-        output.amount(quote)
-        output.signedCompact(takerBuys ? sellerFee : buyerFee)
-        output.signedCompact(takerBuys ? buyerFee : sellerFee)
-        eventCount += 1
+        var cursor = beginEvent(EngineOutput.EventKind.trade, tradeCount)
+        cursor.compact(maker.pointee.number)
+        book.writeID(of: own ? nil : maker.pointee.account, to: &cursor)
+        cursor.compact(taker.number)
+        cursor.byte(taker.side.rawValue)
+        cursor.amount(market.pointee.rules.priceUnits(tick))
+        cursor.amount(quantity)
+        cursor.amount(quote)
+        cursor.signedCompact(takerBuys ? sellerFee : buyerFee)
+        cursor.signedCompact(takerBuys ? buyerFee : sellerFee)
+        endEvent(cursor)
 
         if maker.pointee.remaining == 0 {
             end(place, in: market, .filled, .none, own: own)
@@ -102,7 +102,7 @@ extension MatchingEngine {
             writeState(
                 maker.pointee.number, account: own ? nil : maker.pointee.account, .partiallyFilled, .none,
                 remaining: market.pointee.rules.baseUnits(maker.pointee.remaining))
-            let excess = maker.pointee.hold - needed(market, maker.pointee)
+            let excess = maker.pointee.hold - Self.needed(market, maker)
             maker.pointee.hold -= excess
             release(
                 excess, maker.pointee.number, maker.pointee.heldBalance, own ? nil : maker.pointee.account,
@@ -112,11 +112,13 @@ extension MatchingEngine {
     }
 
     /// What an order of the book needs for the rest of it.
-    private func needed(_ market: UnsafeMutablePointer<MarketState>, _ order: RestingOrder) -> Int128 {
-        guard let need = market.pointee.rules.need(order.side, order.tick, order.remaining, rate: order.makerRate)
-        else {
-            preconditionFailure("less of an order needs less")
-        }
+    private static func needed(
+        _ market: UnsafeMutablePointer<MarketState>, _ order: UnsafeMutablePointer<RestingOrder>
+    ) -> Int128 {
+        guard
+            let need = market.need(
+                order.pointee.side, order.pointee.tick, order.pointee.remaining, rate: order.pointee.makerRate)
+        else { preconditionFailure("less of an order needs less") }
         return need
     }
 
@@ -141,24 +143,29 @@ extension MatchingEngine {
             if taker.client != .none { clientIDs.end(taker.client) }
             return
         }
-        var order = RestingOrder(
-            number: taker.number, client: taker.client, account: taker.account, market: market.pointee.number,
-            side: taker.side, isPostOnly: taker.timeInForce == .postOnly, makerRate: taker.rates.maker,
-            heldBalance: taker.heldBalance, receiveBalance: taker.receiveBalance, tick: taker.limit, lots: taker.lots,
-            remaining: taker.remaining, hold: taker.hold)
+        let place = orders.insert(
+            RestingOrder(
+                number: taker.number, client: taker.client, account: taker.account, market: market.pointee.number,
+                side: taker.side, isPostOnly: taker.timeInForce == .postOnly, makerRate: taker.rates.maker,
+                heldBalance: taker.heldBalance, receiveBalance: taker.receiveBalance, tick: taker.limit,
+                lots: taker.lots, remaining: taker.remaining, hold: taker.hold))
         if taker.hasTraded {
             writeState(
                 taker.number, account: nil, .partiallyFilled, .none,
                 remaining: market.pointee.rules.baseUnits(taker.remaining))
         }
-        let excess = order.hold - needed(market, order)
-        order.hold -= excess
-        release(excess, order.number, order.heldBalance, nil, order.side)
-        rest(order, in: market)
+        // What it holds is what it needs, unless it traded, or would have paid more as a taker than it will now.
+        if taker.hasTraded || taker.holdRate != taker.rates.maker {
+            let order = orders.base + Int(place)
+            let excess = order.pointee.hold - Self.needed(market, order)
+            order.pointee.hold -= excess
+            release(excess, taker.number, taker.heldBalance, nil, taker.side)
+        }
+        rest(place, at: taker.level, in: market)
     }
 
     /// Whether an order that must be filled whole would be, decided without touching anything.
-    func isFillable(_ taker: IncomingOrder, in market: UnsafeMutablePointer<MarketState>) -> Bool {
+    mutating func isFillable(_ taker: IncomingOrder, in market: UnsafeMutablePointer<MarketState>) -> Bool {
         // First by whole prices, which refuses most of those that are not.
         var total: Int128 = 0
         var level = taker.side == .buy ? market.pointee.asks.best : market.pointee.bids.best
@@ -170,7 +177,9 @@ extension MatchingEngine {
         return isFillableOrderByOrder(taker, in: market)
     }
 
-    private func isFillableOrderByOrder(_ taker: IncomingOrder, in market: UnsafeMutablePointer<MarketState>) -> Bool {
+    private mutating func isFillableOrderByOrder(_ taker: IncomingOrder, in market: UnsafeMutablePointer<MarketState>)
+        -> Bool
+    {
         var remaining = taker.remaining
         var budget = taker.hold
         var matchCount = 0

@@ -5,16 +5,31 @@ extension MatchingEngine {
         guard let number = markets.find(request.market) else { throw .unknownMarket }
         let market = markets[number]
         subject = market
-        // Both are looked up at once, long before the second is asked: what is slow here is memory, and so it is
-        // waited for once.
-        let client = request.clientOrderID.map { RememberedIDs.key(request.account, $0) } ?? .none
-        let found = book.find(request.account)
-        let isKnownID = client != .none && clientIDs.find(client, orders) != nil
-        guard let account = found else { throw .unknownAccount }
+        let hash = AccountBook.hash(of: request.account)
+        book.bringNear(hash)
+        let client = request.clientOrderID.map { RememberedIDs.key(hash, $0) } ?? .none
+        clientIDs.bringNear(client)
+        let (limit, lots): (Int64, Int64)
+        do {
+            (limit, lots) = try terms(of: request, in: market)
+        } catch {
+            // It counts first who asks, and whether anything may be asked.
+            guard book.find(request.account, hash) != nil else { throw .unknownAccount }
+            throw market.pointee.isHalted ? .marketHalted : error
+        }
+        let level = request.side == .buy ? market.pointee.bids.level(at: limit) : market.pointee.asks.level(at: limit)
+        levels.bringNear(level)
+        guard let account = book.find(request.account, hash) else { throw .unknownAccount }
         guard !market.pointee.isHalted else { throw .marketHalted }
-        var taker = try terms(of: request, account, in: market)
-        guard !isKnownID else { throw .duplicateClientOrderID }
-        taker.client = client
+        let heldBalance = book.balance(account, market.pointee.asset(request.side.heldAsset)) ?? -1
+        book.balances.bringNear(heldBalance)
+        guard client == .none || clientIDs.find(client, orders) == nil else { throw .duplicateClientOrderID }
+        let hasBudget = request.kind == .market && request.side == .buy
+        var taker = IncomingOrder(
+            number: sequence, client: client, account: account, side: request.side, timeInForce: request.timeInForce,
+            limit: limit, lots: lots, remaining: lots, rates: market.pointee.fees(tier: book.accounts[account].tier),
+            hold: 0, heldBalance: heldBalance, level: level, hasBudget: hasBudget,
+            isBoundByBudgetAlone: hasBudget && request.quantity == nil)
         try requireSolventHouse(in: market)
         guard orders.count < Self.openOrderLimit else { throw .limitReached }
         try fund(&taker, request, in: market)
@@ -33,9 +48,9 @@ extension MatchingEngine {
     static var openOrderLimit: Int { 1 << 30 }
 
     /// What is asked for in the market's numbers, if the market has such orders.
-    private func terms(
-        of request: EngineCommandView.OrderRequestView, _ account: Int32, in market: UnsafeMutablePointer<MarketState>
-    ) throws(RejectReason) -> IncomingOrder {
+    private mutating func terms(
+        of request: EngineCommandView.OrderRequestView, in market: UnsafeMutablePointer<MarketState>
+    ) throws(RejectReason) -> (limit: Int64, lots: Int64) {
         let isMarketBuy = request.kind == .market && request.side == .buy
         switch request.kind {
         case .limit:
@@ -58,15 +73,11 @@ extension MatchingEngine {
         } else {
             lots = market.pointee.rules.lotsMax
         }
-        return IncomingOrder(
-            number: sequence, client: .none, account: account, side: request.side, timeInForce: request.timeInForce,
-            limit: limit, lots: lots, remaining: lots, rates: market.pointee.fees(tier: book.accounts[account].tier),
-            hold: 0, heldBalance: -1, hasBudget: isMarketBuy,
-            isBoundByBudgetAlone: isMarketBuy && request.quantity == nil)
+        return (limit, lots)
     }
 
     /// Finds what the order may cost, and that its owner has it.
-    private func fund(
+    private mutating func fund(
         _ taker: inout IncomingOrder, _ request: EngineCommandView.OrderRequestView,
         in market: UnsafeMutablePointer<MarketState>
     ) throws(RejectReason) {
@@ -76,19 +87,18 @@ extension MatchingEngine {
             else { throw .invalidAmount }
             taker.hold = amount.units
         } else {
-            guard let need = market.pointee.rules.need(taker.side, taker.limit, taker.lots, rate: taker.holdRate) else {
+            guard let need = market.need(taker.side, taker.limit, taker.lots, rate: taker.holdRate) else {
                 throw .amountOverflow
             }
             taker.hold = need
         }
-        guard let balance = book.balance(taker.account, market.pointee.asset(taker.side.heldAsset)),
-            book.balances[balance].available >= taker.hold
-        else { throw .insufficientFunds }
-        taker.heldBalance = balance
+        guard taker.heldBalance >= 0, book.balances[taker.heldBalance].available >= taker.hold else {
+            throw .insufficientFunds
+        }
     }
 
     /// Rebates are paid by the house; somewhere its debt has to end.
-    func requireSolventHouse(in market: UnsafeMutablePointer<MarketState>) throws(RejectReason) {
+    mutating func requireSolventHouse(in market: UnsafeMutablePointer<MarketState>) throws(RejectReason) {
         guard market.pointee.rules.paysRebates else { return }
         guard totals[market.pointee.base].house >= -ListedAsset.unitsMax,
             totals[market.pointee.quote].house >= -ListedAsset.unitsMax
@@ -96,7 +106,7 @@ extension MatchingEngine {
     }
 
     /// Whether an order would trade at once.
-    func meets(_ side: OrderSide, _ limit: Int64, in market: UnsafeMutablePointer<MarketState>) -> Bool {
+    mutating func meets(_ side: OrderSide, _ limit: Int64, in market: UnsafeMutablePointer<MarketState>) -> Bool {
         let best = side == .buy ? market.pointee.asks.best : market.pointee.bids.best
         guard best >= 0 else { return false }
         return side == .buy ? levels[best].tick <= limit : levels[best].tick >= limit

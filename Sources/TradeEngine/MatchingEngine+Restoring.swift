@@ -62,7 +62,7 @@ extension MatchingEngine {
         }
         for _ in 0..<(try reader.count(eachAtLeast: 30)) {
             let (order, market) = try readOrder(&reader, below: number)
-            rest(order, in: market)
+            rest(orders.insert(order), at: -1, in: market)
         }
         try reader.read { (bytes) throws(MalformedBytes) in try bytes.requireEnd() }
         try checkMoney()
@@ -112,7 +112,7 @@ extension MatchingEngine {
         }
     }
 
-    private func readOrder(
+    private mutating func readOrder(
         _ reader: inout SnapshotReader, below sequence: UInt64
     ) throws(SnapshotProblem) -> (RestingOrder, UnsafeMutablePointer<MarketState>) {
         let number = try reader.read { (bytes) throws(MalformedBytes) in try bytes.compact64() }
@@ -136,7 +136,7 @@ extension MatchingEngine {
         let rules = market.pointee.rules
         guard (1...sequence).contains(number), order.remaining > 0, order.remaining <= order.lots,
             order.tick >= rules.tickMin, abs(Int(rate)) <= Int(TradingFees.millionthsMax),
-            order.hold == rules.need(side, order.tick, order.remaining, rate: rate),
+            order.hold == market.need(side, order.tick, order.remaining, rate: rate),
             book.balance(account, market.pointee.asset(side.heldAsset)) == order.heldBalance,
             order.receiveBalance < 0
                 || book.balance(account, market.pointee.asset(side.opposite.heldAsset)) == order.receiveBalance,

@@ -11,6 +11,9 @@ import TradeModel
 ///     found before anything changes ─► funds held, orders matched, each event written as it happens ─► the record's
 ///     bytes, their hash
 ///
+/// What takes part in that way is `mutating` or inlined, also where it changes nothing: for a call that only looks, a
+/// value that cannot be copied is all the same moved to the stack, each time the whole of it.
+///
 /// Inside there are only dense numbers: accounts, balances, orders and price levels are places in slabs, found by hash
 /// where they come in by name. Texts are looked at on the way in and copied on the way out.
 public struct MatchingEngine: ~Copyable {
@@ -100,24 +103,29 @@ public struct MatchingEngine: ~Copyable {
         sequence += 1
         subject = nil
         output.truncate(to: 0)
-        output.byte(EngineOutput.version)
-        output.uint64(sequence)
-        output.byte(0)
-        output.uint32(UInt32(command.count))
-        output.raw(command)
+        var cursor = output.cursor(reserving: Self.commandOffset + command.count)
+        cursor.byte(EngineOutput.version)
+        cursor.uint64(sequence)
+        cursor.byte(0)
+        cursor.uint32(UInt32(command.count))
+        cursor.raw(command)
+        output.advance(to: cursor)
     }
 
     /// From here on events are written: the command is accepted.
     mutating func beginEvents() {
+        var cursor = output.cursor(reserving: 1 + MarketState.scaleByteCountMax + 4)
         if let subject {
-            output.byte(1)
-            output.raw(subject.pointee.scale)
+            cursor.byte(1)
+            cursor.words(subject.pointee.scale, subject.pointee.scaleByteCount)
         } else {
-            output.byte(0)
+            cursor.byte(0)
         }
+        output.advance(to: cursor)
         eventCountOffset = output.count
         eventCount = 0
-        output.uint32(0)
+        cursor.uint32(0)
+        output.advance(to: cursor)
     }
 
     private mutating func carryOut(

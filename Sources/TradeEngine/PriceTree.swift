@@ -30,54 +30,64 @@ struct PriceTree: ~Copyable {
     var isEmpty: Bool { bits[0] == 0 }
 
     private func slot(_ node: Int32, _ part: UInt64) -> Int { Int(node) << 6 | Int(truncatingIfNeeded: part & 63) }
-    private func has(_ node: Int32, _ part: UInt64) -> Bool { bits[Int(node)] >> (part & 63) & 1 != 0 }
+    private func has(_ node: Int32, _ part: UInt64) -> Bool { bits[Int(node)] &>> (part & 63) & 1 != 0 }
 
     /// What stands at a tick; nil where nothing does.
-    func find(_ tick: Int64) -> Int32? {
+    @inline(__always) func find(_ tick: Int64) -> Int32? {
         let tick = UInt64(bitPattern: tick)
         var node: Int32 = 0
         var shift = topShift
         while true {
-            let part = tick >> shift
+            let part = tick &>> shift
             guard has(node, part) else { return nil }
             node = children[slot(node, part)]
             if shift == 0 { return node }
-            shift -= 6
+            shift &-= 6
         }
     }
 
-    /// Puts something at a tick where nothing stands.
-    mutating func insert(_ tick: Int64, _ value: Int32) {
+    /// What stands at a tick; where nothing does, what is made is put there.
+    ///
+    /// - Parameter make: gets the node in which it will stand, for taking it away.
+    @inline(__always) mutating func value(at tick: Int64, orPut make: (_ node: Int32) -> Int32) -> Int32 {
         let tick = UInt64(bitPattern: tick)
         var node: Int32 = 0
         var shift = topShift
         while shift > 0 {
-            let part = tick >> shift
-            if !has(node, part) {
-                let new = newNode()
-                bits[Int(node)] |= 1 << (part & 63)
-                children[slot(node, part)] = new
-            }
-            node = children[slot(node, part)]
-            shift -= 6
+            let part = tick &>> shift
+            node = has(node, part) ? children[slot(node, part)] : addNode(to: node, part)
+            shift &-= 6
         }
-        bits[Int(node)] |= 1 << (tick & 63)
+        if has(node, tick) { return children[slot(node, tick)] }
+        let value = make(node)
+        bits[Int(node)] |= 1 &<< (tick & 63)
         children[slot(node, tick)] = value
+        return value
+    }
+
+    @inline(never) private mutating func addNode(to node: Int32, _ part: UInt64) -> Int32 {
+        let new = newNode()
+        bits[Int(node)] |= 1 &<< (part & 63)
+        children[slot(node, part)] = new
+        return new
     }
 
     /// Takes away what stands at a tick, and the nodes that are empty by it.
-    mutating func remove(_ tick: Int64) {
-        remove(UInt64(bitPattern: tick), from: 0, topShift)
+    ///
+    /// - Parameter node: the one in which it stands.
+    @inline(__always) mutating func remove(_ tick: Int64, from node: Int32) {
+        let tick = UInt64(bitPattern: tick)
+        bits[Int(node)] &= ~(1 &<< (tick & 63))
+        if bits[Int(node)] == 0 { removeNodes(to: tick, from: 0, topShift) }
     }
 
-    private mutating func remove(_ tick: UInt64, from node: Int32, _ shift: UInt64) {
+    @inline(never) private mutating func removeNodes(to tick: UInt64, from node: Int32, _ shift: UInt64) {
+        guard shift > 0 else { return }
         let part = tick >> shift
-        if shift > 0 {
-            let child = children[slot(node, part)]
-            remove(tick, from: child, shift - 6)
-            guard bits[Int(child)] == 0 else { return }
-            free.append(child)
-        }
+        let child = children[slot(node, part)]
+        removeNodes(to: tick, from: child, shift - 6)
+        guard bits[Int(child)] == 0 else { return }
+        free.append(child)
         bits[Int(node)] &= ~(1 << (part & 63))
     }
 

@@ -8,13 +8,13 @@ struct RememberedIDs: ~Copyable {
     private let ended: UnsafeMutablePointer<ClientKey>
     /// How many ended in all; the ring holds the last of them.
     private(set) var endedCount = 0
+    /// Where the next that ends goes in the ring.
+    private var nextPlace = 0
     private var index: HashIndex
-    /// Read ahead and not looked at.
-    private var nextEntry: UInt64 = 0
 
     init(endedCountMax: Int) {
         self.endedCountMax = endedCountMax
-        ended = .allocate(capacity: max(endedCountMax, 1))
+        ended = Memory.take(max(endedCountMax, 1), of: ClientKey.self)
         ended.initialize(repeating: .none, count: max(endedCountMax, 1))
         index = HashIndex(capacity: min(endedCountMax, 1 << 20))
     }
@@ -27,7 +27,12 @@ struct RememberedIDs: ~Copyable {
     }
 
     static func key(_ account: UnsafeRawBufferPointer, _ text: UnsafeRawBufferPointer) -> ClientKey {
-        let digest = HashChain.digest(text, seed: HashChain.checksum(account))
+        key(AccountBook.hash(of: account), text)
+    }
+
+    /// - Parameter account: the hash of its id.
+    @inline(__always) static func key(_ account: UInt64, _ text: UnsafeRawBufferPointer) -> ClientKey {
+        let digest = HashChain.digest(text, seed: account)
         return ClientKey(low: digest.low, high: digest.high)
     }
 
@@ -39,6 +44,8 @@ struct RememberedIDs: ~Copyable {
         guard let found else { return nil }
         return found & 1 == 0 ? .open(Int32(bitPattern: found >> 1)) : .ended
     }
+
+    @inline(__always) func bringNear(_ key: ClientKey) { index.bringNear(key.high) }
 
     mutating func open(_ key: ClientKey, _ order: Int32) {
         index.insert(key.high, UInt32(bitPattern: order) << 1)
@@ -66,11 +73,12 @@ struct RememberedIDs: ~Copyable {
     }
 
     private mutating func makeRoom() -> Int {
-        let place = endedCount % endedCountMax
+        let place = nextPlace
         if endedCount >= endedCountMax { index.remove(ended[place].high, UInt32(place) << 1 | 1) }
         endedCount += 1
-        // Nobody waits for this one; it is there when the next id makes room.
-        nextEntry = index.entryAtHome(of: ended[place + 1 < endedCountMax ? place + 1 : 0].high)
+        nextPlace = place + 1 < endedCountMax ? place + 1 : 0
+        // It is there when the next id makes room.
+        index.bringNear(ended[nextPlace].high)
         return place
     }
 

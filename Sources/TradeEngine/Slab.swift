@@ -11,7 +11,7 @@ struct Slab<Element: BitwiseCopyable>: ~Copyable {
 
     init(capacity: Int = 64) {
         self.capacity = capacity
-        base = Self.memory(capacity)
+        base = Memory.take(capacity, of: Element.self)
         freePlaces = .allocate(capacity: capacity)
     }
 
@@ -20,32 +20,37 @@ struct Slab<Element: BitwiseCopyable>: ~Copyable {
         freePlaces.deallocate()
     }
 
-    /// In whole cache lines, so that what fits into one is in one.
-    private static func memory(_ capacity: Int) -> UnsafeMutablePointer<Element> {
-        UnsafeMutableRawPointer.allocate(byteCount: capacity * MemoryLayout<Element>.stride, alignment: 64)
-            .bindMemory(to: Element.self, capacity: capacity)
-    }
-
     /// How many places are taken.
     var count: Int { high - freeCount }
 
-    mutating func insert(_ element: Element) -> Int32 {
-        let place: Int32
+    @inline(__always) mutating func insert(_ element: @autoclosure () -> Element) -> Int32 {
+        let place = take()
+        // It is made where it stays.
+        (base + Int(place)).initialize(to: element())
+        return place
+    }
+
+    @inline(__always) private mutating func take() -> Int32 {
         if freeCount > 0 {
             freeCount -= 1
-            place = freePlaces[freeCount]
-        } else {
-            if high == capacity { grow() }
-            place = Int32(truncatingIfNeeded: high)
-            high += 1
+            return freePlaces[freeCount]
         }
-        base[Int(place)] = element
-        return place
+        if high == capacity { grow() }
+        high += 1
+        return Int32(truncatingIfNeeded: high - 1)
     }
 
     mutating func remove(_ place: Int32) {
         freePlaces[freeCount] = place
         freeCount += 1
+    }
+
+    /// Prepares for looking at a place; -1, which is none, does no harm.
+    @inline(__always) func bringNear(_ place: Int32) {
+        let address = UnsafeRawPointer(base) + Int(place) * MemoryLayout<Element>.stride
+        Memory.bringNear(address)
+        // What is larger than a cache line, or may begin in the middle of one, ends in another.
+        if MemoryLayout<Element>.stride > 64 { Memory.bringNear(address + 64) }
     }
 
     subscript(place: Int32) -> Element {
@@ -61,7 +66,7 @@ struct Slab<Element: BitwiseCopyable>: ~Copyable {
 
     @inline(never) private mutating func grow() {
         let larger = capacity * 2
-        let moved = Self.memory(larger)
+        let moved = Memory.take(larger, of: Element.self)
         moved.initialize(from: base, count: high)
         base.deallocate()
         base = moved

@@ -62,23 +62,9 @@ public enum WireDecoder {
     /// The trade of a line, and whether it says the fees, which are none where it does not; nil when there is nothing
     /// on it.
     public static func decodeStatedLine(_ bytes: [UInt8]) -> Result<StatedLine, Rejection>? {
-        guard !isBlank(bytes) else { return nil }
-        if let rejection = sizeFault(of: bytes) { return .failure(rejection) }
-        return bytes.withUnsafeBufferPointer { buffer in
-            Result { () throws(Rejection) in
-                let object: WireObject
-                do throws(MalformedJSON) {
-                    var scanner = JSONScanner(buffer)
-                    scanner.skipWhitespace()
-                    object = try WireObject(reading: &scanner, as: nil, depth: 0, origin: 0)
-                    try scanner.finish()
-                } catch {
-                    throw error.rejection
-                }
-                return StatedLine(
-                    trade: try object.trade(), saysBuyerFee: object.has(.buyerFee),
-                    saysSellerFee: object.has(.sellerFee))
-            }
+        decodeLine(bytes, as: nil) { (object) throws(Rejection) in
+            StatedLine(
+                trade: try object.trade(), saysBuyerFee: object.has(.buyerFee), saysSellerFee: object.has(.sellerFee))
         }
     }
 
@@ -124,6 +110,13 @@ public enum WireDecoder {
     public static func decodeOperationLine(
         _ bytes: [UInt8], kind: TradeModel.Operation.Kind
     ) -> Result<TradeModel.Operation, Rejection>? {
+        decodeLine(bytes, as: .operation) { (object) throws(Rejection) in try object.operation(kind) }
+    }
+
+    /// What is made of a line that is one object; nil when there is nothing on it.
+    private static func decodeLine<Content>(
+        _ bytes: [UInt8], as form: WireField.Form?, _ content: (WireObject) throws(Rejection) -> Content
+    ) -> Result<Content, Rejection>? {
         guard !isBlank(bytes) else { return nil }
         if let rejection = sizeFault(of: bytes) { return .failure(rejection) }
         return bytes.withUnsafeBufferPointer { buffer in
@@ -132,12 +125,12 @@ public enum WireDecoder {
                 do throws(MalformedJSON) {
                     var scanner = JSONScanner(buffer)
                     scanner.skipWhitespace()
-                    object = try WireObject(reading: &scanner, as: .operation, depth: 0, origin: 0)
+                    object = try WireObject(reading: &scanner, as: form, depth: 0, origin: 0)
                     try scanner.finish()
                 } catch {
                     throw error.rejection
                 }
-                return try object.operation(kind)
+                return try content(object)
             }
         }
     }

@@ -41,72 +41,96 @@ public struct MalformedBytes: Error, Hashable, Sendable, CustomStringConvertible
 
 /// Reads what `ByteWriter` wrote, and refuses everything else.
 public struct ByteReader {
-    public let bytes: UnsafeRawBufferPointer
+    private let base: UnsafeRawPointer
+    private let count: Int
     public private(set) var offset = 0
 
     public init(_ bytes: UnsafeRawBufferPointer) {
-        self.bytes = bytes
+        // Nothing is read where there is nothing.
+        base = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1)!
+        count = bytes.count
     }
 
-    public var remaining: Int { bytes.count - offset }
+    public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+
+    /// Never less than nothing: all that moves on has asked before.
+    public var remaining: Int { count &- offset }
 
     public func malformed(_ problem: MalformedBytes.Problem) -> MalformedBytes {
         MalformedBytes(problem, at: offset)
     }
 
     @inline(__always) private func require(_ byteCount: Int) throws(MalformedBytes) {
-        guard bytes.count - offset >= byteCount else { throw malformed(.endsTooSoon) }
+        guard remaining >= byteCount else { throw malformed(.endsTooSoon) }
+    }
+
+    @inline(__always) private func word(endingAt end: Int) -> UInt64 {
+        UInt64(littleEndian: base.loadUnaligned(fromByteOffset: end &- 8, as: UInt64.self))
     }
 
     public func requireEnd() throws(MalformedBytes) {
-        guard offset == bytes.count else { throw malformed(.trailingBytes) }
+        guard offset == count else { throw malformed(.trailingBytes) }
     }
 
     @inline(__always) public mutating func byte() throws(MalformedBytes) -> UInt8 {
         try require(1)
-        defer { offset += 1 }
-        return bytes.load(fromByteOffset: offset, as: UInt8.self)
+        defer { offset &+= 1 }
+        return base.load(fromByteOffset: offset, as: UInt8.self)
     }
 
     @inline(__always) public mutating func uint32() throws(MalformedBytes) -> UInt32 {
         try require(4)
-        defer { offset += 4 }
-        return UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        defer { offset &+= 4 }
+        return UInt32(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
     @inline(__always) public mutating func uint64() throws(MalformedBytes) -> UInt64 {
         try require(8)
-        defer { offset += 8 }
-        return UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        defer { offset &+= 8 }
+        return UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+
+    /// A number that is written in one to eight bytes as it should be; nil where it is anything else, and nothing is
+    /// read then. Nearly all numbers are such.
+    @inline(__always) private mutating func usualCompact() -> UInt64? {
+        guard remaining >= 2 else { return nil }
+        let byteCount = Int(base.load(fromByteOffset: offset, as: UInt8.self))
+        let end = offset &+ 1 &+ byteCount
+        // The eight bytes that end with it are there, but at the very beginning.
+        guard byteCount >= 1, byteCount <= 8, end <= count, end >= 8 else { return nil }
+        let word = word(endingAt: end)
+        guard word >> 56 != 0 else { return nil }
+        offset = end
+        return word &>> UInt64(truncatingIfNeeded: 64 &- byteCount &* 8)
     }
 
     @inline(__always) public mutating func compact64() throws(MalformedBytes) -> UInt64 {
+        if let value = usualCompact() { return value }
+        return try unusualCompact64()
+    }
+
+    @inline(never) private mutating func unusualCompact64() throws(MalformedBytes) -> UInt64 {
         let start = offset
         let wide = try compact()
         guard wide._high == 0 else { throw MalformedBytes(.badValue, at: start) }
         return wide._low
     }
 
-    @inline(__always) public mutating func compact() throws(MalformedBytes) -> UInt128 {
+    public mutating func compact() throws(MalformedBytes) -> UInt128 {
+        if let value = usualCompact() { return UInt128(_low: value, _high: 0) }
         let start = offset
         let byteCount = Int(try byte())
         guard byteCount <= 16 else { throw MalformedBytes(.badValue, at: start) }
         try require(byteCount)
         if byteCount <= 8 {
-            let value: UInt64
-            if remaining >= 8 {
-                let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-                value = byteCount == 8 ? word : word & (1 << UInt64(byteCount * 8) - 1)
-            } else {
-                value = low(byteCount)
-            }
+            let value = low(byteCount)
             offset += byteCount
             guard byteCount == 0 || value >> UInt64(byteCount * 8 - 8) != 0 else {
                 throw MalformedBytes(.notShortest, at: start)
             }
             return UInt128(_low: value, _high: 0)
         }
-        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        let word = word(endingAt: offset + 8)
         offset += 8
         let high = low(byteCount - 8)
         offset += byteCount - 8
@@ -142,6 +166,22 @@ public struct ByteReader {
 
     /// A decimal number in its shortest form.
     @inline(__always) public mutating func decimal() throws(MalformedBytes) -> DecimalNumber {
+        var ahead = self
+        if remaining > 0 {
+            let scale = Int(base.load(fromByteOffset: offset, as: UInt8.self))
+            ahead.offset &+= 1
+            if let folded = ahead.usualCompact(),
+                let number = DecimalNumber(
+                    shortest: Int64(bitPattern: (folded &>> 1) ^ (0 &- (folded & 1))), scale: scale)
+            {
+                self = ahead
+                return number
+            }
+        }
+        return try unusualDecimal()
+    }
+
+    @inline(never) private mutating func unusualDecimal() throws(MalformedBytes) -> DecimalNumber {
         let start = offset
         let scale = Int(try byte())
         guard let number = DecimalNumber(shortest: try signedCompact(), scale: scale) else {
@@ -154,15 +194,15 @@ public struct ByteReader {
     @inline(__always) public mutating func raw(_ byteCount: Int) throws(MalformedBytes) -> UnsafeRawBufferPointer {
         guard byteCount >= 0 else { throw malformed(.badValue) }
         try require(byteCount)
-        defer { offset += byteCount }
-        return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + byteCount])
+        defer { offset &+= byteCount }
+        return UnsafeRawBufferPointer(start: base + offset, count: byteCount)
     }
 
     /// The bytes of an id; nil where it is empty.
     @inline(__always) public mutating func optionalIdentifier() throws(MalformedBytes) -> UnsafeRawBufferPointer? {
         let start = offset
         let text = try raw(Int(try byte()))
-        guard text.count <= Identifier.byteCountMax, isIdentifierText(text) else {
+        guard text.count <= Identifier.byteCountMax, text.isPlainASCII || isOtherIdentifierText(text) else {
             throw MalformedBytes(.badText, at: start)
         }
         return text.isEmpty ? nil : text
@@ -184,20 +224,20 @@ public struct ByteReader {
     }
 
     /// The bytes of a market's symbol, which is written with a slash alone.
-    public mutating func marketSymbol() throws(MalformedBytes) -> UnsafeRawBufferPointer {
+    @inline(__always) public mutating func marketSymbol() throws(MalformedBytes) -> UnsafeRawBufferPointer {
         let start = offset
         let text = try raw(Int(try byte()))
-        var slash = -1
-        for (index, byte) in text.enumerated() where !isSymbolByte(byte) {
-            guard byte == UInt8(ascii: "/"), slash < 0 else { throw MalformedBytes(.badText, at: start) }
-            slash = index
-        }
-        let quoteCount = text.count - slash - 1
-        guard (1...16).contains(slash), (1...16).contains(quoteCount),
-            slash != quoteCount || !text[..<slash].elementsEqual(text[(slash + 1)...])
-        else { throw MalformedBytes(.badText, at: start) }
+        guard isMarketSymbol(text) else { throw MalformedBytes(.badText, at: start) }
         return text
     }
+}
+
+/// Two assets' symbols with a slash between them, and not the same.
+private func isMarketSymbol(_ text: UnsafeRawBufferPointer) -> Bool {
+    guard let slash = text.onlySlashAmongSymbolBytes else { return false }
+    let quoteCount = text.count - slash - 1
+    return slash >= 1 && slash <= 16 && quoteCount >= 1 && quoteCount <= 16
+        && (slash != quoteCount || !text[..<slash].elementsEqual(text[(slash + 1)...]))
 }
 
 private func isSymbolByte(_ byte: UInt8) -> Bool {
@@ -211,7 +251,7 @@ private func isSymbolByte(_ byte: UInt8) -> Bool {
 }
 
 /// Whether the bytes are UTF-8 without control characters, as an id's are.
-private func isIdentifierText(_ bytes: UnsafeRawBufferPointer) -> Bool {
+@inline(never) private func isOtherIdentifierText(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var isASCII = true
     for byte in bytes {
         if byte < 0x20 || byte == 0x7f { return false }

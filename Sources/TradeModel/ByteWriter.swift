@@ -35,23 +35,27 @@ public struct ByteWriter: ~Copyable {
         capacity = larger
     }
 
-    @inlinable @inline(__always) public mutating func byte(_ value: UInt8) {
-        reserve(1)
-        base.storeBytes(of: value, toByteOffset: used, as: UInt8.self)
-        used += 1
+    /// Makes room for so many bytes, which are then written through the cursor.
+    @inlinable @inline(__always) public mutating func cursor(reserving byteCount: Int) -> ByteCursor {
+        reserve(byteCount &+ ByteCursor.overhang)
+        return ByteCursor(base + used)
     }
 
-    @inlinable @inline(__always) public mutating func uint32(_ value: UInt32) {
-        reserve(4)
-        base.storeBytes(of: value.littleEndian, toByteOffset: used, as: UInt32.self)
-        used += 4
+    /// What was written through a cursor counts from here on.
+    @inlinable @inline(__always) public mutating func advance(to cursor: ByteCursor) {
+        used = cursor.place - base
+        assert(used >= 0 && used <= capacity)
     }
 
-    @inlinable @inline(__always) public mutating func uint64(_ value: UInt64) {
-        reserve(8)
-        base.storeBytes(of: value.littleEndian, toByteOffset: used, as: UInt64.self)
-        used += 8
+    @inlinable @inline(__always) mutating func write(_ byteCountMax: Int, _ body: (inout ByteCursor) -> Void) {
+        var cursor = cursor(reserving: byteCountMax)
+        body(&cursor)
+        advance(to: cursor)
     }
+
+    @inlinable @inline(__always) public mutating func byte(_ value: UInt8) { write(1) { $0.byte(value) } }
+    @inlinable @inline(__always) public mutating func uint32(_ value: UInt32) { write(4) { $0.uint32(value) } }
+    @inlinable @inline(__always) public mutating func uint64(_ value: UInt64) { write(8) { $0.uint64(value) } }
 
     /// Puts a byte where one was written before.
     @inlinable public mutating func replaceByte(at offset: Int, _ value: UInt8) {
@@ -66,32 +70,16 @@ public struct ByteWriter: ~Copyable {
     }
 
     /// A number of any size in the fewest bytes: one that says how many, then those.
-    @inlinable @inline(__always) public mutating func compact(_ value: UInt64) {
-        reserve(9)
-        let byteCount = (71 - value.leadingZeroBitCount) / 8
-        base.storeBytes(of: UInt8(truncatingIfNeeded: byteCount), toByteOffset: used, as: UInt8.self)
-        base.storeBytes(of: value.littleEndian, toByteOffset: used + 1, as: UInt64.self)
-        used += 1 + byteCount
-    }
-
-    @inlinable @inline(__always) public mutating func compact(_ value: UInt128) {
-        if value._high == 0 { return compact(value._low) }
-        reserve(17)
-        let byteCount = 8 + (71 - value._high.leadingZeroBitCount) / 8
-        base.storeBytes(of: UInt8(truncatingIfNeeded: byteCount), toByteOffset: used, as: UInt8.self)
-        base.storeBytes(of: value.littleEndian, toByteOffset: used + 1, as: UInt128.self)
-        used += 1 + byteCount
-    }
+    @inlinable @inline(__always) public mutating func compact(_ value: UInt64) { write(9) { $0.compact(value) } }
+    @inlinable @inline(__always) public mutating func compact(_ value: UInt128) { write(17) { $0.compact(value) } }
 
     /// A number with a sign: the sign goes into the lowest bit.
     @inlinable @inline(__always) public mutating func signedCompact(_ value: Int128) {
-        compact(UInt128(bitPattern: (value << 1) ^ (value >> 127)))
+        write(17) { $0.signedCompact(value) }
     }
 
     @inlinable @inline(__always) public mutating func raw(_ bytes: UnsafeRawBufferPointer) {
-        reserve(bytes.count)
-        if let start = bytes.baseAddress { (base + used).copyMemory(from: start, byteCount: bytes.count) }
-        used += bytes.count
+        write(bytes.count) { $0.raw(bytes) }
     }
 
     /// A text of at most 255 bytes, behind a byte with its length.

@@ -34,13 +34,16 @@ public struct DecimalNumber: Hashable, Sendable {
 
     /// Takes what is in shortest form already, as messages carry it; nil where it is not.
     init?(shortest coefficient: Int128, scale: Int) {
-        guard (0...Self.scaleMax).contains(scale) else { return nil }
-        if let narrow = Int64(exactly: coefficient) {
-            guard scale == 0 || narrow % 10 != 0 else { return nil }
-        } else {
-            guard scale == 0 || coefficient % 10 != 0, Amount(units: coefficient) != nil else { return nil }
-        }
+        guard (0...Self.scaleMax).contains(scale), scale == 0 || coefficient % 10 != 0,
+            Amount(units: coefficient) != nil
+        else { return nil }
         self.init(coefficient: coefficient, scale: scale)
+    }
+
+    /// The same for what 64 bits hold, as nearly everything.
+    @inline(__always) init?(shortest coefficient: Int64, scale: Int) {
+        guard scale >= 0, scale <= Self.scaleMax, scale == 0 || coefficient % 10 != 0 else { return nil }
+        self.init(coefficient: Int128(coefficient), scale: scale)
     }
 
     private init(coefficient: Int128, scale: Int) {

@@ -122,7 +122,7 @@ extension EngineCommandView.OrderRequestView {
         try reader.requireEnd()
     }
 
-    fileprivate init(_ reader: inout ByteReader) throws(MalformedBytes) {
+    @inline(__always) fileprivate init(_ reader: inout ByteReader) throws(MalformedBytes) {
         account = try reader.identifier()
         clientOrderID = try reader.optionalIdentifier()
         market = try reader.marketSymbol()

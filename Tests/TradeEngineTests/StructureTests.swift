@@ -14,10 +14,11 @@ import TradeModel
     }
 
     @Test(arguments: [1, 63, 64, 4_095, 100_000, MarketRules.tickLimit])
-    func `the price tree finds what a sorted list finds`(tickMax: Int64) {
+    func `the price tree finds what a sorted list finds`(tickMax: Int64) throws {
         var random = Generator(state: UInt64(tickMax))
         var tree = PriceTree(tickMax: tickMax)
         var ticks: [Int64] = []
+        var nodes: [Int64: Int32] = [:]
         for step in 0..<4_000 {
             let near = ticks.randomElement(using: &random) ?? 0
             let tick =
@@ -26,14 +27,20 @@ import TradeModel
                 : min(max(near + Int64.random(in: -70...70, using: &random), 0), tickMax)
             let place = ticks.firstIndex { $0 >= tick } ?? ticks.count
             if place < ticks.count, ticks[place] == tick {
-                #expect(tree.find(tick) == Int32(truncatingIfNeeded: tick))
+                let value = tree.value(at: tick) { _ in -1 }
+                #expect(value == Int32(truncatingIfNeeded: tick))
                 if Bool.random(using: &random) || ticks.count > 200 {
-                    tree.remove(tick)
+                    let node = nodes.removeValue(forKey: tick)
+                    tree.remove(tick, from: try #require(node))
                     ticks.remove(at: place)
                 }
             } else {
-                #expect(tree.find(tick) == nil)
-                tree.insert(tick, Int32(truncatingIfNeeded: tick))
+                let value = tree.value(at: tick) { node in
+                    nodes[tick] = node
+                    return Int32(truncatingIfNeeded: tick)
+                }
+                #expect(value == Int32(truncatingIfNeeded: tick))
+                #expect(nodes[tick] != nil)
                 ticks.insert(tick, at: place)
             }
             let probe = Int64.random(in: 0...tickMax, using: &random)

@@ -36,16 +36,10 @@ struct BenchEngine: Command {
     @Option("--seed", "N", help: "The same seed makes the same commands.", default: 1) var seed: UInt64
 
     func validate() throws {
-        func check(_ flag: String, _ value: Int, _ range: ClosedRange<Int>) throws {
-            guard range.contains(value) else {
-                throw UsageError(
-                    "'\(flag)' is a whole number from \(range.lowerBound) to \(range.upperBound), not \(value)")
-            }
-        }
-        try check("--commands", commands.value, 1...50_000_000)
-        for count in depth.elements { try check("--depth", count.value, 1...5_000_000) }
-        try check("--accounts", accounts.value, 2...1_000_000)
-        try check("--rounds", rounds.value, 1...1_000)
+        try commands.check("--commands", 1...50_000_000)
+        for count in depth.elements { try count.check("--depth", 1...5_000_000) }
+        try accounts.check("--accounts", 2...1_000_000)
+        try rounds.check("--rounds", 1...1_000)
     }
 
     func run(_ context: Context) async throws {
