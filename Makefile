@@ -23,7 +23,7 @@ ORDERS ?= 100000
 
 SOURCES := Sources Tests Plugins Package.swift
 
-.PHONY: help run bench bench-check bench-page test build docs format lint tsan storm fuzz clean toolchain packages
+.PHONY: help run bench bench-check bench-page test build release docs format lint tsan storm fuzz clean toolchain packages
 
 help: ## This list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -67,6 +67,9 @@ endif
 
 build: packages toolchain ## Build for debugging
 	@swift build -j $(JOBS)
+
+release: packages toolchain ## Build for release
+	@swift build -c release -j $(JOBS) --product settle
 
 docs: build ## Write the pages and the sample that are made from the program itself
 	@.build/debug/settle generate-docs .

@@ -3,7 +3,7 @@ import Repository
 import SettleTesting
 import Testing
 
-extension Processes {
+extension Processes.Benchmarks {
     /// `settle bench` with small numbers: what it reports, and that it leaves nothing behind.
     @Suite(.timeLimit(.minutes(10))) struct BenchCommandTests {
         private func bench(_ line: String, on database: TestDatabase) async throws -> Program.Result {

@@ -74,7 +74,7 @@ import Testing
             limits.verifyIntervalSeconds = interval
             let verifying = Verifying(LiveLimits(limits), worker: Int64(process), state: states[process])
             return BesideWork(
-                "audits", database.connectionString, limits: limits,
+                "proofs", database.connectionString, limits: limits,
                 log: Log { line in logged.withLock { $0.append(line) } }, duties: [verifying])
         }
         func violations(_ process: Int) -> Int64? { states[process].withLock { $0?.violations } }

@@ -113,7 +113,7 @@ extension EngineProcesses {
         }
 
         private func state(_ database: TestDatabase) throws -> FeedState? {
-            FeedStateStore.decode(try database.connect().pipeline([FeedStateStore.list()])[0]).first
+            FeedStateStore.decode(try database.connect().query(FeedStateStore.list())).first
         }
 
         @Test func `what is broken off again and again is settled once, and the watermark says so`() async throws {

@@ -302,9 +302,9 @@ private struct Parked: Hashable {
 private func parked(_ database: TestDatabase) throws -> [Parked] {
     let connection = try database.connect()
     return try DeadLetterStore.decode(
-        try connection.pipeline([DeadLetterStore.list(LetterFilter(), after: 0, limit: 1_000)])[0]
+        try connection.query(DeadLetterStore.list(LetterFilter(), after: 0, limit: 1_000))
     ).map { letter in
-        let versions = try connection.pipeline([DeadLetterStore.versions(of: letter.number)])[0]
+        let versions = try connection.query(DeadLetterStore.versions(of: letter.number))
         return Parked(letter.failureClass, letter.source, DeadLetterStore.decodeVersions(versions)[0].payload)
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import SettleTesting
 import Testing
 
-extension Processes {
+extension Processes.Benchmarks {
     /// The plots and tables of the page on performance are made from what the benchmark writes.
     @Suite(.timeLimit(.minutes(10))) struct PerformancePageTests {
         private static let script = URL(fileURLWithPath: migrationsDirectory).deletingLastPathComponent()

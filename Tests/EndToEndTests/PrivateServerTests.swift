@@ -1,3 +1,4 @@
+import EmbeddedPostgres
 import Foundation
 import Repository
 import SettleTesting
@@ -197,6 +198,13 @@ final class FreshDirectory: Sendable {
     deinit {
         try? FileManager.default.removeItem(atPath: home)
         try? FileManager.default.removeItem(atPath: path)
+    }
+
+    /// What the books in the private server of the folder violate.
+    func violations() throws -> [String] {
+        let cluster = try EmbeddedCluster.acquire(directory: path + "/.settle")
+        defer { cluster.release() }
+        return try TestDatabase(name: EmbeddedCluster.name, connectionString: cluster.connectionString).violations()
     }
 
     /// Where the server's data lie: root's are elsewhere.

@@ -4,21 +4,19 @@ import SettleTesting
 import TradeFeed
 import TradeModel
 
-/// An engine in a process of its own, and a way to its orders and its feed.
+/// A venue whose engine runs from the beginning and keeps nothing, and a way to its orders and its feed.
 final class TradingVenue: Sendable {
-    let orders = Endpoint()
-    let feed = Endpoint()
+    private let venue = Venue()
     let engine: Program
 
     init(_ arguments: String...) async throws {
-        engine = try Program(
-            ["engine", "--no-wal", "--orders", orders.name, "--feed", feed.name, "--log-level", "info"] + arguments)
-        guard await engine.waitFor("engine started") else {
-            throw WaitedInVain(description: "the engine: \(engine.errorsSoFar)")
-        }
+        engine = try await venue.start(["--no-wal", "--log-level", "info"] + arguments)
     }
 
-    func client() throws -> EntryClient { try EntryClient(endpoint: orders.name) }
+    var orders: Endpoint { venue.orders }
+    var feed: Endpoint { venue.feed }
+
+    func client() throws -> EntryClient { try venue.client() }
 
     /// Has commands carried out, and returns the engine's records of them.
     @discardableResult
@@ -59,9 +57,7 @@ final class TradingVenue: Sendable {
     }
 
     func settle(_ line: String, on database: TestDatabase? = nil) async throws -> Program.Result {
-        var environment = ["SETTLE_ENGINE": orders.name, "SETTLE_FEED": feed.name]
-        environment["DATABASE_URL"] = database?.connectionString
-        return try await Program(line.split(separator: " ").map(String.init), environment: environment).wait()
+        try await venue.typing(line, on: database)
     }
 }
 

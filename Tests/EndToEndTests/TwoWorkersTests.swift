@@ -46,21 +46,20 @@ extension Processes {
             let older = trade("older", price: "100", quantity: "1", buyer: "alice", seller: "bob")
             let younger = trade("younger", price: "100", quantity: "1", buyer: "carol", seller: "alice")
             let connection = try database.connect()
-            _ = try connection.pipeline([TradeStore.accept([older, younger])])
+            try connection.query(TradeStore.accept([older, younger]))
 
             // The older one is claimed by a process that has not come to it yet; the younger one by a worker.
             let elsewhere = try WorkerIdentity.register(on: connection, version: "test").number
             let claimed = TradeStore.decode(
-                try connection.pipeline([
-                    TradeStore.claim(worker: elsewhere, limit: 1, heartbeatTimeoutMilliseconds: 60_000)
-                ])[0])
+                try connection.query(
+                    TradeStore.claim(worker: elsewhere, limit: 1, heartbeatTimeoutMilliseconds: 60_000)))
             #expect(claimed.map(\.key.id.text) == ["older"])
             let environment = ["SETTLE_SWEEP_INTERVAL_MILLISECONDS": "50", "SETTLE_DEFERRAL_MILLISECONDS": "50"]
             let worker = try await Program.worker(on: database, ["--log-level", "debug"], environment: environment)
             #expect(await worker.waitFor("event=deferred"))
             #expect(try database.count("dead_letters") == 0)
             // The other process dies; its claim comes back and both settle.
-            _ = try connection.pipeline([WorkerStore.leave(elsewhere)])
+            try connection.query(WorkerStore.leave(elsewhere))
             try await eventually("both are settled") { try database.trades(.settled) == 2 }
             #expect(await worker.stop().exitCode == 0)
             #expect(try database.available("alice", "USDT") == "100.000000")

@@ -35,6 +35,7 @@ extension EngineProcesses {
             }
             let status = try await Program.run("feed", "status", "--json", directory: directory.path)
             #expect(status.output.contains("\"up-"), "\(status.output)")
+            #expect(try directory.violations() == [])
         }
 
         @Test func `books that were filled without an engine get one with accounts of its own`() async throws {
@@ -57,6 +58,7 @@ extension EngineProcesses {
             #expect(accounts.output.contains(#/sim-\w+-100 /#), "\(accounts.output)")
             let balance = try await Program.run("balance", "sim-1", "-o", "jsonl", directory: directory.path)
             #expect(balance.lines.count == 1 && balance.output.contains(#""available":"1000.00000000""#))
+            #expect(try directory.violations() == [])
         }
 
         @Test func `what moves the money of an engine's account behind its back is found`() async throws {

@@ -14,9 +14,11 @@ struct Venue {
 
     /// Starts the engine, with its log in the folder unless something else is said.
     func start(_ arguments: String...) async throws -> Program {
-        let engine = try Program(
-            ["engine", "--orders", orders.name, "--feed", feed.name]
-                + (arguments.isEmpty ? ["--wal", folder] : arguments))
+        try await start(arguments.isEmpty ? ["--wal", folder] : arguments)
+    }
+
+    func start(_ arguments: [String]) async throws -> Program {
+        let engine = try Program(["engine", "--orders", orders.name, "--feed", feed.name] + arguments)
         guard await engine.waitFor("engine started") else {
             throw WaitedInVain(description: "the engine did not start: \(await engine.wait(timeout: .zero).errors)")
         }
@@ -36,10 +38,11 @@ struct Venue {
         return try JSONDecoder().decode(EngineAnswer.self, from: Data(json))
     }
 
-    func typing(_ line: String) async throws -> Program.Result {
-        try await Program(
-            line.split(separator: " ").map(String.init), environment: ["SETTLE_ENGINE": orders.name]
-        ).wait()
+    /// Runs a command that knows where the engine is.
+    func typing(_ line: String, on database: TestDatabase? = nil) async throws -> Program.Result {
+        var environment = ["SETTLE_ENGINE": orders.name, "SETTLE_FEED": feed.name]
+        environment["DATABASE_URL"] = database?.connectionString
+        return try await Program(line.split(separator: " ").map(String.init), environment: environment).wait()
     }
 
     /// A worker that follows the feed, and whose lease is soon another's when it is silent.
@@ -75,9 +78,7 @@ struct Venue {
                 #expect(here == there.map { "\($0.available) \($0.held)" }, sourceLocation: sourceLocation)
             }
         }
-        let reconciled = try await Program(
-            ["reconcile", "--engine", orders.name], environment: ["DATABASE_URL": database.connectionString]
-        ).wait()
+        let reconciled = try await typing("reconcile", on: database)
         #expect(reconciled.exitCode == 0, "\(reconciled)", sourceLocation: sourceLocation)
         #expect(try database.violations() == [], sourceLocation: sourceLocation)
     }
