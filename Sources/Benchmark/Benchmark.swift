@@ -90,8 +90,9 @@ public final class Benchmark {
         try await analyze()
     }
 
-    /// Brings the planner's statistics up to date.
+    /// Brings the planner's statistics up to date, however long indexes of the same tables are still in the making.
     private func analyze() async throws {
+        try connection.script("set lock_timeout = 0")
         while try !hasAnalyzed() { try await Task.sleep(for: .seconds(1)) }
     }
 

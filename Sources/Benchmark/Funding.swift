@@ -52,6 +52,7 @@ struct Funding {
             try await group.waitForAll()
         }
         try connection.liftStatementTimeout()
+        try connection.script("set lock_timeout = 0")
         try connection.script("vacuum (analyze)")
     }
 

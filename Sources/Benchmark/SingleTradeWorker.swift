@@ -85,7 +85,7 @@ final class SingleTradeWorker: OpponentWorker {
     }
 
     private func ask(_ statement: Statement, _ parameters: [Parameter] = []) throws(DatabaseError) -> Rows {
-        try connection.pipeline([Request(statement, parameters)])[0]
+        try connection.query(Request(statement, parameters))
     }
 
     private func settle(_ trade: LoadTrade) throws(DatabaseError) -> Int {

@@ -73,6 +73,14 @@ public struct Count: ArgumentValue, Equatable, ExpressibleByIntegerLiteral {
 
     public var argumentText: String { String(value) }
     public static var valueName: String { "N" }
+
+    /// Refuses a count outside of what a flag takes.
+    public func check(_ flag: String, _ range: ClosedRange<Int>) throws {
+        guard range.contains(value) else {
+            throw UsageError(
+                "'\(flag)' is a whole number from \(range.lowerBound) to \(range.upperBound), not \(value)")
+        }
+    }
 }
 
 /// So many a second: `500/s`, or `500`; never zero.

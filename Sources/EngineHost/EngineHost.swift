@@ -216,6 +216,11 @@ public actor EngineHost {
     /// The keys of what the engine does by itself begin with the name of its stream; nobody else's may, or the books
     /// would take the one for the other.
     private func reservedKey(of command: [UInt8]) -> String? {
+        // Only these have one; whatever else it is, orders above all, the engine alone reads.
+        switch command.count > EngineCommand.bodyOffset ? command[EngineCommand.kindOffset] : 0 {
+        case EngineCommand.Kind.deposit, EngineCommand.Kind.withdraw: break
+        default: return nil
+        }
         let key = command.withUnsafeBytes { bytes -> String? in
             guard let view = try? EngineCommandView(bytes) else { return nil }
             switch view.action {

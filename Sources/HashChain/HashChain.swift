@@ -23,17 +23,17 @@ public struct HashChain: Hashable, Sendable {
     }
 
     /// The checksum of some bytes by themselves, of a file's block for example.
-    public static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
+    @inlinable public static func checksum(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
         XXH3_64bits(bytes.baseAddress, bytes.count)
     }
 
     /// The same with a seed: bytes under one seed tell nothing of those under another.
-    public static func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
+    @inlinable public static func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> UInt64 {
         XXH3_64bits_withSeed(bytes.baseAddress, bytes.count, seed)
     }
 
     /// 128 bits that stand for some bytes: no two of any number that a machine can hold meet by chance.
-    public static func digest(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> (low: UInt64, high: UInt64) {
+    @inlinable public static func digest(_ bytes: UnsafeRawBufferPointer, seed: UInt64) -> (low: UInt64, high: UInt64) {
         let hash = XXH3_128bits_withSeed(bytes.baseAddress, bytes.count, seed)
         return (hash.low64, hash.high64)
     }

@@ -38,7 +38,7 @@ public enum AccountActions {
                 let withMoney = balances.filter { $0.available != .zero || $0.frozen != .zero }
                 guard withMoney.isEmpty else { throw .hasMoney(withMoney) }
                 let waiting = try asked { () throws(DatabaseError) in
-                    try connection.pipeline([TradeStore.waiting(of: id)])[0]
+                    try connection.query(TradeStore.waiting(of: id))
                 }
                 guard TradeStore.decodeWaiting(waiting).count.value == 0 else { throw .hasWaitingTrades }
                 // What nobody can use is not left lying about, to be there again when the account is opened again.
@@ -51,10 +51,9 @@ public enum AccountActions {
                     _ = try connection.query(BalanceStore.removeLinesStatement, .int8(account.number))
                 }
                 _ = try connection.query(AccountStore.setStatusStatement, .int8(account.number), .text(status.rawValue))
-                _ = try connection.pipeline([
+                try connection.query(
                     OperatorActionStore.record(
-                        OperatorAction(kind, .account(id), actor: actor, reason: reason, detail: detail))
-                ])
+                        OperatorAction(kind, .account(id), actor: actor, reason: reason, detail: detail)))
             }
             return true
         }
@@ -78,7 +77,7 @@ public enum AccountActions {
                 _ = try connection.query(
                     BalanceStore.setLineStatement, .int8(account.number), .int4(asset.number),
                     .numeric(DecimalNumber(line.negated, decimals: 0)))
-                _ = try connection.pipeline([
+                try connection.query(
                     OperatorActionStore.record(
                         OperatorAction(
                             .credit, .account(id), actor: actor, reason: reason,
@@ -86,8 +85,7 @@ public enum AccountActions {
                                 (name: "asset", value: asset.symbol.text),
                                 (name: "amount", value: line.text(decimals: asset.decimals)),
                                 (name: "from", value: before.text(decimals: asset.decimals)),
-                            ]))
-                ])
+                            ])))
             }
             return before
         }
@@ -110,10 +108,10 @@ public enum AccountActions {
         let balances = try asked { () throws(DatabaseError) in
             if let asset, opening {
                 let key = BalanceKey(account: account.number, asset: asset.number)
-                _ = try connection.pipeline([BalanceStore.open([(key, .zero)])])
+                try connection.query(BalanceStore.open([(key, .zero)]))
             }
             _ = try connection.query(BalanceStore.lockStatement, .int8(account.number))
-            return try connection.pipeline([BalanceStore.records(of: account.number)])[0]
+            return try connection.query(BalanceStore.records(of: account.number))
         }
         return (account, BalanceStore.decodeRecords(balances))
     }

@@ -45,10 +45,10 @@ extension CommittedBatches {
          where \(isOfPage) order by c.committed_at, e.batch_no, e.place
         """)
 
-    /// The next entries; nil after the last.
+    /// The next entries, in the order of commits; nil after the last.
     public mutating func nextEntries() throws(DatabaseError) -> [ExportedEntry]? {
         guard let page = try nextPage() else { return nil }
-        let rows = try connection.pipeline([Request(Self.entriesStatement, page.parameters)])[0]
+        let rows = try connection.query(Request(Self.entriesStatement, page.parameters))
         let assets = Dictionary(uniqueKeysWithValues: catalog.assets.values.map { ($0.number, $0) })
         let markets = Dictionary(uniqueKeysWithValues: catalog.markets.values.map { ($0.number, $0.symbol) })
         return rows.indices.map { row in
@@ -63,8 +63,11 @@ extension CommittedBatches {
 
     /// A trade's entries tell where it stands in its batch. Each is looked up by its whole key: while there are no
     /// statistics of a young table, the planner would else go through all trades of the market for each.
-    static let tradesStatement = Statement(
-        "export_trades",
+    static let tradesStatement = Statement("export_trades", trades(by: "c.committed_at, f.batch_no, f.place"))
+    private static let numberedTradesStatement = Statement(
+        "export_trades_by_number", trades(by: "f.batch_no, f.place"))
+
+    private static func trades(by order: String) -> String {
         """
         select \(TradeStore.columns), c.committed_at
           from (select e.batch_no, e.market_no, e.cause_id, min(e.place) as place from ledger_entries e
@@ -73,13 +76,15 @@ extension CommittedBatches {
           join markets m on m.market_no = f.market_no
           cross join lateral (
                select * from trades t where t.market = m.symbol and t.trade_id = f.cause_id offset 0) t
-         order by c.committed_at, f.batch_no, f.place
-        """)
+         order by \(order)
+        """
+    }
 
     /// The next settled trades; nil after the last.
     public mutating func nextTrades() throws(DatabaseError) -> [ExportedTrade]? {
         guard let page = try nextPage() else { return nil }
-        let rows = try connection.pipeline([Request(Self.tradesStatement, page.parameters)])[0]
+        let statement = isByNumber ? Self.numberedTradesStatement : Self.tradesStatement
+        let rows = try connection.query(Request(statement, page.parameters))
         return try zip(TradeStore.decode(rows), rows.indices).map { recorded, row throws(DatabaseError) in
             guard let content = recorded.trade, let batch = recorded.batch,
                 let market = catalog.markets[recorded.key.market],

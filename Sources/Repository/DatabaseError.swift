@@ -28,7 +28,7 @@ public struct DatabaseError: Error, Sendable, Hashable, CustomStringConvertible 
     /// Whether the server had no room or is not ready: 53300 too many connections, 53xxx resources, 25006 read-only.
     public var isServerUnready: Bool {
         guard let sqlState else { return false }
-        return sqlState.hasPrefix("53") || sqlState == "25006"
+        return sqlState.hasPrefix("53") || sqlState == Self.readOnlyTransaction
     }
 
     /// Whether a statement that was prepared is gone, or one that was not is there: somebody else uses our session.
@@ -37,6 +37,8 @@ public struct DatabaseError: Error, Sendable, Hashable, CustomStringConvertible 
     public static let uniqueViolation = "23505"
     public static let deadlockDetected = "40P01"
     public static let lockNotAvailable = "55P03"
+    public static let insufficientPrivilege = "42501"
+    public static let readOnlyTransaction = "25006"
     public static let undefinedObject = "42704"
     public static let queryCanceled = "57014"
     public static let dataCorrupted = "XX001"

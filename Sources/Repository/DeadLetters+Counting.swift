@@ -21,8 +21,8 @@ extension DeadLetterStore {
 
     /// How many match, up to the bound.
     public static func countBounded(_ filter: LetterFilter) -> Request {
-        // In the order of a list, so that they are found along the same index.
-        let selection = filter.selection(order: "l.parked_at, l.letter_no", limit: "$7")
+        // As a list finds them, along the same index.
+        let selection = filter.page(limit: "$7")
         return Request(
             Statement("dead_letters_count_bounded\(filter.shape)", "select count(*) from (\(selection)) l"),
             filter.parameters + [BoundedCount.limit()])

@@ -18,13 +18,11 @@ extension DeadLetterStore {
     /// A page in the order of parking, without payloads.
     public static func list(_ filter: LetterFilter, after: Int64, limit: Int) -> Request {
         // A letter that was purged meanwhile still has its place, between its neighbours.
-        let behind = """
-            (l.parked_at, l.letter_no) > (coalesce((
-                select parked_at from dead_letters where letter_no <= $7 order by letter_no desc limit 1),
-                '-infinity'), $7)
+        let parkedAt = """
+            coalesce((select parked_at from dead_letters where letter_no <= $7 order by letter_no desc limit 1),
+                     '-infinity')
             """
-        let selection = filter.selection(
-            and: after > 0 ? behind : "true", order: "l.parked_at, l.letter_no", limit: "$8")
+        let selection = filter.page(behind: after > 0 ? (parkedAt, "$7") : nil, limit: "$8")
         return Request(
             Statement(
                 "dead_letters_list\(filter.shape)\(after > 0 ? "_after" : "")",

@@ -191,8 +191,8 @@ extension DeadLetterStore {
     ) throws(DatabaseError) -> Storing {
         defer { connection.rollBack() }
         try connection.query(.begin)
-        let isNew = try connection.pipeline([TradeStore.accept([trade])])[0].count == 1
-        let existing = TradeStore.decode(try connection.pipeline([TradeStore.read([trade.key])])[0]).first
+        let isNew = try connection.query(TradeStore.accept([trade])).count == 1
+        let existing = TradeStore.decode(try connection.query(TradeStore.read([trade.key]))).first
         guard isNew || existing?.status != .failed && existing?.trade?.hasSameContent(as: trade) == true else {
             return .taken(existing)
         }
@@ -202,7 +202,7 @@ extension DeadLetterStore {
                 .int8(letter.number), .text(actor), .text(reason), .text(letter.status.rawValue),
                 .int4(Int32(letter.version)),
             ])
-        guard try connection.pipeline([record])[0].affected == 1 else { return .leftAlone }
+        guard try connection.query(record).affected == 1 else { return .leftAlone }
         try connection.commit()
         return .waits
     }

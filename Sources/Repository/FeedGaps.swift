@@ -151,7 +151,7 @@ public enum FeedGapStore {
             let skipped = try connection.query(
                 skipStatement, .text(gap.stream.text), .int8(first), .int8(last), .text(actor), .text(reason))
             guard skipped.affected == 1 else { return false }
-            _ = try connection.pipeline([OperatorActionStore.record(gap.skipping(actor: actor, reason: reason))])
+            try connection.query(OperatorActionStore.record(gap.skipping(actor: actor, reason: reason)))
             return true
         }
     }

@@ -3,8 +3,9 @@ import TradeModel
 /// The balances as they were when a record of an engine's output, and all before it, had been settled and nothing
 /// behind it: those of one snapshot, less what later records have done.
 ///
-/// Only what moved since a batch that was the newest when the record was is looked at for that: what comes behind a
-/// record settles in batches that were begun behind it.
+/// Only what moved since a batch is looked at for that, before which nothing behind the record was settled: one that
+/// was the newest when the record was, since what comes behind a record settles in batches that were begun behind it.
+/// Of a record that is past, the first batch that has settled any of what followed.
 public struct LedgerAtRecord {
     /// What an account had of an asset.
     public struct Balance: Sendable {
@@ -20,7 +21,7 @@ public struct LedgerAtRecord {
     private let connection: PostgresConnection
     private let assets: [AssetNumber: Asset]
     /// What later records have changed; the house's and the world's accounts are one each.
-    private let later: [BalanceKey: (available: Amount, frozen: Amount)]
+    private var later: [BalanceKey: (available: Amount, frozen: Amount)] = [:]
 
     private static let houseNumber: AccountNumber = -1
 
@@ -50,31 +51,79 @@ public struct LedgerAtRecord {
         """)
 
     /// Begins to read in one snapshot of the books, in which the stream's watermark must have come to the record; ends
-    /// with ``close()``.
+    /// with ``close()``. What later records have done counts until ``takeOff(since:)``.
     ///
-    /// - Parameter batch: what ``newestBatch(_:)`` said before the engine came to any record behind this one.
     /// - Returns: nil where the watermark has not come so far.
     public static func open(
-        _ connection: PostgresConnection, _ stream: Identifier, at sequence: Int64, since batch: BatchNumber
+        _ connection: PostgresConnection, _ stream: Identifier, at sequence: Int64
     ) throws(DatabaseError) -> LedgerAtRecord? {
         try connection.script("\(LedgerStore.readingSettings); set enable_hashjoin = off; set enable_mergejoin = off")
         try connection.query(.beginSnapshot)
-        let states = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(stream)])[0])
+        let states = FeedStateStore.decode(try connection.query(FeedStateStore.list(stream)))
         guard let state = states.first, state.watermark >= sequence else {
             connection.rollBack()
             return nil
         }
-        let rows = try connection.query(laterStatement, .int8(batch), .text(stream.text), .int8(sequence))
-        var later: [BalanceKey: (available: Amount, frozen: Amount)] = [:]
+        let assets = try CatalogStore.read(connection).assets.values.map { ($0.number, $0) }
+        return LedgerAtRecord(
+            state: state, sequence: sequence, connection: connection,
+            assets: Dictionary(uniqueKeysWithValues: assets))
+    }
+
+    private init(
+        state: FeedState, sequence: Int64, connection: PostgresConnection, assets: [AssetNumber: Asset]
+    ) {
+        self.state = state
+        self.sequence = sequence
+        self.connection = connection
+        self.assets = assets
+    }
+
+    /// A trade may have gone into the books under another name, which its letter was given, and no earlier than that.
+    static let firstBatchStatement = Statement(
+        "ledger_first_batch_of",
+        """
+        with trade as (select unnest($1) as market, unnest($2) as trade_id)
+        select min(batch_no) from (
+            select t.batch_no from trade w, lateral (
+                   select batch_no from trades t where t.market = w.market and t.trade_id = w.trade_id offset 0) t
+             union all
+            select l.batch_no from trade w, lateral (
+                   select batch_no from dead_letters l
+                    where l.market = w.market and l.trade_id = w.trade_id offset 0) l
+             union all
+            select o.batch_no from (select unnest($3) as key) w, lateral (
+                   select batch_no from operations o where o.key = w.key offset 0) o) b
+        """)
+
+    /// The first batch that has settled, or parked, any of some items of the stream; nil where none has.
+    public func firstBatch(of items: [SettlementItem]) throws(DatabaseError) -> BatchNumber? {
+        var (trades, keys): ([TradeKey], [Identifier]) = ([], [])
+        for item in items {
+            switch item.subject {
+            case .trade(let trade): trades.append(trade.key)
+            case .operation(let operation): keys.append(operation.key)
+            case .refused: continue
+            }
+        }
+        guard !trades.isEmpty || !keys.isEmpty else { return nil }
+        let rows = try connection.query(
+            Self.firstBatchStatement, .texts(trades) { $0.market.text }, .texts(trades) { $0.id.text },
+            .texts(keys) { $0.text })
+        return rows.optional(0, 0, rows.int64)
+    }
+
+    /// Takes off what later records have done. To be called once.
+    ///
+    /// - Parameter batch: nothing behind the record was settled in an earlier one.
+    public mutating func takeOff(since batch: BatchNumber) throws(DatabaseError) {
+        let rows = try connection.query(
+            Self.laterStatement, .int8(batch), .text(state.stream.text), .int8(sequence))
         for row in rows.indices {
             later[BalanceKey(account: rows.int64(row, 0), asset: rows.int32(row, 1))] = (
                 rows.amount(row, 2), rows.amount(row, 3)
             )
         }
-        let assets = try CatalogStore.read(connection).assets.values.map { ($0.number, $0) }
-        return LedgerAtRecord(
-            state: state, sequence: sequence, connection: connection,
-            assets: Dictionary(uniqueKeysWithValues: assets), later: later)
     }
 
     /// Ends the snapshot.

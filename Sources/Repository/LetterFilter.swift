@@ -69,6 +69,39 @@ extension LetterFilter {
             """
     }
 
+    /// The letters that match in the order of parking, behind a place in it if one is given, and no more than so many.
+    ///
+    /// Those of an account are looked for by the whole key of the account's index, which no other index has. By the
+    /// statistics alone, one that leads through all letters of the status may look as good, and is long where the
+    /// account has few of them.
+    func page(behind place: (parkedAt: String, letter: String)? = nil, limit: String) -> String {
+        let order = "l.parked_at, l.letter_no"
+        guard account != nil, status != nil, failureClass == nil, market == nil else {
+            return selection(
+                and: place.map { "(\(order)) > (\($0.parkedAt), \($0.letter))" } ?? "true", order: order, limit: limit)
+        }
+        let beginning = (parkedAt: since == nil ? "'-infinity'" : "$4", letter: "0")
+        let first = place ?? beginning
+        func part(_ side: String, _ more: [String]) -> String {
+            let range = [
+                "(\(side), l.status, \(order)) > ($3, $6::letter_status, \(first.parkedAt), \(first.letter))",
+                "(\(side), l.status, l.parked_at) < ($3, $6::letter_status, \(until == nil ? "'infinity'" : "$5"))",
+            ]
+            let others = place != nil && since != nil ? ["l.parked_at >= $4"] : []
+            return """
+                select * from dead_letters l where \((range + others + more).joined(separator: " and "))
+                 order by \(side), l.status, \(order) limit \(limit)
+                """
+        }
+        return """
+            select * from (
+                (\(part("l.buyer_id", [])))
+                union all
+                (\(part("l.seller_id", ["l.buyer_id is distinct from $3"])))) l
+             order by \(order) limit \(limit)
+            """
+    }
+
     /// One row for each letter that matches.
     var rows: String {
         func part(_ more: [String]) -> String {

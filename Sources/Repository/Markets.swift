@@ -40,11 +40,10 @@ public enum MarketStore {
             _ = try connection.query(closeOffStatement, .int4(market.number))
             let isNew = try connection.query(setHaltedStatement, .int4(market.number), .bool(isHalted)).affected == 1
             if isNew {
-                _ = try connection.pipeline([
+                try connection.query(
                     OperatorActionStore.record(
                         OperatorAction(
-                            isHalted ? .halt : .resume, .market(market.symbol), actor: actor, reason: reason))
-                ])
+                            isHalted ? .halt : .resume, .market(market.symbol), actor: actor, reason: reason)))
             }
             return isNew
         }

@@ -91,7 +91,12 @@ public final class PostgresConnection {
 
     @discardableResult
     public func query(_ statement: Statement, _ parameters: Parameter...) throws(DatabaseError) -> Rows {
-        try pipeline([Request(statement, parameters)])[0]
+        try query(Request(statement, parameters))
+    }
+
+    @discardableResult
+    public func query(_ request: Request) throws(DatabaseError) -> Rows {
+        try pipeline([request])[0]
     }
 
     /// Sends all requests at once and returns their answers: one round trip, however many there are.

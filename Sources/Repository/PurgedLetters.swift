@@ -40,11 +40,11 @@ public enum PurgedLetterStore {
             delete from dead_letters l using resolved r
              where l.letter_no = r.letter_no and l.status = r.status and l.changed_at = r.changed_at
             returning l.letter_no, l.fingerprint, l.market, l.trade_id, l.class, l.status, l.stored, l.version,
-                      l.parked_at),
+                      l.parked_at, l.stream, l.stream_seq),
         kept as (
             insert into purged_letters (letter_no, fingerprint, market, trade_id, class, status, stored, version,
-                                        parked_at, actor, reason, actions)
-            select g.*, $5, $6,
+                                        parked_at, stream, stream_seq, has_number, actor, reason, actions)
+            select g.*, true, $5, $6,
                    (select coalesce(jsonb_agg(jsonb_build_object(
                                'at', a.at, 'action', a.action, 'actor', a.actor, 'message', a.message)
                                order by a.number), '[]')

@@ -47,7 +47,7 @@ public enum QueueControlStore {
     }
 
     public static func read(_ connection: PostgresConnection) throws(DatabaseError) -> QueueControl {
-        decode(try connection.pipeline([read])[0])
+        decode(try connection.query(read))
     }
 
     static let setStatement = Statement(
@@ -72,10 +72,9 @@ public enum QueueControlStore {
             let isNew =
                 try connection.query(setStatement, .bool(paused), .text(actor), .text(reason)).affected == 1
             if isNew {
-                _ = try connection.pipeline([
+                try connection.query(
                     OperatorActionStore.record(
-                        OperatorAction(kind ?? (paused ? .pause : .resume), .queue, actor: actor, reason: reason))
-                ])
+                        OperatorAction(kind ?? (paused ? .pause : .resume), .queue, actor: actor, reason: reason)))
             }
             return (try read(connection), isNew)
         }

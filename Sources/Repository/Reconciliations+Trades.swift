@@ -61,14 +61,14 @@ extension ReconciliationStore {
                 [.text("trades"), .text(nil), .text(stream.text), .int8(sequence), .int8(watermark)]
             }
         return try connection.transaction { () throws(DatabaseError) in
-            let job = try connection.pipeline([
+            let job = try connection.query(
                 Request(
                     recordTradesJobStatement,
                     place + [
                         .timestamp(found.startedAt), .text(actor), .int8(found.tradeCount), .int8(found.refusedCount),
                         .int8(found.findingCount),
                     ])
-            ])[0].int64(0, 0)
+            ).int64(0, 0)
             let errors = found.findings
             guard !errors.isEmpty else { return job }
             try connection.query(

@@ -69,9 +69,8 @@ public enum SealStore {
             .int8(seal.number), .int8(seal.batches.lowerBound), .int8(seal.batches.upperBound),
         ]
         let contents = seal.contents.flatMap { [Parameter.int8($0.lines), .bytes($0.digest.bytes)] }
-        _ = try connection.pipeline([
-            Request(insertStatement, bounds + contents + [.timestamp(seal.sealedAt), .bytes(seal.chain.bytes)])
-        ])
+        try connection.query(
+            Request(insertStatement, bounds + contents + [.timestamp(seal.sealedAt), .bytes(seal.chain.bytes)]))
     }
 
     private static func decode(_ rows: Rows) -> [Seal] {

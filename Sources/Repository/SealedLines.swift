@@ -24,25 +24,20 @@ enum SealedLines {
         case .assets:
             """
             select s.* from assets s
-             where s.asset_no in (select asset_no from entries union select asset_no from operations_ union
-                                  select unnest(array[m.base_no, m.quote_no]) from markets_ m)
+             where s.asset_no in (select asset_no from sealed_entries union select asset_no from sealed_operations union
+                                  select unnest(array[m.base_no, m.quote_no]) from sealed_markets m)
             """
         case .markets:
             """
             select m.* from markets m
-             where m.market_no in (select market_no from entries)
-                or m.symbol in (select market from trades_)
+             where m.market_no in (select market_no from sealed_entries)
+                or m.symbol in (select market from sealed_trades)
             """
         }
     }
 
     /// What the rows of a table are called within a statement.
-    private static func name(_ table: SealedTable) -> String {
-        switch table {
-        case .entries: "entries"
-        default: "\(table.rawValue)_"
-        }
-    }
+    private static func name(_ table: SealedTable) -> String { "sealed_\(table.rawValue)" }
 
     /// Rows of tables in which others are looked up come after these.
     private static let order: [SealedTable] = [

@@ -10,11 +10,12 @@ public struct Sealer: Sendable {
     private static let batchesMax: Int64 = 10_000
 
     /// What is not full is sealed when its oldest batch is so old.
-    public let interval: Duration
+    private let interval: Duration
     private let rowsMax: Int64
     /// Up to here every batch is there for good, or never will be.
     private var decided: BatchNumber = -1
     private var horizon: BatchHorizon?
+    /// Without the indexes, each stretch would have all of a table gone through; small ones do without.
     private var canFindByBatch = false
     /// The session that this is known from: behind another one may be a server that was set back.
     private var session: Int32?
@@ -26,7 +27,6 @@ public struct Sealer: Sendable {
 
     static let lockStatement = Statement(
         "sealing_lock", "select pg_try_advisory_xact_lock(\(AdvisoryLock.sealing), 1)")
-    /// Without the index, each stretch would have all of the table gone through; small ones do without.
     /// The last batch of a full stretch, whether there is one, and how old the oldest of what is there is.
     static let stretchStatement = Statement(
         "sealing_stretch",
@@ -43,15 +43,15 @@ public struct Sealer: Sendable {
 
     /// Seals the next stretch if there is one that is full or old enough, and returns its seal.
     ///
-    /// - Parameter isDue: whether what is there is old enough whatever its age.
+    /// - Parameter atOnce: whether neither a full stretch nor indexes are waited for.
     public mutating func advance(
-        on connection: PostgresConnection, isDue: Bool = false
+        on connection: PostgresConnection, atOnce: Bool = false
     ) throws(DatabaseError) -> Seal? {
         if session != connection.backend { (session, decided, horizon) = (connection.backend, -1, nil) }
         try look(connection)
         guard decided >= 0 else { return nil }
         if !canFindByBatch { canFindByBatch = try IndexesByBatch.areBuilt(on: connection) }
-        guard canFindByBatch || isDue else { return nil }
+        guard canFindByBatch || atOnce else { return nil }
         let (interval, rowsMax, decided) = (interval, rowsMax, decided)
         return try connection.transaction { () throws(DatabaseError) -> Seal? in
             guard try connection.query(Self.lockStatement).bool(0, 0) else { return nil }
@@ -62,7 +62,7 @@ public struct Sealer: Sendable {
                 Self.stretchStatement, .int8(first), .int8(decided), .int8(rowsMax), .int8(Self.batchesMax))
             guard rows.int64(0, 0) > 0 else { return nil }
             let isFull = rows.bool(0, 2)
-            guard isFull || isDue || .milliseconds(rows.int64(0, 3)) >= interval else { return nil }
+            guard isFull || atOnce || .milliseconds(rows.int64(0, 3)) >= interval else { return nil }
             // Numbers that nobody used are sealed with the rest: nothing may come in under them.
             let next = (isFull ? rows.int64(0, 1) : decided) + 1
             try connection.script(SealStore.settings)

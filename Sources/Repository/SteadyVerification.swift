@@ -6,8 +6,8 @@ import TradeModel
 /// does not move on. The tables as they stand are looked at when it has come to the end, and so seldom that it stays
 /// cheap.
 public struct SteadyVerification: Sendable {
-    /// So many entries a step has.
-    public static let stepEntries = Verification.rangeEntries
+    /// So many entries a step has: its snapshot is gone in about a second, and what was updated meanwhile is tidied up.
+    public static let stepEntries: Int64 = 50_000
     /// The tables as they stand may take one part in so many of the time.
     private static let standingShare = 20
 
@@ -53,7 +53,7 @@ public struct SteadyVerification: Sendable {
         let startedAt = Timestamp.now
         let next = try VerificationStore.state(connection)?.next ?? Verification.firstNumber
         var walk = VerificationWalk(
-            .worker, on: connection, chains: .kept, from: next, rangeEntries: stepEntries)
+            .worker, on: connection, verified: .kept, from: next, rangeEntries: stepEntries)
         let last = try walk.rangeEnd(upTo: horizon.newest) ?? horizon.newest
         if next <= last { try take(&walk, upTo: last, startedAt, on: connection) }
         let isAtEnd = last >= horizon.newest

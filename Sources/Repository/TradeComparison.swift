@@ -78,10 +78,10 @@ public struct TradeComparison {
         expecting expectation: Expectation, page: ([TradeFinding]) throws -> Void
     ) throws {
         try connection.script(Self.lookingUp(isFew: tradeCount <= Self.fewMax))
-        try connection.query(Self.theirsStatement, [])
+        try connection.query(Self.theirsStatement)
         try readFindings(page)
         try connection.script(Self.lookingUp(isFew: false))
-        try connection.query(Self.oursStatement(expectation), expectation.parameters)
+        try connection.query(Request(Self.oursStatement(expectation), expectation.parameters))
         try readFindings(page)
     }
 
@@ -98,7 +98,7 @@ public struct TradeComparison {
     /// once, or always in the same words.
     public func missing(page: ([StatedTrade]) throws -> Void) throws {
         try connection.script(Self.lookingUp(isFew: tradeCount <= Self.fewMax))
-        try connection.query(Self.missingStatement, [])
+        try connection.query(Self.missingStatement)
         while true {
             let rows = try connection.query(Self.nextMissingStatement)
             guard rows.count > 0 else { break }
@@ -138,12 +138,6 @@ public struct TradeComparison {
             if let number = value(trade) { column.append(number) } else { column.appendNull() }
         }
         return column.parameter
-    }
-}
-
-extension PostgresConnection {
-    fileprivate func query(_ statement: Statement, _ parameters: [Parameter]) throws(DatabaseError) {
-        _ = try pipeline([Request(statement, parameters)])
     }
 }
 

@@ -90,7 +90,7 @@ public struct TradeListing {
     }
 
     private func hasAny(in numbers: Range<Int64>) throws(DatabaseError) -> Bool {
-        try connection.pipeline([Request(statements.exists, parameters(numbers))])[0].bool(0, 0)
+        try connection.query(Request(statements.exists, parameters(numbers))).bool(0, 0)
     }
 
     private func read(
@@ -98,7 +98,7 @@ public struct TradeListing {
     ) throws(DatabaseError) -> [RecordedTrade] {
         let statement = newestFirst ? statements.last : statements.first
         return TradeStore.decode(
-            try connection.pipeline([Request(statement, parameters(numbers) + [.int8(Int64(limit))])])[0])
+            try connection.query(Request(statement, parameters(numbers) + [.int8(Int64(limit))])))
     }
 
     private func parameters(_ numbers: Range<Int64>) -> [Parameter] {

@@ -132,7 +132,7 @@ public enum TradeStoryStore {
                 }
             }
             if let stream = trade.trade?.stream {
-                story.isOfFeed = !FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(stream)])[0])
+                story.isOfFeed = !FeedStateStore.decode(try connection.query(FeedStateStore.list(stream)))
                     .isEmpty
             }
             if trade.status == .pending {

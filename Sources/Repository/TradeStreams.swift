@@ -132,7 +132,7 @@ public enum TradeStreamStore {
                 skipStatement, .text(gap.stream.text), .int8(gap.records.lowerBound), .int8(gap.records.upperBound),
                 .text(actor), .text(reason))
             guard skipped.affected == 1 else { return false }
-            _ = try connection.pipeline([OperatorActionStore.record(gap.skipping(actor: actor, reason: reason))])
+            try connection.query(OperatorActionStore.record(gap.skipping(actor: actor, reason: reason)))
             return true
         }
     }

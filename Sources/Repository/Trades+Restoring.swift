@@ -10,7 +10,7 @@ extension TradeStore {
     ) throws(DatabaseError) -> [TradeKey] {
         guard !trades.isEmpty else { return [] }
         return try connection.transaction { () throws(DatabaseError) in
-            let stored = decodeKeys(try connection.pipeline([accept(trades)])[0])
+            let stored = decodeKeys(try connection.query(accept(trades)))
             if !stored.isEmpty { _ = try connection.pipeline([OperatorActionStore.record(action(stored))]) }
             return stored
         }

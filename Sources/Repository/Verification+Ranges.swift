@@ -12,10 +12,11 @@ extension Verification {
 
     /// Each takes the first and the last number of the batches, and how many rows it returns at most: who is wrong, and
     /// how. None returns a row while the books are right.
-    static func rangeChecks(_ chains: VerifiedChains) -> [Check] {
+    static func rangeChecks(_ verified: VerifiedBalances) -> [Check] {
         [
-            chains.extend, tradesCheck, reversalsCheck, operationsCheck, batchesCheck, placesCheck, settledCheck,
-            recordsCheck,
+            verified.entriesCheck, tradesCheck, reversalsCheck, operationsCheck, batchesCheck, placesCheck,
+            settledCheck,
+            recordsCheck, verified.streams.numbersCheck,
         ]
     }
 
@@ -38,8 +39,9 @@ extension Verification {
               left join accounts buyer on buyer.id = t.buyer_id and buyer.kind = 'customer'
               left join accounts seller on seller.id = t.seller_id and seller.kind = 'customer'
              where t.status = 'SETTLED' and t.batch_no between $1 and $2),
-        expected as (
-            select market_no, trade_id, batch_no, leg.account_no, leg.asset_no, leg.side, sum(leg.delta) as delta
+        legs as (
+            select market_no, trade_id, batch_no, leg.account_no, leg.asset_no, leg.side, leg.delta as said,
+                   null::numeric as booked
               from settled cross join lateral (values
                    (buyer, base_no, 1, quantity - (case fees when 'received' then buyer_fee else 0 end)),
                    (buyer, quote_no, -1, - quote - (case fees when 'quote' then greatest(buyer_fee, 0) else 0 end)),
@@ -48,21 +50,22 @@ extension Verification {
                    (seller, quote_no, 1, quote - seller_fee),
                    (0, case fees when 'received' then base_no else quote_no end, 0, buyer_fee),
                    (0, quote_no, 0, seller_fee)) leg (account_no, asset_no, side, delta)
-             group by 1, 2, 3, 4, 5, 6 having sum(leg.delta) <> 0),
-        booked as (
-            select e.market_no, e.cause_id as trade_id, e.batch_no,
-                   case a.kind when 'house' then 0 else e.account_no end as account_no, e.asset_no,
-                   case e.kind when 'fee' then 0 else sign(e.available_delta + e.frozen_delta) end as side,
-                   sum(e.available_delta + e.frozen_delta) as delta
+             where leg.delta <> 0
+            union all
+            select e.market_no, e.cause_id, e.batch_no,
+                   case a.kind when 'house' then 0 else e.account_no end, e.asset_no,
+                   case e.kind when 'fee' then 0 else sign(e.available_delta + e.frozen_delta)::integer end,
+                   null, e.available_delta + e.frozen_delta
               from ledger_entries e join accounts a using (account_no)
-             where e.kind in ('trade', 'fee') and e.batch_no between $1 and $2
-             group by 1, 2, 3, 4, 5, 6 having sum(e.available_delta + e.frozen_delta) <> 0)
+             where e.kind in ('trade', 'fee') and e.batch_no between $1 and $2),
+        differing as (
+            select market_no, trade_id, batch_no, account_no, asset_no, side, coalesce(sum(said), 0) as said,
+                   coalesce(sum(booked), 0) as booked
+              from legs group by 1, 2, 3, 4, 5, 6 having coalesce(sum(said), 0) <> coalesce(sum(booked), 0))
         select 'trade ' || coalesce(m.symbol, '?') || ':' || trade_id,
                format('batch %s, account %s, asset %s: the trade says %s, the ledger %s', batch_no,
-                   account_no, asset_no, trim_scale(coalesce(x.delta, 0)), coalesce(b.delta, 0))
-          from expected x full join booked b using (market_no, trade_id, batch_no, account_no, asset_no, side)
-          left join markets m using (market_no)
-         where x.delta is distinct from b.delta
+                   account_no, asset_no, trim_scale(said), booked)
+          from differing left join markets m using (market_no)
          order by 1 limit $3
         """)
 
@@ -103,8 +106,12 @@ extension Verification {
             select batch_no, sum(entries) as entries, count(*) filter (where total <> 0) as unbalanced
               from sums group by 1)
         select 'batch ' || batch_no,
-               format('says %s entries, has %s; %s assets do not sum to zero',
-                   coalesce(b.entries::text, 'nothing'), coalesce(c.entries, 0), coalesce(c.unbalanced, 0))
+               concat_ws('; ',
+                   case when b.batch_no is null then format('is not there, but has %s entries', c.entries)
+                        when b.entries <> coalesce(c.entries, 0)
+                        then format('says %s entries, has %s', b.entries, coalesce(c.entries, 0)) end,
+                   case when c.unbalanced > 0
+                        then format('does not sum to zero in %s of its assets', c.unbalanced) end)
           from (select batch_no, entries from batches where batch_no between $1 and $2) b
           full join counted c using (batch_no)
          where coalesce(b.entries, -1) <> coalesce(c.entries, 0) or c.unbalanced > 0

@@ -1,8 +1,12 @@
 /// What is asked of the tables as they stand, in one snapshot with the last batches.
 extension Verification {
     /// Each takes how many rows it returns at most: who is wrong, and how.
-    static func standingChecks(_ chains: VerifiedChains) -> [Check] {
-        [totalsCheck, chains.compare, batchlessCheck, statesCheck, negativeCheck, holdsCheck, watermarksCheck]
+    static func standingChecks(_ verified: VerifiedBalances) -> [Check] {
+        [
+            totalsCheck, verified.balancesCheck, batchlessCheck, statesCheck, negativeCheck, holdsCheck,
+            watermarksCheck,
+            verified.streams.countsCheck,
+        ]
     }
 
     private static let totalsCheck = Check(

@@ -46,8 +46,6 @@ public enum Verification {
     /// What a batch number is never before, and what none is behind: numbers that no batch can have are looked at, too.
     static let firstNumber = BatchNumber.min
     static let lastNumber = BatchNumber.max
-    /// So often the end that grows is gone after in ranges before what is left of it is read in one.
-    private static let roundsMax = 10
 
     /// How a run is carried out.
     public struct Options: Sendable {
@@ -73,24 +71,30 @@ public enum Verification {
     ) throws -> Report? {
         let startedAt = Timestamp.now
         try connection.liftStatementTimeout()
-        let chains = VerifiedChains.ofThisRun
-        try connection.query(VerifiedChains.creation)
+        let verified = VerifiedBalances.ofThisRun
+        try connection.query(VerifiedBalances.creation)
         var next = firstNumber
         if options.kind != .full {
-            guard let begun = try VerificationStore.copy(to: chains, on: connection) else { return nil }
+            guard let begun = try VerificationStore.copyKept(on: connection) else { return nil }
             next = begun
         }
         var walk = VerificationWalk(
-            options.kind, on: connection, chains: chains, from: next, rangeEntries: options.rangeEntries)
-        for _ in 0..<roundsMax where try walk.hasRange() {
+            options.kind, on: connection, verified: verified, from: next, rangeEntries: options.rangeEntries)
+        // The end that grows is gone after in ranges as long as it comes nearer; what is left of it is read in one.
+        var entriesOfRound = Int64.max
+        var isNearer = true
+        while isNearer, try walk.hasRange() {
             let horizon = try BatchHorizon(on: connection)
             guard try horizon.wait(on: connection, patience: options.patience) else {
                 throw HorizonError(until: .now)
             }
+            let entriesBefore = walk.entries
             while let last = try walk.rangeEnd(upTo: horizon.newest) {
                 try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in try walk.check(upTo: last) }
                 progress(walk.entries)
             }
+            isNearer = walk.entries - entriesBefore < entriesOfRound / 2
+            entriesOfRound = walk.entries - entriesBefore
         }
         // What is decided of the rest is kept, too, where nobody has to be waited for long.
         if options.actor != nil {
@@ -108,7 +112,7 @@ public enum Verification {
         var report = walk.report
         if let actor = options.actor {
             report.reasonNotKept = try VerificationStore.keep(
-                report, next: decided, chains: chains, startedAt: startedAt, actor: actor, on: connection)
+                report, next: decided, startedAt: startedAt, actor: actor, on: connection)
         }
         return report
     }
@@ -130,6 +134,6 @@ public enum Verification {
         "verify_total",
         """
         select coalesce(sum(entries), 0)::bigint from batches
-         where $1 or batch_no >= (select next_batch from verification_state)
+         where $1 or batch_no >= (select verified_before from verification_state)
         """)
 }

@@ -13,12 +13,12 @@ public struct VerificationState: Sendable {
     public let foundAt: Timestamp?
 }
 
-/// Tables `verification_runs`, `verified_balances` and `verification_state`.
+/// Tables `verification_runs`, `verified_balances`, `verified_streams` and `verification_state`.
 public enum VerificationStore {
     static let stateStatement = Statement(
         "verification_state",
         """
-        select next_batch, verified_at, violations, finding, found_by, found_at from verification_state
+        select verified_before, verified_at, violations, finding, found_by, found_at from verification_state
         """)
 
     /// nil before the first run whose result was kept.
@@ -51,15 +51,18 @@ public enum VerificationStore {
 
     private static let copyStatement = Statement(
         "verified_balances_copy",
-        "insert into \(VerifiedChains.ofThisRun.table) select * from \(VerifiedChains.kept.table)")
+        "insert into \(VerifiedBalances.ofThisRun.table) select * from \(VerifiedBalances.kept.table)")
+    private static let copyStreamsStatement = Statement(
+        "verified_streams_copy",
+        "insert into \(VerifiedStreams.ofThisRun.table) select * from \(VerifiedStreams.kept.table)")
 
     /// Brings what was verified so far into a run's own table; returns the first batch that was not, or nil where there
     /// is nothing to rest on.
-    static func copy(to chains: VerifiedChains, on connection: PostgresConnection) throws(DatabaseError) -> BatchNumber?
-    {
+    static func copyKept(on connection: PostgresConnection) throws(DatabaseError) -> BatchNumber? {
         try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in
             guard let next = try state(connection)?.next else { return nil }
             try connection.query(copyStatement)
+            try connection.query(copyStreamsStatement)
             return next
         }
     }
@@ -72,10 +75,10 @@ public enum VerificationStore {
         "verified_balances_replace",
         """
         with gone as (
-            delete from \(VerifiedChains.kept.table) v where not exists (
-                select from \(VerifiedChains.ofThisRun.table) c
+            delete from \(VerifiedBalances.kept.table) v where not exists (
+                select from \(VerifiedBalances.ofThisRun.table) c
                  where (c.account_no, c.asset_no, c.first_version) = (v.account_no, v.asset_no, v.first_version)))
-        insert into \(VerifiedChains.kept.table) as v select * from \(VerifiedChains.ofThisRun.table)
+        insert into \(VerifiedBalances.kept.table) as v select * from \(VerifiedBalances.ofThisRun.table)
             on conflict (account_no, asset_no, first_version)
             do update set last_version = excluded.last_version, available_before = excluded.available_before,
                           frozen_before = excluded.frozen_before, available_after = excluded.available_after,
@@ -85,11 +88,28 @@ public enum VerificationStore {
                                      excluded.available_after, excluded.frozen_after)
         """)
 
+    private static let replaceStreamsStatement = Statement(
+        "verified_streams_replace",
+        """
+        with gone as (
+            delete from \(VerifiedStreams.kept.table) v where not exists (
+                select from \(VerifiedStreams.ofThisRun.table) c
+                 where (c.stream, c.first_seq) = (v.stream, v.first_seq)))
+        insert into \(VerifiedStreams.kept.table) as v select * from \(VerifiedStreams.ofThisRun.table)
+            on conflict (stream, first_seq) do update set last_seq = excluded.last_seq
+             where v.last_seq <> excluded.last_seq
+        """)
+
+    /// The role may not write, nobody may here, or somebody does not come to an end.
+    private static let refusals: Set<String?> = [
+        DatabaseError.insufficientPrivilege, DatabaseError.readOnlyTransaction, DatabaseError.lockNotAvailable,
+    ]
+
     /// Keeps what a run came to: for `--since` to rest on if it is clean, and as a finding if it is not.
     ///
     /// - Returns: why it could not be kept, where the role or the server does not allow it.
     static func keep(
-        _ report: Verification.Report, next: BatchNumber, chains: VerifiedChains, startedAt: Timestamp, actor: String,
+        _ report: Verification.Report, next: BatchNumber, startedAt: Timestamp, actor: String,
         on connection: PostgresConnection
     ) throws(DatabaseError) -> String? {
         do throws(DatabaseError) {
@@ -101,18 +121,15 @@ public enum VerificationStore {
                 let reached = try state(connection)?.next ?? Verification.firstNumber
                 if report.isClean, report.kind == .full || reached <= next {
                     try connection.query(replaceStatement)
-                    try connection.query(advanceStatement, .int8(next))
+                    try connection.query(replaceStreamsStatement)
+                    try advance(to: next, on: connection)
                 }
                 try note(report, on: connection)
-                try connection.query(
-                    runStatement, .text(report.kind.rawValue), .text(actor), .timestamp(startedAt),
-                    .int8(report.fromBatch), .int8(report.toBatch), .int8(report.entries), .int8(report.settledTrades),
-                    .int8(Int64(report.violations.count)))
+                _ = try insertRun(report, startedAt, actor, on: connection)
             }
             return nil
-        } catch  where ["42501", "25006", DatabaseError.lockNotAvailable].contains(error.sqlState) {
-            // The role may not write, nobody may here, or somebody does not come to an end. What was found is known all
-            // the same, where that can be.
+        } catch  where refusals.contains(error.sqlState) {
+            // What was found is known all the same, where that can be.
             if !report.isClean { try? note(report, on: connection) }
             return error.message
         }
@@ -123,11 +140,12 @@ public enum VerificationStore {
     private static let advanceStatement = Statement(
         "verification_advance",
         """
-        insert into verification_state as s (next_batch, verified_at) values ($1, clock_timestamp())
-            on conflict (singleton) do update set next_batch = excluded.next_batch, verified_at = excluded.verified_at
+        insert into verification_state as s (verified_before, verified_at) values ($1, clock_timestamp())
+            on conflict (singleton) do update set verified_before = excluded.verified_before,
+                                                   verified_at = excluded.verified_at
         """)
 
-    /// Moves on to a batch before which all was verified; the chains of balances are written with it.
+    /// Moves on to a batch before which all was verified; the pieces of balances are written with it.
     static func advance(to next: BatchNumber, on connection: PostgresConnection) throws(DatabaseError) {
         try connection.query(advanceStatement, .int8(next))
     }
@@ -181,7 +199,13 @@ public enum VerificationStore {
                 growStatement, .int8(run), .int8(report.toBatch), .int8(report.entries), .int8(report.settledTrades))
             return run
         }
-        return try connection.query(
+        return try insertRun(report, startedAt, actor, on: connection)
+    }
+
+    private static func insertRun(
+        _ report: Verification.Report, _ startedAt: Timestamp, _ actor: String, on connection: PostgresConnection
+    ) throws(DatabaseError) -> Int64 {
+        try connection.query(
             runStatement, .text(report.kind.rawValue), .text(actor), .timestamp(startedAt), .int8(report.fromBatch),
             .int8(report.toBatch), .int8(report.entries), .int8(report.settledTrades),
             .int8(Int64(report.violations.count))

@@ -6,7 +6,7 @@ import TradeModel
 /// range. What is asked of the tables as they stand comes at the end, in one snapshot with what came behind the ranges.
 struct VerificationWalk {
     private let connection: PostgresConnection
-    private let chains: VerifiedChains
+    private let verified: VerifiedBalances
     private let rangeEntries: Int64
     /// The first batch that was not looked at.
     private(set) var next: BatchNumber
@@ -14,11 +14,12 @@ struct VerificationWalk {
     private var counted: Verification.Report
 
     init(
-        _ kind: Verification.Kind, on connection: PostgresConnection, chains: VerifiedChains, from next: BatchNumber,
+        _ kind: Verification.Kind, on connection: PostgresConnection, verified: VerifiedBalances,
+        from next: BatchNumber,
         rangeEntries: Int64
     ) {
         self.connection = connection
-        self.chains = chains
+        self.verified = verified
         self.rangeEntries = rangeEntries
         self.next = next
         counted = Verification.Report(kind: kind, fromBatch: max(next, 1), toBatch: max(next, 1) - 1)
@@ -30,7 +31,7 @@ struct VerificationWalk {
     /// What was found so far, in the order of the checks.
     var report: Verification.Report {
         var report = counted
-        report.violations = (Verification.rangeChecks(chains) + Verification.standingChecks(chains))
+        report.violations = (Verification.rangeChecks(verified) + Verification.standingChecks(verified))
             .flatMap { found[$0.statement.name] ?? [] }
         return report
     }
@@ -67,7 +68,7 @@ struct VerificationWalk {
     /// Looks at the batches up to one of them, within a transaction.
     mutating func check(upTo last: BatchNumber) throws(DatabaseError) {
         try connection.script(counted.kind == .worker ? Self.besideSettings : Self.rangeSettings)
-        let checks = Verification.rangeChecks(chains)
+        let checks = Verification.rangeChecks(verified)
         let range: [Parameter] = [.int8(next), .int8(last)]
         let limit = Parameter.int8(Int64(Verification.violationsMax))
         let answers = try connection.pipeline(
@@ -86,7 +87,7 @@ struct VerificationWalk {
         defer { connection.rollBack() }
         try check(upTo: Verification.lastNumber)
         try connection.script(Self.standingSettings)
-        let checks = Verification.standingChecks(chains)
+        let checks = Verification.standingChecks(verified)
         let limit = Parameter.int8(Int64(Verification.violationsMax))
         let answers = try connection.pipeline(
             checks.map { Request($0.statement, [limit]) }

@@ -64,8 +64,8 @@ actor ControlConnection {
 
     func release(_ keys: [TradeKey]) throws(DatabaseError) {
         guard !keys.isEmpty else { return }
-        try connected { connection throws(DatabaseError) in
-            _ = try connection.pipeline([TradeStore.releaseClaims(keys, worker: worker.number)])
+        _ = try connected { connection throws(DatabaseError) in
+            try connection.query(TradeStore.releaseClaims(keys, worker: worker.number))
         }
     }
 
@@ -99,7 +99,7 @@ actor ControlConnection {
             let request = FeedStateStore.advance(
                 stream, lease, to: mark.sequence, hash: mark.hash, engineEpoch: engineEpoch, newest: newest,
                 milliseconds: limits.heartbeatTimeoutMilliseconds)
-            return try connection.pipeline([request])[0].affected == 1
+            return try connection.query(request).affected == 1
         }
     }
 
@@ -108,7 +108,7 @@ actor ControlConnection {
         try connected { connection throws(DatabaseError) in
             switch listing {
             case .asset(let symbol, let decimals):
-                _ = try connection.pipeline([CatalogStore.addAsset(symbol, decimals: decimals)])
+                try connection.query(CatalogStore.addAsset(symbol, decimals: decimals))
                 let known = try CatalogStore.read(connection).assets[symbol]?.decimals
                 return known == decimals
                     ? nil : "\(symbol) has \(decimals) decimals in the engine and \(known ?? 0) in the books"
@@ -117,9 +117,8 @@ actor ControlConnection {
                     return market.feeRule == fees && market.priceDecimals >= priceDecimals
                         ? nil : "market \(symbol) has other terms in the engine than in the books"
                 }
-                _ = try connection.pipeline([
-                    CatalogStore.addMarket(symbol, priceDecimals: priceDecimals, tick: tick, lot: lot, fees: fees)
-                ])
+                try connection.query(
+                    CatalogStore.addMarket(symbol, priceDecimals: priceDecimals, tick: tick, lot: lot, fees: fees))
                 return nil
             }
         }
@@ -132,7 +131,7 @@ actor ControlConnection {
             switch stop {
             case nil, .later: _ = try connection.pipeline([FeedStateStore.giveUp(stream, lease)])
             case .halted(let reason):
-                _ = try connection.pipeline([FeedStateStore.halt(stream, lease, because: reason)])
+                try connection.query(FeedStateStore.halt(stream, lease, because: reason))
             case .notKept(let reason, let oldest):
                 _ = try connection.pipeline([
                     FeedGapStore.note(stream, lease, upTo: oldest - 1),
@@ -145,7 +144,7 @@ actor ControlConnection {
     /// Signs off; what the process had claimed is free at once.
     func leave() {
         _ = try? connected { connection throws(DatabaseError) in
-            _ = try connection.pipeline([WorkerStore.leave(worker.number)])
+            try connection.query(WorkerStore.leave(worker.number))
         }
         connection = nil
     }

@@ -34,13 +34,12 @@ extension ControlConnection {
     /// Retries the letters whose time has come, if this worker is the one that does; returns their numbers.
     func retryDueLetters(_ limits: Limits) throws(DatabaseError) -> [Int64] {
         try connected { connection throws(DatabaseError) in
-            guard try connection.pipeline([DeadLetterStore.lead])[0].bool(0, 0) else { return [] }
-            let rows = try connection.pipeline([
+            guard try connection.query(DeadLetterStore.lead).bool(0, 0) else { return [] }
+            let rows = try connection.query(
                 DeadLetterStore.retryDue(
                     limits.letterRetryClasses, attemptsMax: limits.letterRetryAttemptsMax,
                     countMax: limits.letterRetryBatchMax, backoffSeconds: limits.letterRetryBackoffSeconds,
-                    backoffSecondsMax: limits.letterRetryBackoffSecondsMax)
-            ])[0]
+                    backoffSecondsMax: limits.letterRetryBackoffSecondsMax))
             return rows.indices.map { rows.int64($0, 0) }
         }
     }

@@ -121,7 +121,7 @@ public actor SettlementService {
             let beside = [
                 besideWork("indexes", [IndexBuilding()]), besideWork("streams", [StreamCounting()]),
                 besideWork(
-                    "audits",
+                    "proofs",
                     [Sealing(), Verifying(configuration.limits, worker: worker, state: verification)]),
             ].map { work in (work: work, run: Task { await work.run() }) }
 

@@ -10,7 +10,8 @@ struct Verifying: BesideDuty {
     private let limits: LiveLimits
     private var verification: SteadyVerification
     private var nextStep = ContinuousClock.now
-    /// What is known of the newest look, whichever process took it; what it counts must read 0.
+    private var resting = Resting()
+    /// What is known of the newest look, whichever process took it.
     private let state: Guarded<VerificationState?>
     /// What was logged last, and is not said again.
     private var told: [Verification.Violation] = []
@@ -25,15 +26,16 @@ struct Verifying: BesideDuty {
     mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) {
         let interval = Duration.seconds(limits.verifyIntervalSeconds)
         let start = ContinuousClock.now
-        guard interval > .zero, start >= nextStep else { return }
+        guard interval > .zero, start >= nextStep, resting.isOver else { return }
         nextStep = start + interval
+        defer { resting.begin(afterWorkSince: start) }
         let step = try verification.step(on: connection)
         let known = try VerificationStore.state(connection)
         state.withLock { $0 = known }
         guard let step else { return }
         tell(step, log)
-        // Whoever is behind goes on sooner, and works for a fifth of the time, so that settling keeps the server.
-        if step.report.isClean, !step.isAtEnd { nextStep = min(nextStep, .now + (.now - start) * 4) }
+        // Whoever is behind goes on as soon as it has rested.
+        if step.report.isClean, !step.isAtEnd { nextStep = start }
     }
 
     private mutating func tell(_ step: SteadyVerification.Step, _ log: Log) {

@@ -119,6 +119,6 @@ extension WalletSession {
             wanted.insert(deposit.account)
         }
         guard !wanted.isEmpty else { return }
-        _ = try connection.pipeline([AccountStore.open(wanted)])
+        try connection.query(AccountStore.open(wanted))
     }
 }

@@ -19,7 +19,7 @@ extension WalletSession {
             }
             let balances = try moveBack(terms)
             // Asked when the balances are changed: whoever closes an account has waited for that, or is seen here.
-            let accounts = AccountStore.decode(try connection.pipeline([AccountStore.find(terms.customers)])[0])
+            let accounts = AccountStore.decode(try connection.query(AccountStore.find(terms.customers)))
             let closed = accounts.filter { $0.status == .closed }.map(\.id)
             guard closed.isEmpty else {
                 connection.rollBack()
@@ -33,19 +33,13 @@ extension WalletSession {
                 return .lacksMoney(shortfalls)
             }
             return try commit(terms, BatchStore.decodeNumber(begun[1]), balances, actor: actor, reason: reason)
-        } catch let error as WalletError {
-            connection.rollBack()
-            throw error
-        } catch let error as DatabaseError {
-            connection.rollBack()
-            throw WalletError(error)
         } catch {
-            preconditionFailure("only the database fails here: \(error)")
+            throw undone(error)
         }
     }
 
     private func earlierReversal(of key: TradeKey, _ lostBatch: BatchNumber?) throws -> ReversalOutcome {
-        let found = try connection.pipeline([ReversalStore.find(key)])[0]
+        let found = try connection.query(ReversalStore.find(key))
         guard let earlier = ReversalStore.decode(found, of: key) else {
             throw WalletError.reject(DatabaseFault(message: "trade \(key) is not settled any more"))
         }
@@ -60,14 +54,14 @@ extension WalletSession {
                 key: leg.key, availableDelta: leg.amount, frozenDelta: .zero, entryCount: 1,
                 availableLowest: min(leg.amount, .zero), frozenLowest: .zero, ceiling: nil, line: nil)
         }
-        let changed = BalanceStore.decode(try connection.pipeline([BalanceStore.apply(changes)])[0])
+        let changed = BalanceStore.decode(try connection.query(BalanceStore.apply(changes)))
         return Dictionary(uniqueKeysWithValues: changed.map { ($0.place, $0.balance) })
     }
 
     /// The balances that were left as they are.
     private func balancesNotIn(_ changed: [Int: Balance], _ terms: ReversalTerms) throws -> [Int: Balance] {
         let places = terms.legs.indices.filter { changed[$0] == nil }
-        let rows = try connection.pipeline([BalanceStore.read(places.map { terms.legs[$0].key })])[0]
+        let rows = try connection.query(BalanceStore.read(places.map { terms.legs[$0].key }))
         return Dictionary(uniqueKeysWithValues: BalanceStore.decode(rows).map { (places[$0.place], $0.balance) })
     }
 

@@ -38,7 +38,7 @@ final class WalletSession {
     /// connections than stripes, some share.
     private static func leaseStripe(_ connection: PostgresConnection) throws(DatabaseError) -> Int {
         let stripeCount = 64
-        for stripe in 0..<stripeCount where try connection.pipeline([AccountStore.leaseStripe(stripe)])[0].bool(0, 0) {
+        for stripe in 0..<stripeCount where try connection.query(AccountStore.leaseStripe(stripe)).bool(0, 0) {
             return stripe
         }
         return Int.random(in: 0..<stripeCount)
@@ -77,16 +77,24 @@ final class WalletSession {
                     return outcomes
                 }
             }
-        } catch let error as WalletError {
-            connection.rollBack()
-            throw error
-        } catch let error as DatabaseError {
-            connection.rollBack()
-            throw WalletError(error)
         } catch {
-            preconditionFailure("only the database fails here: \(error)")
+            throw undone(error)
         }
         throw .overtaken
+    }
+
+    /// Undoes what was begun, and says what that failure of it means.
+    func undone(_ error: any Error) -> WalletError {
+        connection.rollBack()
+        return Self.meaning(of: error)
+    }
+
+    private static func meaning(of error: any Error) -> WalletError {
+        switch error {
+        case let error as WalletError: error
+        case let error as DatabaseError: WalletError(error)
+        default: preconditionFailure("only the database fails here: \(error)")
+        }
     }
 
     /// Says what would become of a batch now, and writes nothing.
@@ -113,10 +121,8 @@ final class WalletSession {
             }
             books.placeBalances(batch)
             return try planOnFreshGrounds(batch, nil, Turn()).outcomes
-        } catch let error as DatabaseError {
-            throw WalletError(error)
         } catch {
-            preconditionFailure("only the database fails here: \(error)")
+            throw Self.meaning(of: error)
         }
     }
 

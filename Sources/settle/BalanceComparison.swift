@@ -18,10 +18,12 @@ struct BalanceComparison {
     /// Accounts that the engine has moved by the books, and does not know.
     private(set) var unknown: Set<Identifier> = []
 
-    private struct Key: Hashable {
-        let account: Identifier
-        let asset: AssetSymbol
-    }
+    /// What the engine has done since the record: its pages are of a later one.
+    private let later: EngineChanges
+    /// How many of those balances were met.
+    private var laterCount = 0
+
+    private typealias Key = EngineChanges.Key
 
     private struct EngineAsset {
         let symbol: AssetSymbol
@@ -29,9 +31,10 @@ struct BalanceComparison {
         let house: Amount
     }
 
-    init(_ found: Reconciliation, of chosen: Set<Identifier>? = nil) {
+    init(_ found: Reconciliation, of chosen: Set<Identifier>? = nil, without later: EngineChanges = .init()) {
         self.found = found
         self.chosen = chosen
+        self.later = later
     }
 
     /// All that a page's accounts have on either side.
@@ -44,18 +47,32 @@ struct BalanceComparison {
         var there = Dictionary(
             try ledger.balances(of: compared).map { (Key(account: $0.account, asset: $0.asset.symbol), $0) },
             uniquingKeysWith: { $1 })
+        // Accounts that had nothing at the record, on neither side, and may not have been there yet.
+        var (empty, met): (Set<Identifier>, Set<Identifier>) = ([], [])
         for row in page.accountColumn.indices {
             guard let account = page.account(row, accounts), let asset = page.asset(row, assets),
                 let available = Self.amount(page.availableColumn, row, asset.decimals),
                 let held = Self.amount(page.heldColumn, row, asset.decimals)
             else { throw Self.unreadable }
             guard chosen?.contains(account) ?? true else { continue }
-            let other = there.removeValue(forKey: Key(account: account, asset: asset.symbol))
+            let key = Key(account: account, asset: asset.symbol)
+            let other = there.removeValue(forKey: key)
             if let other { try Self.check(asset.symbol, asset.decimals, other.asset.decimals) }
-            compare(
-                account, asset.symbol, asset.decimals, .init(available: available, held: held),
-                other.map { .init(available: $0.available, held: $0.frozen) } ?? .nothing)
+            var engine = Reconciliation.Money(available: available, held: held)
+            let ledger = other.map { Reconciliation.Money(available: $0.available, held: $0.frozen) } ?? .nothing
+            if let change = later.balances[key] {
+                laterCount += 1
+                engine.available = try engine.available.subtracting(change.available)
+                engine.held = try engine.held.subtracting(change.held)
+                guard engine != .nothing || ledger != .nothing else {
+                    empty.insert(account)
+                    continue
+                }
+            }
+            met.insert(account)
+            compare(account, asset.symbol, asset.decimals, engine, ledger)
         }
+        found.accountCount -= Int64(empty.subtracting(met).count)
         // What the ledger alone has, of accounts that the engine knows.
         for balance in there.values.sorted(by: { ($0.account, $0.asset.symbol) < ($1.account, $1.asset.symbol) }) {
             compare(
@@ -81,13 +98,25 @@ struct BalanceComparison {
         let there = try ledger.house()
         for asset in try Self.assets(page) {
             let amount = there[asset.symbol] ?? .zero
+            let earned = try asset.house.subtracting(later.house[asset.symbol] ?? .zero)
             found.balanceCount += 1
-            guard asset.house != amount else { continue }
+            guard earned != amount else { continue }
             found.add(
                 Reconciliation.Difference(
                     kind: .house, account: Identifier(stored: "house"), asset: asset.symbol, decimals: asset.decimals,
-                    engine: .init(available: asset.house, held: .zero), ledger: .init(available: amount, held: .zero)))
+                    engine: .init(available: earned, held: .zero), ledger: .init(available: amount, held: .zero)))
         }
+    }
+
+    /// That the records since then are of the engine whose balances these are.
+    func checkLater() throws {
+        guard chosen == nil, laterCount != later.balances.count else { return }
+        throw CommandFailure("the engine's feed moves balances that the engine does not have: it is another engine's")
+    }
+
+    /// The decimals of a page's assets.
+    static func decimals(_ page: EngineAnswer.Balances) throws -> [AssetSymbol: Int] {
+        Dictionary(try assets(page).map { ($0.symbol, $0.decimals) }, uniquingKeysWith: { $1 })
     }
 
     /// What accounts have of which the books say that the engine has moved them, and of which it knows nothing.

@@ -12,12 +12,17 @@ struct EngineReconciliation {
     let patience: Duration
     let connection: PostgresConnection
 
+    /// The record at which both are compared, and where the engine's feed is; nil for the engine's newest.
+    var past: (sequence: Int64, feed: IntakeEndpoint)?
+
     struct Result {
         var comparison: BalanceComparison
         /// The hash at the record, as the engine has it.
         let hash: String
         /// How many records up to there the books never saw.
         let skippedCount: Int64
+        /// The engine's newest record then.
+        let engineSequence: Int64
     }
 
     /// - Parameters:
@@ -33,16 +38,24 @@ struct EngineReconciliation {
         let access = try EngineAccess(engine)
         let first = try await page(access, nil)
         if before.watermark >= first.sequence { try check(before, first) }
-        try await wait(for: first, access)
-        guard let ledger = try LedgerAtRecord.open(connection, stream, at: first.sequence, since: batch) else {
+        let sequence = past?.sequence ?? first.sequence
+        guard sequence <= first.sequence else {
+            throw CommandFailure(
+                "stream '\(stream.text.printable)' has no record \(sequence) yet: the engine is at \(first.sequence)",
+                exit: .notFound)
+        }
+        try await wait(until: sequence, first, access)
+        guard var ledger = try LedgerAtRecord.open(connection, stream, at: sequence) else {
             throw CommandFailure("the watermark of stream '\(stream.text.printable)' has gone back; try again")
         }
         defer { ledger.close() }
         if ledger.state.watermark == first.sequence { try check(ledger.state, first) }
+        let done = try await readPast(sequence, first, ledger, access)
+        try ledger.takeOff(since: min(batch, done?.firstBatch ?? batch))
         var comparison = BalanceComparison(
             Reconciliation(
-                stream: stream, sequence: first.sequence, watermark: ledger.state.watermark, startedAt: startedAt),
-            of: chosen)
+                stream: stream, sequence: sequence, watermark: ledger.state.watermark, startedAt: startedAt),
+            of: chosen, without: done?.changes ?? EngineChanges())
         if comparesHouse { try comparison.compareHouse(first, ledger) }
         var page = first
         while true {
@@ -51,10 +64,24 @@ struct EngineReconciliation {
             guard page.next != nil else { break }
             page = try await self.page(access, page)
         }
+        try comparison.checkLater()
         if chosen == nil { try comparison.compareUnknown(ledger) }
         try comparison.explain(ledger)
-        let skipped = try connection.pipeline([FeedGapStore.skippedCount(stream, upTo: first.sequence)])[0].int64(0, 0)
-        return Result(comparison: comparison, hash: first.hash, skippedCount: skipped)
+        let skipped = try connection.query(FeedGapStore.skippedCount(stream, upTo: sequence)).int64(0, 0)
+        return Result(
+            comparison: comparison, hash: done?.hash.hexadecimal ?? first.hash, skippedCount: skipped,
+            engineSequence: first.sequence)
+    }
+
+    /// What the engine has done since the record; nil where it is the newest.
+    private func readPast(
+        _ sequence: Int64, _ copy: EngineAnswer.Balances, _ ledger: LedgerAtRecord, _ access: EngineAccess
+    ) async throws -> EnginePast.Result? {
+        guard let past, sequence < copy.sequence else { return nil }
+        var keptAt = ContinuousClock.now
+        return try await EnginePast(
+            feed: FeedReading(feed: past.feed, stream: stream), sequence: sequence, copy: copy
+        ).read(ledger) { try await keep(copy, &keptAt, access) }
     }
 
     /// The next balances of the engine's copy; the first ones make it.
@@ -79,7 +106,7 @@ struct EngineReconciliation {
     }
 
     private func state() throws -> FeedState {
-        guard let state = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(stream)])[0]).first else {
+        guard let state = FeedStateStore.decode(try connection.query(FeedStateStore.list(stream))).first else {
             throw CommandFailure(
                 "no stream '\(stream.text.printable)' is followed; 'settle feed status' lists them", exit: .notFound)
         }
@@ -103,34 +130,40 @@ struct EngineReconciliation {
     private static let lookInterval = Duration.milliseconds(20)
     private static let keepInterval = Duration.seconds(5)
 
+    /// Reads in the engine's copy, where that is due.
+    private func keep(
+        _ copy: EngineAnswer.Balances, _ keptAt: inout ContinuousClock.Instant, _ access: EngineAccess
+    ) async throws {
+        guard .now - keptAt > Self.keepInterval else { return }
+        keptAt = .now
+        var again = copy
+        again.next = 0
+        _ = try await page(access, again)
+    }
+
     /// Waits until everything up to the record is settled.
-    private func wait(for page: EngineAnswer.Balances, _ access: EngineAccess) async throws {
+    private func wait(until sequence: Int64, _ page: EngineAnswer.Balances, _ access: EngineAccess) async throws {
         let deadline = ContinuousClock.now + patience
         var keptAt = ContinuousClock.now
         while true {
             let state = try state()
             if state.watermark == page.sequence { try check(state, page) }
-            guard state.watermark < page.sequence else { return }
+            guard state.watermark < sequence else { return }
             let name = "stream '\(stream.text.printable)'"
+            let goal = past.map { "record \($0.sequence) is asked about" } ?? "the engine is at \(page.sequence)"
             if let reason = state.haltedFor {
                 throw CommandFailure(
-                    "\(name) is halted at record \(state.watermark), and the engine is at \(page.sequence): "
-                        + "\(reason.printable). Try 'settle feed status'")
+                    "\(name) is halted at record \(state.watermark), and \(goal): \(reason.printable). Try 'settle "
+                        + "feed status'")
             }
             guard .now < deadline else {
                 throw CommandFailure(
-                    "after \(patience.argumentText) the books are at record \(state.watermark) of \(name), and the "
-                        + "engine is at \(page.sequence)"
+                    "after \(patience.argumentText) the books are at record \(state.watermark) of \(name), and \(goal)"
                         + (state.follower == nil
                             ? "; nobody follows it: 'settle worker --feed tcp://HOST:PORT' does"
                             : "; '--wait' gives them more time"))
             }
-            if .now - keptAt > Self.keepInterval {
-                keptAt = .now
-                var again = page
-                again.next = 0
-                _ = try await self.page(access, again)
-            }
+            try await keep(page, &keptAt, access)
             try await Task.sleep(for: Self.lookInterval)
         }
     }

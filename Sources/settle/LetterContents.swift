@@ -11,7 +11,7 @@ struct LetterContents {
         let keys = letters.filter(\.isRow).compactMap(\.tradeKey)
         var rows: [TradeKey: Trade] = [:]
         if !keys.isEmpty {
-            for row in TradeStore.decode(try connection.pipeline([TradeStore.read(keys)])[0]) {
+            for row in TradeStore.decode(try connection.query(TradeStore.read(keys))) {
                 rows[row.key] = row.trade
             }
         }
@@ -40,7 +40,7 @@ struct LetterContents {
 
     private func payload(of letter: DeadLetter) throws -> [UInt8] {
         if let payload = letter.payload { return payload }
-        return DeadLetterStore.decode(try connection.pipeline([DeadLetterStore.find(letter.number)])[0]).first?.payload
+        return DeadLetterStore.decode(try connection.query(DeadLetterStore.find(letter.number))).first?.payload
             ?? []
     }
 }

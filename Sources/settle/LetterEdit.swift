@@ -88,11 +88,11 @@ struct LetterEdit {
             return
         }
         let received = DeadLetterStore.decodeVersions(
-            try connection.pipeline([DeadLetterStore.versions(of: number)])[0])[0]
+            try connection.query(DeadLetterStore.versions(of: number)))[0]
         guard case .trade(let original) = LetterContents.item(received.payload, source: letter.source).subject,
             original.key != trade.key
         else { return }
-        guard let other = TradeStore.decode(try connection.pipeline([TradeStore.read([original.key])])[0]).first else {
+        guard let other = TradeStore.decode(try connection.query(TradeStore.read([original.key]))).first else {
             throw CommandFailure(
                 "\(original.key) could still be settled under that name if it came again, so id and market stay. "
                     + "Make its market, or discard this letter and submit the trade under its right name.")
@@ -107,11 +107,10 @@ struct LetterEdit {
 
     /// Writes the version and returns its number.
     func carryOut(on connection: PostgresConnection, actor: String, reason: String) throws -> Int {
-        let rows = try connection.pipeline([
+        let rows = try connection.query(
             DeadLetterStore.edit(
                 letter, to: trade, payload: payload, actor: actor, reason: reason,
-                change: "\(reason) (\(difference))")
-        ])[0]
+                change: "\(reason) (\(difference))"))
         guard rows.count == 1 else {
             throw CommandFailure(
                 "dead letter \(letter.number) was changed meanwhile; look at it again with 'settle dlq show "

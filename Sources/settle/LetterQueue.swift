@@ -40,9 +40,7 @@ struct LetterQueue {
             return Array(rest.prefix(limit))
         }
         let page = DeadLetterStore.decode(
-            try connection.pipeline([
-                DeadLetterStore.inLine(filter, after: position, unchangedSince: start, limit: limit)
-            ])[0])
+            try connection.query(DeadLetterStore.inLine(filter, after: position, unchangedSince: start, limit: limit)))
         if let last = page.last { position = last.linePlace }
         return page
     }

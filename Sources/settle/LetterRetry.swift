@@ -74,9 +74,8 @@ struct LetterRetry {
         var run: [Int64] = []
         func retryRun() throws {
             guard !run.isEmpty else { return }
-            let rows = try connection.pipeline([
-                DeadLetterStore.retry(run, from: status, actor: operatorName, reason: reason)
-            ])[0]
+            let rows = try connection.query(
+                DeadLetterStore.retry(run, from: status, actor: operatorName, reason: reason))
             result.leftAlone += run.count - rows.count
             followed += rows.indices.map { rows.int64($0, 0) }
             run = []
@@ -111,11 +110,10 @@ struct LetterRetry {
         case .operation: return .leftAlone
         }
         if letter.isStored {
-            let rows = try connection.pipeline([
+            let rows = try connection.query(
                 DeadLetterStore.retryEdited(
                     letter.number, version: letter.version, as: trade, from: status, actor: operatorName,
-                    reason: reason)
-            ])[0]
+                    reason: reason))
             return rows.count == 1 ? .waits : .leftAlone
         }
         do { _ = try TradeTerms(trade, in: catalog) } catch { return try refuse(letter, error) }
@@ -134,9 +132,7 @@ struct LetterRetry {
     }
 
     private func refuse(_ letter: DeadLetter, _ rejection: Rejection) throws -> Beginning {
-        let answer = try connection.pipeline([
-            DeadLetterStore.recordRefusal(letter, rejection, actor: operatorName)
-        ])[0]
+        let answer = try connection.query(DeadLetterStore.recordRefusal(letter, rejection, actor: operatorName))
         return answer.affected == 1 ? .refused : .leftAlone
     }
 

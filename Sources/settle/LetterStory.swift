@@ -39,7 +39,7 @@ struct LetterStory {
         let catalog = try CatalogStore.read(connection)
         let market = trade.flatMap { catalog.markets[$0.market] }
         let recorded = try letter.tradeKey.flatMap { key in
-            TradeStore.decode(try connection.pipeline([TradeStore.read([key])])[0]).first
+            TradeStore.decode(try connection.query(TradeStore.read([key]))).first
         }
         let isThereAlready =
             !letter.isStored && recorded?.status == .settled
@@ -53,13 +53,13 @@ struct LetterStory {
         }
         self.trade = trade
         self.catalog = catalog
-        followsEngine = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list()])[0])
+        followsEngine = FeedStateStore.decode(try connection.query(FeedStateStore.list()))
             .contains { $0.watermark > 0 || $0.follower != nil }
         self.market = market
         self.recorded = recorded
         self.isThereAlready = isThereAlready
         func letters(_ request: Request?) throws -> [DeadLetter] {
-            try request.map { DeadLetterStore.decode(try connection.pipeline([$0])[0]) } ?? []
+            try request.map { DeadLetterStore.decode(try connection.query($0)) } ?? []
         }
         funded = try letters(
             trade.map { DeadLetterStore.funded(by: $0, of: letter, limit: Self.relatedCountMax + 1) })

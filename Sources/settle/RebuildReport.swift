@@ -54,7 +54,7 @@ struct RebuildReport {
             + "\(rebuild.entries.counted("ledger entry", plural: "ledger entries")), these from "
             + "\(rebuild.trades.counted("settled trade")) and \(rebuild.operations.counted("operation"))"
         return rebuild.isClean
-            ? "The books are what they come to: \(what)."
+            ? "Balances and ledger match: \(what)."
             : "\(rebuild.differenceCount.counted("difference")) in \(what)."
     }
 }

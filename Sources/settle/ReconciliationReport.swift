@@ -4,25 +4,17 @@ import TradeModel
 
 /// What a comparison of an engine with the ledger came to, for people and for programs.
 struct ReconciliationReport {
-    private let comparison: BalanceComparison
+    private let result: EngineReconciliation.Result
     private let job: Int64
-    private let hash: String
-    private let skippedCount: Int64
     private let trades: TradeReconciliationReport?
 
+    private var comparison: BalanceComparison { result.comparison }
     private var found: Reconciliation { comparison.found }
 
-    /// - Parameters:
-    ///   - skippedCount: how many records an operator has let the books go on without.
-    ///   - trades: what the comparison of the trades came to, if they were compared.
-    init(
-        _ comparison: BalanceComparison, job: Int64, hash: String, skippedCount: Int64,
-        trades: TradeReconciliationReport?
-    ) {
-        self.comparison = comparison
+    /// - Parameter trades: what the comparison of the trades came to, if they were compared.
+    init(_ result: EngineReconciliation.Result, job: Int64, trades: TradeReconciliationReport?) {
+        self.result = result
         self.job = job
-        self.hash = hash
-        self.skippedCount = skippedCount
         self.trades = trades
     }
 
@@ -30,9 +22,10 @@ struct ReconciliationReport {
         try output.show([
             "clean": .bool(found.differenceCount == 0 && trades?.isClean ?? true), "stream": .id(found.stream),
             "sequence": .count(found.sequence),
-            "hash": .string(hash), "watermark": .count(found.watermark), "job": .count(job),
+            "hash": .string(result.hash), "engine_sequence": .count(result.engineSequence),
+            "watermark": .count(found.watermark), "job": .count(job),
             "accounts": .count(found.accountCount), "balances": .count(found.balanceCount),
-            "skipped_records": .count(skippedCount), "difference_count": .count(found.differenceCount),
+            "skipped_records": .count(result.skippedCount), "difference_count": .count(found.differenceCount),
             "differences": .array(found.differences.map(json)),
             "unknown_accounts": .count(Int64(comparison.unknown.count)), "trades": trades?.json ?? .null,
         ]) {
@@ -44,6 +37,7 @@ struct ReconciliationReport {
         if found.differenceCount > found.differences.count {
             output.note("only the first \(found.differences.count.grouped) are listed")
         }
+        let skippedCount = result.skippedCount
         if skippedCount > 0, found.differenceCount > 0 {
             output.note(
                 "\(skippedCount.counted("record")) of the stream \(skippedCount == 1 ? "was" : "were") skipped, which "

@@ -14,7 +14,7 @@ struct ReservedNames {
     func rejection(of operation: Operation) throws -> Rejection? {
         let id = operation.account
         guard operation.kind == .deposit, isReserved(id),
-            AccountStore.decode(try connection.pipeline([AccountStore.find([id])])[0]).isEmpty
+            AccountStore.decode(try connection.query(AccountStore.find([id]))).isEmpty
         else { return nil }
         return Rejection(
             .invalid,

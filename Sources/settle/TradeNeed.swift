@@ -69,7 +69,7 @@ struct TradeNeed {
             accounts[id].map { BalanceKey(account: $0.number, asset: asset.number) }
         }
         let balances = Dictionary(
-            BalanceStore.decode(try connection.pipeline([BalanceStore.read(keys)])[0]).map {
+            BalanceStore.decode(try connection.query(BalanceStore.read(keys))).map {
                 (keys[$0.place], $0.balance)
             },
             uniquingKeysWith: { $1 })

@@ -15,7 +15,7 @@ struct UpSummary {
 
     func show(_ connection: PostgresConnection, _ context: Context) async throws {
         let report = try Verification.run(on: connection)
-        let open = DeadLetterStore.decodeCountOpen(try connection.pipeline([DeadLetterStore.countOpen])[0])
+        let open = DeadLetterStore.decodeCountOpen(try connection.query(DeadLetterStore.countOpen))
         let proposals = try await proposals(connection)
         try context.output.show(
             .object(

@@ -169,6 +169,7 @@ import Testing
                         ])
             }
         }
+        #expect(try database.violations() == [])
     }
 
     @Test func `what is not over, not sealed or not as it was sealed is not exported`() async throws {

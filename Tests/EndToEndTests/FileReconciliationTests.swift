@@ -75,6 +75,7 @@ import TradeModel
         #expect(result.errors == "not compared: note\n")
         let lines = (1...4).map { tradeLine("\($0)", price: "10\($0).5", quantity: "0.10") }.joined()
         #expect(try await reconcile(lines, name: "t.ndjson").exitCode == 0)
+        #expect(try database.violations() == [])
     }
 
     @Test func `each kind of finding is named, and kept`() async throws {
@@ -129,6 +130,7 @@ import TradeModel
         #expect(parked?["letter"] as? Int == 1 && parked?["letter_class"] as? String == "insufficient_funds")
         let streamed = try await reconcile(text, "-o jsonl").lines
         #expect(streamed.count == 8 && streamed.last?.contains("\"missing_there\":1") == true)
+        #expect(try database.violations() == [])
     }
 
     @Test func `the file should have what was settled in its time`() async throws {
@@ -164,6 +166,7 @@ import TradeModel
         #expect(try await missing(made) == [])
         #expect(try await missing(made, "--since 2026-01-01").count == 4)
         #expect(try await missing(made, "--since 2026-01-01 --until 2026-01-03") == [])
+        #expect(try database.violations() == [])
     }
 
     @Test func `lines that cannot be read are named, and the others compared`() async throws {
@@ -182,6 +185,7 @@ import TradeModel
         let written = try json(worse)
         #expect(written["malformed"] as? Int == 1 && written["missing_here"] as? Int == 1)
         #expect((written["malformed_lines"] as? [[String: Any]])?.first?["line"] as? Int == 1)
+        #expect(try database.violations() == [])
     }
 
     @Test func `what cannot be compared says why`() async throws {
@@ -209,6 +213,7 @@ import TradeModel
         #expect(try await database.typing("reconcile --market BTC/USDT").errors.contains("goes with '--against'"))
         #expect(try await database.typing("reconcile --fix --reason x").exitCode == 64)
         #expect(try database.value("select count(*) from reconciliation_jobs") == "0")
+        #expect(try database.violations() == [])
     }
 
     /// A file that says of each trade that it has no fees.
@@ -293,6 +298,7 @@ import TradeModel
             result.output.hasSuffix(
                 "0 trades stored as PENDING; workers settle what waits, and 'settle trade list' shows it.\n"))
         #expect(try database.value("select count(*) from trades where trade_id = '50'") == "0")
+        #expect(try database.violations() == [])
     }
 
     @Test func `many lines are compared, and one more is found`() async throws {

@@ -55,7 +55,7 @@ import WalletClient
         #expect(result.exitCode == 0 && result.errors == "")
         #expect(
             result.output
-                == "The books are what they come to: 11 balances from 19 ledger entries, these from 2 settled trades "
+                == "Balances and ledger match: 11 balances from 19 ledger entries, these from 2 settled trades "
                 + "and 4 operations.\n", "\(result)")
         let written = try await json("rebuild --json")
         #expect(written["clean"] as? Bool == true && written["difference_count"] as? Int == 0)
@@ -160,7 +160,7 @@ import WalletClient
         try self.damage(damage.sql)
         let result = try await database.typing("rebuild --json")
         #expect(result.exitCode == 3)
-        #expect(result.errors.hasSuffix("settle: the books differ from what they come to\n"))
+        #expect(result.errors.hasSuffix("settle: the books differ from what was recomputed\n"))
         let written = try await json("rebuild --json")
         let differences = try #require(written["differences"] as? [[String: Any]])
         let found = differences.map { "\($0["account"]!) \($0["asset"]!) \($0["figure"]!)" }
@@ -186,7 +186,7 @@ import WalletClient
                 nothing was changed: this program never edits a balance or an entry. 'settle verify' says which invariants \
                 are broken. Restore the database from before the damage; or, where the money itself is to move, put it on \
                 the record: 'settle deposit' or 'settle withdraw' with an id that says why
-                settle: the books differ from what they come to
+                settle: the books differ from what was recomputed
 
                 """)
     }
@@ -195,7 +195,7 @@ import WalletClient
         let alice = try await database.expecting("rebuild --account alice")
         #expect(
             alice
-                == "The books are what they come to: 3 balances from 5 ledger entries, these from 2 settled trades and 1 "
+                == "Balances and ledger match: 3 balances from 5 ledger entries, these from 2 settled trades and 1 "
                 + "operation.\n")
         #expect(try await database.expecting("rebuild --account house").contains("2 settled trades and 0 operations"))
         #expect(try await database.expecting("rebuild --account world").contains("0 settled trades and 3 operations"))

@@ -6,11 +6,14 @@ import Testing
 @Suite struct TradeListTests {
     private let database: TestDatabase
 
-    /// 60 000 trades with a hole in their numbers; every 20 000th failed, the last three wait.
     init() throws {
         database = try TestDatabase()
         try database.addMarket()
         try database.addMarket("ETH/USDT")
+    }
+
+    /// 60 000 trades with a hole in their numbers; every 20 000th failed, the last three wait.
+    private func fill() throws {
         try database.execute(
             """
             set session_replication_role = replica;
@@ -57,6 +60,7 @@ import Testing
     }
 
     @Test func `trades are found over holes, with indexes and without`() async throws {
+        try fill()
         try await examine()
         let worker = try await Program.worker(on: database)
         #expect(await worker.waitFor("trades_2_failed"))
@@ -67,6 +71,7 @@ import Testing
     }
 
     @Test func `a worker stops although an index waits for somebody else's transaction`() async throws {
+        try fill()
         let blocker = try database.connect()
         try blocker.script("begin; lock table batches in row exclusive mode")
         let worker = try await Program.worker(on: database)

@@ -100,7 +100,7 @@ import Testing
         #expect(never.exitCode == 1)
         #expect(
             never.errors
-                == "settle: no run has found the books right yet, so there is nothing to go on from. Run 'settle verify'.\n"
+                == "settle: there is no clean run to continue from. Run 'settle verify' without '--since'.\n"
         )
         try await settled(database)
         try await database.expecting("verify")
@@ -163,7 +163,7 @@ import Testing
             return (result.exitCode, lines.joined(separator: "\n"))
         }
         try await eventually("the books are verified") {
-            try database.value("select next_batch from verification_state") == "4"
+            try database.value("select verified_before from verification_state") == "4"
         }
         #expect(try await verification().lines.contains("the books balance up to batch 3, verified at "))
 

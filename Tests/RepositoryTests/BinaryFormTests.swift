@@ -34,13 +34,12 @@ import TradeModel
     @Test func `a number is to the server what its text says, and comes back the same`() throws {
         let connection = try TestDatabase().connect()
         let numbers = extremes() + random(7)
-        let rows = try connection.pipeline([
+        let rows = try connection.query(
             Request(
                 Statement(
                     "numbers",
                     "select n, trim_scale(n)::text from unnest($1) with ordinality u(n, place) order by place"),
-                [.decimals(numbers) { $0 }])
-        ])[0]
+                [.decimals(numbers) { $0 }]))
         #expect(rows.count == numbers.count)
         for (row, number) in numbers.enumerated() {
             #expect(rows.string(row, 1) == number.description)

@@ -29,11 +29,11 @@ import TradeModel
     }
 
     private func gaps(isOpen: Bool = false) throws -> [FeedGap] {
-        FeedGapStore.decode(try connection.pipeline([FeedGapStore.list(isOpen: isOpen)])[0])
+        FeedGapStore.decode(try connection.query(FeedGapStore.list(isOpen: isOpen)))
     }
 
     private func state() throws -> FeedState {
-        try #require(FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(main)])[0]).first)
+        try #require(FeedStateStore.decode(try connection.query(FeedStateStore.list(main))).first)
     }
 
     @Test func `a gap begins behind the watermark, and a stream that is skipped goes on behind it`() throws {
@@ -55,7 +55,7 @@ import TradeModel
             "select actor || ' ' || action || ' ' || reason || ' ' || detail from operator_actions")
         #expect(action == #"eve skip lost {"last": "14", "first": "11"}"#)
         #expect(
-            try connection.pipeline([FeedGapStore.skippedCount(main, upTo: 20)])[0].int64(0, 0) == 4)
+            try connection.query(FeedGapStore.skippedCount(main, upTo: 20)).int64(0, 0) == 4)
         #expect(try lease() == FeedLease(epoch: 2, sequence: 14, hash: nil, engineEpoch: 0))
     }
 
@@ -89,7 +89,7 @@ import TradeModel
 
         // when: the records came back, and with them something else that is wrong
         try FeedStateStore.resume(try state(), actor: "eve", reason: "the log is back", on: connection)
-        _ = try connection.pipeline([FeedStateStore.halt(main, try lease(), because: "the hash differs")])
+        try connection.query(FeedStateStore.halt(main, try lease(), because: "the hash differs"))
 
         // then
         #expect(try gaps().map(\.state) == [.retried])
@@ -106,10 +106,9 @@ import TradeModel
     @Test func `another engine that leads may have fewer records, and is not behind for it`() throws {
         let lease = try lease()
         func advance(epoch: UInt64, newest: Int64) throws {
-            _ = try connection.pipeline([
+            try connection.query(
                 FeedStateStore.advance(
-                    main, lease, to: 1_200, hash: 7, engineEpoch: epoch, newest: newest, milliseconds: 60_000)
-            ])
+                    main, lease, to: 1_200, hash: 7, engineEpoch: epoch, newest: newest, milliseconds: 60_000))
         }
         try advance(epoch: 1, newest: 1_210)
         try advance(epoch: 1, newest: 1_205)
@@ -122,7 +121,7 @@ import TradeModel
         let first = try lease()
         try database.execute("update feed_state set leased_until = now()")
         _ = try lease()
-        _ = try connection.pipeline([FeedGapStore.note(main, first, upTo: 5)])
+        try connection.query(FeedGapStore.note(main, first, upTo: 5))
         #expect(try gaps().isEmpty)
     }
 }

@@ -20,14 +20,14 @@ import TradeModel
     private func advance(_ lease: FeedLease, to sequence: Int64, hash: UInt64?, milliseconds: Int = 60_000) throws
         -> Bool
     {
-        try connection.pipeline([
+        try connection.query(
             FeedStateStore.advance(
                 main, lease, to: sequence, hash: hash, engineEpoch: 3, milliseconds: milliseconds)
-        ])[0].affected == 1
+        ).affected == 1
     }
 
     private func state() throws -> FeedState {
-        try #require(FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(main)])[0]).first)
+        try #require(FeedStateStore.decode(try connection.query(FeedStateStore.list(main))).first)
     }
 
     @Test func `a stream is one worker's, until its time has run out`() throws {
@@ -67,9 +67,9 @@ import TradeModel
 
     @Test func `what is given up is anybody's at once, and what is halted is nobody's`() throws {
         let first = try #require(try lease(1))
-        _ = try connection.pipeline([FeedStateStore.giveUp(main, first)])
+        try connection.query(FeedStateStore.giveUp(main, first))
         let second = try #require(try lease(2))
-        _ = try connection.pipeline([FeedStateStore.halt(main, second, because: "the hash differs")])
+        try connection.query(FeedStateStore.halt(main, second, because: "the hash differs"))
         #expect(try lease(3) == nil)
         #expect(try !advance(second, to: 1, hash: 1))
         #expect(try state().haltedFor == "the hash differs")

@@ -63,7 +63,7 @@ import WalletClient
         let connection = try database.connect()
         let key = TradeKey(market: MarketSymbol("BTC/USDT")!, id: Identifier("t1")!)
         let catalog = try CatalogStore.read(connection)
-        let settled = TradeStore.decode(try connection.pipeline([TradeStore.read([key])])[0])[0]
+        let settled = TradeStore.decode(try connection.query(TradeStore.read([key])))[0]
         let terms = try ReversalStore.terms(
             of: key, settledIn: settled.batch!, catalog.markets[key.market]!, catalog, connection)
         guard case .reversed = try await wallet.reverse(terms, actor: "eve", reason: "a slip") else {

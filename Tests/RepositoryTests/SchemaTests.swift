@@ -54,12 +54,12 @@ import WalletClient
     func `what a trade says does not change while a worker may hold it`(change: String) async throws {
         let connection = try database.connect()
         guard case .trade(let waiting) = trade("t2", quantity: "0.5").subject else { return }
-        _ = try connection.pipeline([TradeStore.accept([waiting])])
+        try connection.query(TradeStore.accept([waiting]))
         #expect(throws: DatabaseError.self) {
             try database.execute("update trades set \(change) where trade_id = 't2'")
         }
         try database.execute("update trades set not_before = now(), executed_at = now() where trade_id = 't2'")
-        let rows = TradeStore.decode(try connection.pipeline([TradeStore.read([waiting.key])])[0])
+        let rows = TradeStore.decode(try connection.query(TradeStore.read([waiting.key])))
         let item = SettlementItem(
             .trade(rows[0].trade!), origin: .pending(receivedSequence: rows[0].receivedSequence, attempts: 0))
         #expect(try await wallet.settle([item]) == [.settled])

@@ -46,6 +46,7 @@ import WalletClient
         #expect(try hasty.advance(on: connection) == nil)
         #expect(try SealStore.list(after: 0, limit: 9, on: connection) == [first, second])
         #expect(try database.findings() == [])
+        #expect(try database.violations() == [])
     }
 
     @Test func `a batch that is larger than a stretch is sealed by itself`() async throws {
@@ -55,6 +56,7 @@ import WalletClient
         #expect(try sealer.advance(on: connection)?.batches == 0..<2)
         #expect(try sealer.advance(on: connection)?.batches == 2..<3)
         #expect(try database.findings() == [])
+        #expect(try database.violations() == [])
     }
 
     @Test func `nothing is sealed around a batch that is under way, and nobody waits for it`() async throws {
@@ -85,6 +87,7 @@ import WalletClient
         try slower.script("rollback")
         #expect(try sealer.advance(on: connection)?.batches == 5..<7)
         #expect(try database.findings() == [])
+        #expect(try database.violations() == [])
     }
 
     @Test func `of two that seal one does, and the other comes after it`() async throws {
@@ -99,6 +102,7 @@ import WalletClient
         #expect(try second.advance(on: other) == nil)
         try await deposit("d2")
         #expect(try second.advance(on: other)?.number == 2)
+        #expect(try database.violations() == [])
     }
 
     @Test func `seals cannot be changed or removed`() async throws {
@@ -109,6 +113,7 @@ import WalletClient
         ] {
             #expect { try database.execute(sql) } throws: { "\($0)".contains("never changed") }
         }
+        #expect(try database.violations() == [])
     }
 
     @Test func `ids and times that are out of the way have lines of their own`() async throws {
@@ -187,8 +192,8 @@ extension TestDatabase {
 
     /// What the chain finds, as `seal place: detail`.
     func findings(from first: Int64 = 1, marks: [SealMark] = []) throws -> [String] {
-        var chain = try ChainVerification(from: first, marks: marks, on: connect())
-        var findings: [ChainVerification.Finding] = []
+        var chain = try SealVerification(from: first, marks: marks, on: connect())
+        var findings: [SealVerification.Finding] = []
         while let found = try chain.next() { findings += found }
         findings += try chain.remaining()
         return findings.map { finding in

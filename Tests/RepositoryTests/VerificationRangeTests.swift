@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import ServiceKit
 import SettleTesting
@@ -51,6 +52,38 @@ import WalletClient
     private static let number = "(select account_no from accounts where id = 'acc-2' and kind = 'customer')"
     private static let usdt = "(select asset_no from assets where symbol = 'USDT')"
     private static let ofSomebody = "account_no = \(number) and asset_no = \(usdt)"
+
+    @Test func `a ledger that grows faster than it is read is read to an end`() async throws {
+        // given
+        let database = try TestDatabase()
+        let load = TradeLoad(1_500, accounts: 6, seed: 5)
+        try await load.prepare(database)
+        let wallet = database.wallet()
+        _ = try await wallet.settle(load.trades.prefix(5).map { SettlementItem(.trade($0), origin: .message("test")) })
+        let begun = try database.count("ledger_entries")
+        // when: behind each range of a few entries come those of five trades
+        let (report, settled) = try await onThreadOfItsOwn {
+            var options = Verification.Options()
+            options.rangeEntries = Self.few
+            var rest = load.trades.dropFirst(5)
+            let report = try Verification.run(options, on: try database.connect()) { _ in
+                let batch = rest.prefix(5).map { SettlementItem(.trade($0), origin: .message("test")) }
+                rest = rest.dropFirst(5)
+                let isSettled = DispatchSemaphore(value: 0)
+                Task.detached {
+                    _ = try? await wallet.settle(batch)
+                    isSettled.signal()
+                }
+                isSettled.wait()
+            }
+            return (report, 1_500 - rest.count)
+        }
+        // then: it went after the end once, and then took the rest as it was
+        #expect(report?.violations == [])
+        #expect(settled < 1_500)
+        #expect(try #require(report).entries == Int64(database.count("ledger_entries")) && begun < 100)
+        #expect(try database.violations() == [])
+    }
 
     // MARK: The same, however it is cut
 

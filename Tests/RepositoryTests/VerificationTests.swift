@@ -90,6 +90,20 @@ import WalletClient
                 """,
             finds: ["2: balance of customer alice in USDT:"]),
         Damage(
+            name: "a version below all",
+            sql: """
+                update ledger_entries set version = -9223372036854775808
+                 where account_no = account('alice') and asset_no = usdt() and version = 1
+                """,
+            finds: ["2: balance of customer alice in USDT:"]),
+        Damage(
+            name: "a version above all",
+            sql: """
+                update ledger_entries set version = 9223372036854775807
+                 where account_no = account('alice') and asset_no = usdt() and version = 1
+                """,
+            finds: ["2: balance of customer alice in USDT:"]),
+        Damage(
             name: "a settled trade made FAILED",
             sql: "update trades set status = 'FAILED' where trade_id = 't1'",
             finds: ["3: trade BTC/USDT:t1:", "4: trade BTC/USDT:t1:"]),

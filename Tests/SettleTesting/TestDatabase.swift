@@ -64,9 +64,8 @@ public final class TestDatabase: Sendable {
             CatalogStore.addAsset(market.base, decimals: decimals.base),
             CatalogStore.addAsset(market.quote, decimals: decimals.quote),
         ])
-        _ = try connection.pipeline([
-            CatalogStore.addMarket(market, priceDecimals: decimals.quote, tick: nil, lot: nil, fees: fees)
-        ])
+        try connection.query(
+            CatalogStore.addMarket(market, priceDecimals: decimals.quote, tick: nil, lot: nil, fees: fees))
     }
 
     /// The violated invariants, as text; empty while the books are right.

@@ -39,7 +39,7 @@ import TradeModel
 
         // when the server ends it in the middle of its work
         let killer = try database.connect()
-        #expect(try killer.pipeline([BackendStore.terminate(backend, onlyAtWork: true)])[0].count == 1)
+        #expect(try killer.query(BackendStore.terminate(backend, onlyAtWork: true)).count == 1)
         await #expect(throws: WalletError.self) { try await settling.value }
         #expect(await pool.connections == [WalletPool.Connection(backend: nil, worker: nil)])
 
@@ -51,8 +51,8 @@ import TradeModel
         #expect(try database.available("alice", "USDT") == "2.000000")
 
         // and between two transactions it is left alone, unless that is meant
-        #expect(try killer.pipeline([BackendStore.terminate(next, onlyAtWork: true)])[0].count == 0)
-        #expect(try killer.pipeline([BackendStore.terminate(next, onlyAtWork: false)])[0].count == 1)
+        #expect(try killer.query(BackendStore.terminate(next, onlyAtWork: true)).count == 0)
+        #expect(try killer.query(BackendStore.terminate(next, onlyAtWork: false)).count == 1)
         await pool.close()
         #expect(try database.violations() == [])
     }

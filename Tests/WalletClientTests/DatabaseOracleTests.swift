@@ -78,7 +78,7 @@ private struct DatabaseRun {
             let trade = scenario.trade()
             guard reference.markets[trade.market.text] != nil else { continue }
             _ = reference.accept(trade)
-            _ = try connection.pipeline([TradeStore.accept([trade])])
+            try connection.query(TradeStore.accept([trade]))
         }
         try claim(limit: Int.random(in: 0..<4, using: &scenario.random))
         var batch: [SettlementItem] = []
@@ -102,9 +102,8 @@ private struct DatabaseRun {
     }
 
     private mutating func claim(limit: Int) throws {
-        let rows = try connection.pipeline([
-            TradeStore.claim(worker: worker, limit: limit, heartbeatTimeoutMilliseconds: 60_000)
-        ])[0]
+        let rows = try connection.query(
+            TradeStore.claim(worker: worker, limit: limit, heartbeatTimeoutMilliseconds: 60_000))
         claimed += TradeStore.decode(rows).map {
             SettlementItem(
                 .trade($0.trade!), origin: .pending(receivedSequence: $0.receivedSequence, attempts: $0.attempts))

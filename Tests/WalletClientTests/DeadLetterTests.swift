@@ -71,18 +71,18 @@ import TradeModel
         _ = try await wallet.settle([item])
         let connection = try database.connect()
         for round in 1...2 {
-            let retried = try connection.pipeline([DeadLetterStore.retry([1], actor: "eve", reason: "try")])[0]
+            let retried = try connection.query(DeadLetterStore.retry([1], actor: "eve", reason: "try"))
             #expect(retried.count == 1)
             #expect(try database.violations() == [])
             #expect(try await wallet.settle(database.pending(item))[0].failureClass == .insufficientFunds)
             #expect(try database.value("select status || ' ' || attempts from dead_letters") == "open \(round + 1)")
         }
         _ = try await wallet.settle([deposit("d3", "alice", "50", "USDT")])
-        _ = try connection.pipeline([DeadLetterStore.retry([1], actor: "eve", reason: "paid")])
+        try connection.query(DeadLetterStore.retry([1], actor: "eve", reason: "paid"))
         let row = try database.pending(item)
         #expect(try await wallet.settle(row) == [.settled])
         #expect(try await wallet.settle(row) == [.duplicate])
-        #expect(try connection.pipeline([DeadLetterStore.retry([1], actor: "eve", reason: "again")])[0].count == 0)
+        #expect(try connection.query(DeadLetterStore.retry([1], actor: "eve", reason: "again")).count == 0)
         #expect(
             try database.value("select string_agg(action, ' ' order by number) from dead_letter_attempts")
                 == "parked retried parked retried parked retried")
@@ -132,9 +132,8 @@ import TradeModel
             values ('BTC/USDT', 't1', 'NaN', 1, 'alice', 'bob')
             """)
         let row = TradeStore.decode(
-            try database.connect().pipeline([
-                TradeStore.read([TradeKey(market: MarketSymbol("BTC/USDT")!, id: Identifier("t1")!)])
-            ])[0])[0]
+            try database.connect().query(
+                TradeStore.read([TradeKey(market: MarketSymbol("BTC/USDT")!, id: Identifier("t1")!)])))[0]
         #expect(row.trade == nil)
         let item = SettlementItem(
             .refused(RefusedMessage(Rejection(.invalid, "price is no number"), market: "BTC/USDT", tradeID: "t1")),

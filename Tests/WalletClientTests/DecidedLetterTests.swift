@@ -25,14 +25,14 @@ import TradeModel
     }
 
     private func discard(_ letters: Int64...) throws {
-        let rows = try database.connect().pipeline([DeadLetterStore.discard(letters, actor: "eve", reason: "never")])[0]
+        let rows = try database.connect().query(DeadLetterStore.discard(letters, actor: "eve", reason: "never"))
         #expect(rows.count == letters.count)
     }
 
     private func edit(_ number: Int64, to item: SettlementItem) throws {
         let connection = try database.connect()
         let letter = try #require(
-            DeadLetterStore.decode(try connection.pipeline([DeadLetterStore.find(number)])[0]).first)
+            DeadLetterStore.decode(try connection.query(DeadLetterStore.find(number))).first)
         let answer = try connection.pipeline([
             DeadLetterStore.edit(
                 letter, to: try #require(item.trade), payload: Array("{}".utf8), actor: "eve", reason: "typing error",

@@ -164,7 +164,7 @@ import TradeModel
         let letter = Int64(try database.value("select letter_no from dead_letters"))!
         let operator_ = try database.connect()
         try operator_.script("begin")
-        #expect(try operator_.pipeline([DeadLetterStore.retry([letter], actor: "eve", reason: "")])[0].count == 1)
+        #expect(try operator_.query(DeadLetterStore.retry([letter], actor: "eve", reason: "")).count == 1)
         async let repeated = second.settle([message])
         try await database.untilWaitingForLocks(1)
         try operator_.script(isCommitted ? "commit" : "rollback")
@@ -188,7 +188,7 @@ import TradeModel
         let message = trade("t1", price: "160", quantity: "1", buyer: "alice", seller: "bob")
         #expect(try await first.settle([message])[0].failureClass == .insufficientFunds)
         let one = try database.connect()
-        let letter = DeadLetterStore.decode(try one.pipeline([DeadLetterStore.find(1)])[0])[0]
+        let letter = DeadLetterStore.decode(try one.query(DeadLetterStore.find(1)))[0]
         try one.script("begin")
         var cheaper = message.trade!
         cheaper.price = DecimalNumber("1")!
@@ -196,9 +196,9 @@ import TradeModel
             action == "discard"
             ? DeadLetterStore.discard([1], actor: "eve", reason: "x")
             : DeadLetterStore.edit(letter, to: cheaper, payload: [], actor: "eve", reason: "x", change: "x")
-        #expect(try one.pipeline([request])[0].count == 1)
+        #expect(try one.query(request).count == 1)
         async let retried = onThreadOfItsOwn { [database] in
-            try database.connect().pipeline([DeadLetterStore.retry([1], actor: "bob", reason: "")])[0].count
+            try database.connect().query(DeadLetterStore.retry([1], actor: "bob", reason: "")).count
         }
         try await database.untilWaitingForLocks(1)
         try one.script("commit")

@@ -162,7 +162,7 @@ import TradeModel
         #expect(try QueueControlStore.read(connection).hasHaltedMarkets)
         let claim = TradeStore.claim(
             worker: 1, limit: 10, heartbeatTimeoutMilliseconds: 1_000, hasHaltedMarkets: isKnown)
-        let claimed = TradeStore.decode(try connection.pipeline([claim])[0]).map(\.key.id.text)
+        let claimed = TradeStore.decode(try connection.query(claim)).map(\.key.id.text)
         #expect(claimed == (isKnown ? ["e1", "e2", "e3"] : ["t1", "e1", "e2", "e3", "t2"]))
         try setHalted(false)
         #expect(try !QueueControlStore.read(connection).hasHaltedMarkets)
@@ -176,7 +176,7 @@ import TradeModel
         for hasHaltedMarkets in [false, true] {
             let claim = TradeStore.claim(
                 worker: 1, limit: 10, heartbeatTimeoutMilliseconds: 1_000, hasHaltedMarkets: hasHaltedMarkets)
-            #expect(try connection.pipeline([claim])[0].count == 0)
+            #expect(try connection.query(claim).count == 0)
         }
         #expect(try !QueueControlStore.set(paused: true, actor: "eve", reason: "", on: connection).isNew)
         #expect(try QueueControlStore.set(paused: false, actor: "eve", reason: "", on: connection).isNew)
@@ -213,7 +213,7 @@ extension TestDatabase {
     /// Stored rows as a process gets them that has claimed them.
     fileprivate func claimed(_ ids: [String]) throws -> [SettlementItem] {
         try ids.flatMap { id in
-            TradeStore.decode(try connect().pipeline([TradeStore.find(Identifier(id)!, in: nil)])[0]).map {
+            TradeStore.decode(try connect().query(TradeStore.find(Identifier(id)!, in: nil))).map {
                 SettlementItem(
                     .trade($0.trade!), origin: .pending(receivedSequence: $0.receivedSequence, attempts: $0.attempts))
             }

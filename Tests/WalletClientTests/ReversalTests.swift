@@ -18,7 +18,7 @@ import TradeModel
         let connection = try database.connect()
         let key = TradeKey(market: MarketSymbol("BTC/USDT")!, id: id)
         let catalog = try CatalogStore.read(connection)
-        let trade = TradeStore.decode(try connection.pipeline([TradeStore.read([key])])[0])[0]
+        let trade = TradeStore.decode(try connection.query(TradeStore.read([key])))[0]
         return try ReversalStore.terms(
             of: key, settledIn: trade.batch!, catalog.markets[key.market]!, catalog, connection)
     }

@@ -40,7 +40,7 @@ struct AddAsset: Command {
         if dryRun {
             isNew = try CatalogStore.read(connection).assets[symbol] == nil
         } else {
-            isNew = try connection.pipeline([CatalogStore.addAsset(symbol, decimals: decimals)])[0].affected == 1
+            isNew = try connection.query(CatalogStore.addAsset(symbol, decimals: decimals)).affected == 1
         }
         if !isNew {
             let existing = try CatalogStore.read(connection).assets[symbol]!
@@ -144,7 +144,7 @@ struct AddMarket: Command {
         try check(tick, "--tick", decimals: min(decimals, Asset.decimalsMax), of: "a price")
         try check(lot, "--lot", decimals: base.decimals, of: "\(symbol.base)")
         if let existing = catalog.markets[symbol] {
-            let steps = try connection.pipeline([CatalogStore.terms(of: symbol)])[0]
+            let steps = try connection.query(CatalogStore.terms(of: symbol))
             let itsTick = steps.optional(0, 0, steps.decimal) ?? nil
             let itsLot = steps.optional(0, 1, steps.decimal) ?? nil
             guard existing.feeRule == fees, existing.priceDecimals == decimals, itsTick == tick, itsLot == lot else {
@@ -154,9 +154,8 @@ struct AddMarket: Command {
                         + "lot \(itsLot?.description ?? "none"); terms of a market do not change")
             }
         } else if !dryRun {
-            _ = try connection.pipeline([
-                CatalogStore.addMarket(symbol, priceDecimals: decimals, tick: tick, lot: lot, fees: fees)
-            ])
+            try connection.query(
+                CatalogStore.addMarket(symbol, priceDecimals: decimals, tick: tick, lot: lot, fees: fees))
         }
         let isNew = catalog.markets[symbol] == nil
         try context.output.show([

@@ -52,13 +52,12 @@ struct CountLetters: Command {
     private func groups(_ connection: PostgresConnection) throws -> ([LetterStatistics], next: String?) {
         switch grouping {
         case .failureClass:
-            let rows = try connection.pipeline([
-                DeadLetterStore.statistics(ofClasses: FailureClass.allCases.sorted { $0.rawValue < $1.rawValue })
-            ])[0]
+            let rows = try connection.query(
+                DeadLetterStore.statistics(ofClasses: FailureClass.allCases.sorted { $0.rawValue < $1.rawValue }))
             return (DeadLetterStore.decodeStatistics(rows).filter { !$0.isEmpty }, nil)
         case .market:
             let names = DeadLetterStore.decodeNames(
-                try connection.pipeline([DeadLetterStore.markets(after: after ?? "", limit: limit + 1)])[0])
+                try connection.query(DeadLetterStore.markets(after: after ?? "", limit: limit + 1)))
             let page = Array(names.prefix(limit))
             let answers = try connection.pipeline([
                 DeadLetterStore.statisticsOfNowhere, DeadLetterStore.statistics(ofMarkets: page),

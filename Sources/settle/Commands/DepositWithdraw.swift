@@ -135,7 +135,7 @@ private struct OperationRun {
 
     /// What an engine does not know of, it would trade with.
     private func requireNoEngine(_ connection: PostgresConnection) throws {
-        let streams = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list()])[0])
+        let streams = FeedStateStore.decode(try connection.query(FeedStateStore.list()))
         guard let stream = streams.first(where: { $0.watermark > 0 || $0.follower != nil })?.stream else { return }
         throw CommandFailure(
             "the money is in the hands of an engine, whose output '\(stream)' is settled here: "
@@ -166,7 +166,7 @@ private struct OperationRun {
     private func failure(
         _ rejection: Rejection, of operation: Operation, on connection: PostgresConnection
     ) throws -> CommandFailure {
-        let account = AccountStore.decode(try connection.pipeline([AccountStore.find([operation.account])])[0]).first
+        let account = AccountStore.decode(try connection.query(AccountStore.find([operation.account]))).first
         let message = rejection.message.printable
         switch (rejection.failureClass, account?.status) {
         case (.unknownAccount, nil): return .noAccount(operation.account)

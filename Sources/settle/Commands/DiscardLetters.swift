@@ -48,9 +48,7 @@ struct DiscardLetters: Command {
             let count =
                 dryRun || open.isEmpty
                 ? open.count
-                : try connection.pipeline([
-                    DeadLetterStore.discard(open, actor: operatorName, reason: action.reason)
-                ])[0].count
+                : try connection.query(DeadLetterStore.discard(open, actor: operatorName, reason: action.reason)).count
             discarded += count
             leftAlone += letters.count - count
             discardedBefore += letters.count { $0.status == .discarded }

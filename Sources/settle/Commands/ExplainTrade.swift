@@ -66,7 +66,7 @@ struct ExplainTrade: Command {
         else { return (nil, []) }
         try DeadLetterStore.keepToIndexes(connection)
         let request = DeadLetterStore.funded(by: trade, of: letter, limit: LetterStory.relatedCountMax + 1)
-        return (trade, DeadLetterStore.decode(try connection.pipeline([request])[0]))
+        return (trade, DeadLetterStore.decode(try connection.query(request)))
     }
 
     /// What lets a trade that waits go on, or what its open letter says.

@@ -10,8 +10,8 @@ struct ExportAudit: Command {
         discussion: """
             A folder with all that the seals of the day cover (a little more than the day, since seals are whole), the \
             balances of all accounts at its beginning and its end, and a manifest. 'settle audit check' looks through \
-            it; what stands in it is laid down in docs/tamper-evidence.md. A day is one of UTC, must be over, and \
-            sealed: which it is a minute later, or after 'settle audit seal'.
+            it; what stands in it is laid down in docs/tamper-evidence.md. A day is one of UTC; it must be \
+            over and sealed, as a worker does within a minute, or 'settle audit seal' at once.
             """,
         examples: [
             Example("settle export audit --day 2026-01-31", "To the folder audit-2026-01-31."),

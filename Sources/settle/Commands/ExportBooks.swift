@@ -63,8 +63,8 @@ struct ExportOptions: ParameterGroup {
         progress.finish()
         try file.finish()
         let last = batches.place.batch >= 0 ? " Its last batch is \(batches.place.batch)." : ""
-        context.output.note(
-            "\(count.counted("record")).\(last) Go on with --since \(batches.until)")
+        let next = batches.until.map { " Go on with --since \($0)" } ?? ""
+        context.output.note("\(count.counted("record")).\(last)\(next)")
     }
 
     private func open(_ connection: PostgresConnection) throws -> CommittedBatches {

@@ -56,8 +56,8 @@ private struct MarketSwitch {
                         + "and the command can be repeated")
             }
         }
-        let waiting = TradeStore.decodeWaiting(try connection.pipeline([TradeStore.waiting(in: symbol)])[0])
-        let halt = MarketStore.decodeHalts(try connection.pipeline([MarketStore.halts(of: symbol)])[0]).first
+        let waiting = TradeStore.decodeWaiting(try connection.query(TradeStore.waiting(in: symbol)))
+        let halt = MarketStore.decodeHalts(try connection.query(MarketStore.halts(of: symbol))).first
         let pairs: [(key: String, value: JSONValue)] = [
             ("symbol", .string(symbol.text)), ("halted", .bool(dryRun ? market.isHalted : halts)),
             (dryRun ? "would_change" : "changed", .bool(isNew)),

@@ -4,7 +4,7 @@ import TradeModel
 
 struct ListGaps: Command {
     static let info = CommandInfo(
-        "gaps", summary: "List what is missing of streams, and how that ended.",
+        "gaps", summary: "List gaps in streams, and what became of them.",
         discussion: """
             Of an engine that is followed: records that its feed no longer had. The stream is halted before them; when \
             the feed has them again, 'settle feed resume' settles them and the gap is closed. Of other engines: numbers \
@@ -27,9 +27,9 @@ struct ListGaps: Command {
         defer { database.leave() }
         let connection = try database.connect()
         let found = FeedGapStore.decode(
-            try connection.pipeline([
-                FeedGapStore.list(stream, isOpen: isOpen, after: after.map { ($0.stream, $0.first) }, limit: limit + 1)
-            ])[0])
+            try connection.query(
+                FeedGapStore.list(stream, isOpen: isOpen, after: after.map { ($0.stream, $0.first) }, limit: limit + 1))
+        )
         let rows = found.prefix(limit)
         let waiting = try waiting(in: rows.filter { !$0.isFollowed && $0.state == .open }, connection)
         try context.output.list(
@@ -59,7 +59,7 @@ struct ListGaps: Command {
     ) throws -> [GapPlace: Int] {
         guard !gaps.isEmpty else { return [:] }
         let trades = TradeStreamStore.decodeWaiting(
-            try connection.pipeline([TradeStreamStore.waiting(Set(gaps.map(\.stream)))])[0])
+            try connection.query(TradeStreamStore.waiting(Set(gaps.map(\.stream)))))
         let numbers = Dictionary(grouping: trades, by: \.stream).mapValues { $0.map(\.sequence) }
         return Dictionary(
             uniqueKeysWithValues: gaps.map { gap in

@@ -52,7 +52,7 @@ struct PurgeLetters: Command {
                 : PurgedLetterStore.purge(
                     olderThan: limit, after: step, limit: Self.chunkSize, actor: operatorName,
                     reason: action.reason)
-            let next = PurgedLetterStore.decode(try connection.pipeline([request])[0])
+            let next = PurgedLetterStore.decode(try connection.query(request))
             count += Int(next.resolved)
             isDone = next.seen < Self.chunkSize
             step = next
@@ -74,7 +74,7 @@ struct PurgeLetters: Command {
         var step: PurgedLetterStore.Step?
         repeat {
             let request = PurgedLetterStore.count(olderThan: limit, after: step, limit: Self.chunkSize)
-            let next = PurgedLetterStore.decode(try connection.pipeline([request])[0])
+            let next = PurgedLetterStore.decode(try connection.query(request))
             count += Int(next.resolved)
             step = next
             if next.seen < Self.chunkSize { return count.counted("dead letter") }

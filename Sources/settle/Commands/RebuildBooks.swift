@@ -47,7 +47,7 @@ struct RebuildBooks: Command {
         progress.finish()
         try RebuildReport(rebuild, account: account, schema: schema?.schema).print(to: context.output)
         try context.output.flush()
-        if !rebuild.isClean { throw CommandFailure("the books differ from what they come to", exit: .mismatch) }
+        if !rebuild.isClean { throw CommandFailure("the books differ from what was recomputed", exit: .mismatch) }
     }
 }
 

@@ -11,7 +11,9 @@ struct Reconcile: Command {
             With an engine, both go on working meanwhile: the engine says what everybody had at one record, and of the \
             ledger nothing counts that came behind it. Accounts that only others move are left out; one that is also \
             moved by others differs by nature, and so does the house's where others earn it fees. --trades also reads \
-            the engine's feed up to that record, as far back as it is kept, and looks for each of its trades.
+            the engine's feed up to that record, as far back as it is kept, and looks for each of its trades. --as-of \
+            compares at a record that is past: what the engine and the books have done since is taken off on both \
+            sides. The engine's part of that is read from its feed, so the record behind it must still be kept there.
             --against compares the trades of a file: NDJSON as 'settle trade submit' takes it, what 'settle export \
             trades' wrote, or CSV with the names of its columns in the first line (market, trade_id, price, quantity, \
             buyer_id, seller_id, buyer_fee, seller_fee, executed_at and others). Numbers compare as numbers, and only \
@@ -24,6 +26,7 @@ struct Reconcile: Command {
         examples: [
             Example("settle reconcile", "The engine on this machine."),
             Example("settle reconcile --engine tcp://127.0.0.1:5560 --wait 5s --json", "For a script."),
+            Example("settle reconcile --as-of 4 --feed tcp://127.0.0.1:5561", "What both had at record 4."),
             Example("settle reconcile --against trades.ndjson --market BTC/USDT --since 1h", "A file."),
             Example(
                 "settle reconcile --against trades.ndjson --fix --dry-run",
@@ -39,8 +42,9 @@ struct Reconcile: Command {
     var patience: Duration
     @Flag("--without-house", help: "Leave out what the exchange itself earned.") var withoutHouse: Bool
     @Flag("--trades", help: "Look for each trade of the engine's feed, too.") var comparesTrades: Bool
+    @Option("--as-of", "SEQ", help: "Compare at this record, and not at the engine's newest.") var asOf: Int64?
     @Option(
-        "--feed", help: "Where the engine publishes, for --trades.", environment: "SETTLE_FEED",
+        "--feed", help: "Where the engine publishes, for --trades and --as-of.", environment: "SETTLE_FEED",
         default: IntakeEndpoint(text: "tcp://127.0.0.1:5561"))
     var feed: IntakeEndpoint
     @Option("--against", "FILE", help: "Compare with the trades of this file, '-' for standard input.")
@@ -59,11 +63,12 @@ struct Reconcile: Command {
 
     func validate() throws {
         try checkPeriod(since: since, until: until)
+        if let asOf, asOf < 1 { throw UsageError("'--as-of' is a record's number, from 1 on, not \(asOf)") }
         guard file == nil else {
             for (name, isGiven) in [
                 ("--engine", $engine == .commandLine), ("--stream", $stream == .commandLine),
                 ("--wait", $patience == .commandLine), ("--without-house", withoutHouse), ("--trades", comparesTrades),
-                ("--feed", $feed == .commandLine),
+                ("--feed", $feed == .commandLine), ("--as-of", asOf != nil),
             ] where isGiven {
                 throw UsageError("'\(name)' is for an engine, '--against' for a file")
             }
@@ -91,15 +96,15 @@ struct Reconcile: Command {
         let connection = try database.connect()
         let progress = ProgressLine(context.output)
         let result = try await EngineReconciliation(
-            engine: engine, stream: stream, patience: patience, connection: connection
+            engine: engine, stream: stream, patience: patience, connection: connection,
+            past: asOf.map { ($0, feed) }
         ).compare(comparesHouse: !withoutHouse, progress: progress.update)
         progress.finish()
         let found = result.comparison.found
         let job = try ReconciliationStore.record(found, actor: operatorName, on: connection)
         let check = comparesTrades ? try await checkTrades(found, try database.connect(), context) : nil
         try ReconciliationReport(
-            result.comparison, job: job, hash: result.hash, skippedCount: result.skippedCount,
-            trades: check.map { TradeReconciliationReport(check: $0, dryRun: fix.dryRun) }
+            result, job: job, trades: check.map { TradeReconciliationReport(check: $0, dryRun: fix.dryRun) }
         ).print(to: context.output)
         try context.output.flush()
         if found.differenceCount > 0 { throw CommandFailure("the engine and the ledger differ", exit: .mismatch) }

@@ -18,7 +18,7 @@ struct ResumeFeed: Command {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        guard let state = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(stream)])[0]).first else {
+        guard let state = FeedStateStore.decode(try connection.query(FeedStateStore.list(stream))).first else {
             throw CommandFailure(
                 "no stream '\(stream.text.printable)' is followed; 'settle feed status' lists them", exit: .notFound)
         }

@@ -24,7 +24,7 @@ struct ReverseTrade: Command {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        let found = TradeStore.decode(try connection.pipeline([TradeStore.find(name.id, in: name.market)])[0])
+        let found = TradeStore.decode(try connection.query(TradeStore.find(name.id, in: name.market)))
         let key = try name.only(found.map(\.key))
         guard let trade = found.first(where: { $0.key == key }) else { throw name.notFound }
         let catalog = try CatalogStore.read(connection)
@@ -62,7 +62,7 @@ struct ReverseTrade: Command {
     /// An engine keeps balances of its own, which nobody would reverse.
     private func requireNoEngine(_ trade: RecordedTrade, _ connection: PostgresConnection) throws {
         guard let stream = trade.trade?.stream,
-            FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(stream)])[0])
+            FeedStateStore.decode(try connection.query(FeedStateStore.list(stream)))
                 .contains(where: { $0.watermark > 0 || $0.follower != nil })
         else { return }
         let message =
@@ -92,12 +92,11 @@ struct ReverseTrade: Command {
         of key: TradeKey, _ words: String, _ remedy: String, _ connection: PostgresConnection
     ) throws -> CommandFailure {
         if !action.dryRun {
-            _ = try connection.pipeline([
+            try connection.query(
                 OperatorActionStore.record(
                     OperatorAction(
                         .refuseReversal, .trade(key), actor: operatorName, reason: action.reason,
-                        detail: [(name: "because", value: words)]))
-            ])
+                        detail: [(name: "because", value: words)])))
         }
         return CommandFailure("trade \(key) cannot be reversed: \(words). Nothing was moved. \(remedy)".printable)
     }

@@ -69,17 +69,11 @@ struct RunBench: Command {
 
     func validate() throws {
         if trades != nil, time != nil { throw UsageError("'--trades' contradicts '--for'") }
-        func check(_ flag: String, _ value: Int, _ range: ClosedRange<Int>) throws {
-            guard range.contains(value) else {
-                throw UsageError(
-                    "'\(flag)' is a whole number from \(range.lowerBound) to \(range.upperBound), not \(value)")
-            }
-        }
-        try check("--trades", trades?.value ?? 1, 1...1_000_000_000)
-        try check("--rounds", rounds.value, 1...1_000)
-        try check("--accounts", accounts.value, 10...10_000_000)
-        try check("--processes", processes.value, 1...64)
-        for count in prefill.elements { try check("--prefill", count.value, 0...1_000_000_000) }
+        try trades?.check("--trades", 1...1_000_000_000)
+        try rounds.check("--rounds", 1...1_000)
+        try accounts.check("--accounts", 10...10_000_000)
+        try processes.check("--processes", 1...64)
+        for count in prefill.elements { try count.check("--prefill", 0...1_000_000_000) }
         guard zip(prefill.elements, prefill.elements.dropFirst()).allSatisfy({ $0.value < $1.value }) else {
             throw UsageError("the numbers of '--prefill' do not ascend")
         }
@@ -87,7 +81,7 @@ struct RunBench: Command {
         for bound in atLeast?.elements ?? [] where !opponents.contains(bound.opponent) {
             throw UsageError("'--at-least \(bound.argumentText)' needs '--compare' with that opponent")
         }
-        try check("--pgbench-scale", pgbenchScale.value, 1...10_000)
+        try pgbenchScale.check("--pgbench-scale", 1...10_000)
         guard (.milliseconds(100) ... .seconds(86_400)).contains(time ?? .seconds(5)) else {
             throw UsageError("'--for' is from 100ms to 24h")
         }

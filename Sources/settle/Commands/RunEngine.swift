@@ -68,9 +68,9 @@ struct RunEngine: Command {
         if let leader, leader == feed {
             throw UsageError("'--follow' names another engine's feed, and '--feed' where this one will publish")
         }
-        try Self.check("--snapshot-every", snapshotRecords, Self.snapshotRange)
-        try Self.check("--keep", keptRecords, Self.keptRange)
-        try Self.check("--batch", batchCommands, Self.batchRange)
+        try snapshotRecords.check("--snapshot-every", Self.snapshotRange)
+        try keptRecords.check("--keep", Self.keptRange)
+        try batchCommands.check("--batch", Self.batchRange)
         guard Identifier(streamName: stream.text) != nil else {
             throw UsageError("'--stream' is a name of at most 40 bytes")
         }
@@ -79,13 +79,6 @@ struct RunEngine: Command {
     static let snapshotRange = 1_000...1_000_000_000
     static let keptRange = 1_000...1_000_000_000
     static let batchRange = 1...10_000
-
-    private static func check(_ flag: String, _ value: Count, _ range: ClosedRange<Int>) throws {
-        guard range.contains(value.value) else {
-            throw UsageError(
-                "'\(flag)' is a whole number from \(range.lowerBound) to \(range.upperBound), not \(value.value)")
-        }
-    }
 
     func run(_ context: Context) async throws {
         var settings = EngineSettings(entryEndpoint: orders.text, feedEndpoint: feed.text)

@@ -98,14 +98,14 @@ struct RunWorker: Command {
                 })
             log.info("listening", ["endpoint": socket.endpoint])
         }
-        let trail = try auditCSV.map {
-            try AuditCSV($0, connectionString: database.connectionString, limits: limits, log: log)
+        let csv = try auditCSV.map {
+            try RunningCSV($0, connectionString: database.connectionString, limits: limits, log: log)
         }
         let service = try SettlementService(configuration)
         reload.passesOn(to: service, logLevel: .info)
         async let _ = reload.run(stop: service.stop)
         let signals = StopSignals(first: { service.stop() }, second: { Task { await service.abort() } })
-        let following = trail.map { trail in Task { await trail.run() } }
+        let following = csv.map { csv in Task { await csv.run() } }
         let leftovers: [SettlementItem]
         do {
             leftovers = once ? try await service.runOnce() : await service.run(sources: sources)
@@ -113,8 +113,8 @@ struct RunWorker: Command {
             following?.cancel()
             throw error
         }
-        if let trail, let following {
-            await trail.finish(following, patience: signals.wasForced ? .zero : Self.auditPatience)
+        if let csv, let following {
+            await csv.finish(following, patience: signals.wasForced ? .zero : Self.auditPatience)
         }
         if signals.wasForced {
             throw CommandFailure("stopped at once; \(leftovers.count.counted("trade")) left", exit: .forced)

@@ -24,58 +24,74 @@ struct SealBooks: Command {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        let before = try ChainVerification.unsealed(on: connection)
-        var sealed: Int64 = 0
-        if !dryRun {
-            try connection.liftStatementTimeout()
-            let horizon = try BatchHorizon(on: connection)
-            guard try horizon.wait(on: connection, patience: Self.patience) else {
-                throw CommandFailure(
-                    "a batch is under way for a long time; nothing behind it can be sealed. Try again.")
-            }
-            var sealer = Sealer(interval: .zero)
-            let progress = ProgressLine(context.output)
-            let interruption = Interruption()
-            defer { interruption.letGo() }
-            var deadline = ContinuousClock.now + Self.patience
-            var lastHead: Int64?
-            while true {
-                if interruption.isAsked { throw CommandFailure("interrupted; what was sealed stays so", exit: .forced) }
-                let head = try SealStore.last(on: connection)
-                // Whoever else seals comes on meanwhile.
-                if head?.number != lastHead { deadline = .now + Self.patience }
-                lastHead = head?.number
-                if head.map({ $0.batches.upperBound > horizon.newest }) ?? (horizon.newest <= 0) { break }
-                if try sealer.advance(on: connection, isDue: true) != nil {
-                    sealed += 1
-                    progress.update(Int(sealed))
-                } else if try ChainVerification.unsealed(on: connection).batches == 0 {
-                    break
-                } else {
-                    guard ContinuousClock.now < deadline else {
-                        throw CommandFailure("another process seals, and has not come to an end. Try again.")
-                    }
-                    try await Task.sleep(for: .milliseconds(50))
-                }
-            }
-            progress.finish()
+        let work: Work
+        if dryRun {
+            let unsealed = try SealVerification.unsealed(on: connection)
+            work = Work(batches: unsealed.batches, entries: unsealed.entries)
+        } else {
+            work = try await seal(connection, context)
         }
         let head = try SealStore.last(on: connection).map(SealMark.init)
         try context.output.show([
-            "sealed": .count(dryRun ? 0 : sealed), "unsealed_batches": .count(before.batches),
-            "unsealed_entries": .count(before.entries), "dry_run": .bool(dryRun),
+            "seals": .count(work.seals), "batches": .count(work.batches), "entries": .count(work.entries),
+            "dry_run": .bool(dryRun),
             "head": head.map { ["seal": .count($0.seal), "hash": .string("\($0.chain)")] } ?? .null,
         ]) {
-            let what = before.batches.counted("batch", plural: "batches")
-            let entries = before.entries.counted("ledger entry", plural: "ledger entries")
+            let what =
+                work.batches.counted("batch", plural: "batches") + " with "
+                + work.entries.counted("ledger entry", plural: "ledger entries")
             try context.output.line(
-                before.batches == 0
+                work.batches == 0
                     ? "Everything is sealed."
-                    : dryRun
-                        ? "would seal \(what) with \(entries)"
-                        : "sealed \(what) with \(entries) in \(sealed.counted("seal"))")
+                    : dryRun ? "would seal \(what)" : "sealed \(what) in \(work.seals.counted("seal"))")
             if let head { try context.output.line("Head: \(head)") }
         }
         try context.output.flush()
+    }
+
+    /// What was sealed, or would be.
+    private struct Work {
+        var seals: Int64 = 0
+        var batches: Int64 = 0
+        var entries: Int64 = 0
+    }
+
+    /// Seals all that was committed up to now; what other processes seal meanwhile is left to them.
+    private func seal(_ connection: PostgresConnection, _ context: Context) async throws -> Work {
+        try connection.liftStatementTimeout()
+        let horizon = try BatchHorizon(on: connection)
+        guard try horizon.wait(on: connection, patience: Self.patience) else {
+            throw CommandFailure(
+                "a batch has been open for a long time, and nothing behind it can be sealed until it ends. Try again.")
+        }
+        var work = Work()
+        var sealer = Sealer(interval: .zero)
+        let progress = ProgressLine(context.output)
+        defer { progress.finish() }
+        let interruption = Interruption()
+        defer { interruption.letGo() }
+        var deadline = ContinuousClock.now + Self.patience
+        var lastHead: Int64?
+        while true {
+            if interruption.isAsked { throw CommandFailure("interrupted; what was sealed stays so", exit: .forced) }
+            let head = try SealStore.last(on: connection)
+            // Whoever else seals comes on meanwhile.
+            if head?.number != lastHead { deadline = .now + Self.patience }
+            lastHead = head?.number
+            if head.map({ $0.batches.upperBound > horizon.newest }) ?? (horizon.newest <= 0) { return work }
+            if let seal = try sealer.advance(on: connection, atOnce: true) {
+                work.seals += 1
+                work.batches += seal[.batches].lines
+                work.entries += seal[.entries].lines
+                progress.update(Int(work.seals))
+            } else if try SealVerification.unsealed(on: connection).batches == 0 {
+                return work
+            } else {
+                guard ContinuousClock.now < deadline else {
+                    throw CommandFailure("another process is sealing and has not finished. Try again.")
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
     }
 }

@@ -23,7 +23,7 @@ struct ListAccounts: Command {
         var last: AccountNumber = 0
         if let after { last = try AccountRecord.find(after, connection).number }
         let found = AccountStore.decodeRecords(
-            try connection.pipeline([AccountStore.list(status: status, after: last, limit: limit + 1)])[0])
+            try connection.query(AccountStore.list(status: status, after: last, limit: limit + 1)))
         let page = found.prefix(limit)
         try context.output.list(
             page.map { .object($0.pairs) },
@@ -102,7 +102,7 @@ struct ShowAccount: Command {
 extension AccountRecord {
     static func find(_ id: Identifier, _ connection: PostgresConnection) throws -> AccountRecord {
         guard
-            let found = AccountStore.decodeRecords(try connection.pipeline([AccountStore.record(id)])[0]).first
+            let found = AccountStore.decodeRecords(try connection.query(AccountStore.record(id))).first
         else { throw CommandFailure.noAccount(id) }
         return found
     }

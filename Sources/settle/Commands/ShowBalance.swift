@@ -84,7 +84,7 @@ struct ShowBalance: Command {
         // Those of the house and of the world have no end.
         guard accounts.count == 1, let account = accounts.first, account.kind == .customer else { return [:] }
         let records = BalanceStore.decodeRecords(
-            try connection.pipeline([BalanceStore.records(of: account.number)])[0])
+            try connection.query(BalanceStore.records(of: account.number)))
         return Dictionary(
             records.filter { $0.creditLine > .zero }.map { ($0.asset.symbol, $0.creditLine) }, uniquingKeysWith: { $1 })
     }

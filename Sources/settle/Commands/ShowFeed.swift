@@ -4,7 +4,7 @@ import TradeModel
 
 struct ShowFeed: Command {
     static let info = CommandInfo(
-        "status", summary: "Show up to where the trades of each engine are settled.",
+        "status", summary: "Show how far the trades of each engine are settled.",
         discussion: """
             Everything up to the watermark is settled, applied or parked, of an engine that is followed and of trades \
             that carry the sequence of another one. A stream that is followed is halted when going on would lose \

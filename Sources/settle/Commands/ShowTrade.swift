@@ -16,13 +16,13 @@ struct ShowTrade: Command {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        let found = TradeStore.decode(try connection.pipeline([TradeStore.find(name.id, in: name.market)])[0])
+        let found = TradeStore.decode(try connection.query(TradeStore.find(name.id, in: name.market)))
         let key = try name.only(found.map(\.key))
         guard let trade = found.first(where: { $0.key == key }) else { throw name.notFound }
         let failure =
             trade.status == .failed
-            ? DeadLetterStore.decodeFailure(try connection.pipeline([DeadLetterStore.failure(of: key)])[0]) : nil
-        let reversal = ReversalStore.decode(try connection.pipeline([ReversalStore.find(key)])[0], of: key)
+            ? DeadLetterStore.decodeFailure(try connection.query(DeadLetterStore.failure(of: key))) : nil
+        let reversal = ReversalStore.decode(try connection.query(ReversalStore.find(key)), of: key)
         guard case .object(var pairs) = trade.json else { return }
         pairs += [
             ("class", .string(failure?.failureClass)), ("message", .string(failure?.message)),

@@ -26,7 +26,7 @@ struct SkipGap: Command {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        let found = try connection.pipeline([FeedGapStore.find(stream, containing: sequence)])[0]
+        let found = try connection.query(FeedGapStore.find(stream, containing: sequence))
         guard let gap = FeedGapStore.decode(found).first else {
             throw CommandFailure(
                 "record \(sequence) of stream '\(stream.text.printable)' is in no open gap; 'settle feed gaps' lists "

@@ -109,7 +109,7 @@ private struct Submission {
             new =
                 try dryRun
                 ? unknown(storable)
-                : Set(TradeStore.decodeKeys(try connection.pipeline([TradeStore.accept(storable)])[0]))
+                : Set(TradeStore.decodeKeys(try connection.query(TradeStore.accept(storable))))
         }
         var rest: [(line: Int, item: SettlementItem)] = []
         for (line, item) in chunk {
@@ -138,7 +138,7 @@ private struct Submission {
 
     /// Those of the trades that neither the database has nor an earlier line of a dry run.
     private func unknown(_ trades: [Trade]) throws -> Set<TradeKey> {
-        let stored = TradeStore.decode(try connection.pipeline([TradeStore.read(Set(trades.map(\.key)))])[0])
+        let stored = TradeStore.decode(try connection.query(TradeStore.read(Set(trades.map(\.key)))))
         return Set(trades.map(\.key).filter { foreseen[$0] == nil }).subtracting(stored.map(\.key))
     }
 
@@ -159,7 +159,7 @@ private struct Submission {
         var told: Set<String> = []
         while !open.isEmpty {
             let part = open.prefix(Self.chunkSize)
-            let rows = TradeStore.decode(try connection.pipeline([TradeStore.read(part)])[0])
+            let rows = TradeStore.decode(try connection.query(TradeStore.read(part)))
             let waiting = Set(rows.lazy.filter { $0.status == .pending }.map(\.key.market))
             if !waiting.isEmpty {
                 for obstacle in try obstacles(waiting) where told.insert(obstacle).inserted {

@@ -21,7 +21,11 @@ struct Verify: Command {
         ])
 
     @Flag("--since", help: "Only what came since the last clean run, and every balance against it.") var isSince: Bool
-    @OptionGroup("Seals") var chain: ChainReport
+    @OptionGroup("Seals") var chain: SealReport
+
+    func validate() throws {
+        if isSince, chain.isAsked { throw UsageError("'--since' goes without '--chain'") }
+    }
 
     func run(_ context: Context) async throws {
         if chain.isAsked { return try chain.run(context) }
@@ -60,14 +64,14 @@ struct Verify: Command {
             }
             guard let report else {
                 throw CommandFailure(
-                    "no run has found the books right yet, so there is nothing to go on from. Run 'settle verify'.")
+                    "there is no clean run to continue from. Run 'settle verify' without '--since'.")
             }
             return report
-        } catch let error as DatabaseError where error.sqlState == "25006" {
+        } catch let error as DatabaseError where error.sqlState == DatabaseError.readOnlyTransaction {
             throw CommandFailure(
                 "this server takes no writes, as a standby does, and a run needs a temporary table. Verify where "
                     + "trades are settled.", detail: error.message)
-        } catch let error as DatabaseError where error.sqlState == "42501" {
+        } catch let error as DatabaseError where error.sqlState == DatabaseError.insufficientPrivilege {
             throw CommandFailure(
                 "\(error.message): a run needs to read every table and to make a temporary one. Ask the owner of the "
                     + "database to grant both.".printable)

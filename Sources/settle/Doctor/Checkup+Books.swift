@@ -106,7 +106,7 @@ extension Checkup {
     }
 
     private func registeredWorkers() throws -> [RecordedWorker] {
-        WorkerStore.decode(try connection.pipeline([WorkerStore.list])[0])
+        WorkerStore.decode(try connection.query(WorkerStore.list))
     }
 
     /// What operators have stopped is meant to be so, and only worth knowing.
@@ -149,7 +149,7 @@ extension Checkup {
 
     func deadLetters() throws -> [Finding] {
         let name = "dead letters"
-        let count = DeadLetterStore.decodeCountOpen(try connection.pipeline([DeadLetterStore.countOpen])[0])
+        let count = DeadLetterStore.decodeCountOpen(try connection.query(DeadLetterStore.countOpen))
         if count.value == 0 { return [.ok(name, "none is open")] }
         return [
             .remark(
@@ -188,7 +188,7 @@ extension Checkup {
     /// Workers verify and seal what was committed; something has kept them from it.
     private func lag(_ what: String, from batch: BatchNumber, remedy: String) throws -> Finding? {
         guard let age = try VerificationStore.age(from: batch, on: connection),
-            age > thresholds.unauditedMillisecondsMax
+            age > thresholds.proofLagMillisecondsMax
         else { return nil }
         return .remark(
             "verification",

@@ -21,7 +21,7 @@ struct Checkup {
         var missingSecondsMax: Int64 = 10
         var lagRecordsMax: Int64 = 100_000
         /// What was committed may be so old before it is verified and sealed.
-        var unauditedMillisecondsMax: Int64 = 600_000
+        var proofLagMillisecondsMax: Int64 = 600_000
     }
 
     let connection: PostgresConnection
@@ -79,7 +79,7 @@ struct Checkup {
     private func notSeen(_ name: String, _ error: DatabaseError, _ session: ServerHealth.Session) -> Finding {
         .remark(
             name, "cannot be looked at: \(error.message)",
-            remedy: error.sqlState == "42501"
+            remedy: error.sqlState == DatabaseError.insufficientPrivilege
                 ? "ask the owner of the tables to grant \(session.role) what it needs" : nil)
     }
 

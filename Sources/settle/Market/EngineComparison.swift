@@ -25,7 +25,7 @@ struct EngineComparison {
     ) async throws {
         let engine = IntakeEndpoint(text: endpoint)
         self.stream = stream
-        let states = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list(stream)])[0])
+        let states = FeedStateStore.decode(try connection.query(FeedStateStore.list(stream)))
         watermark = states.first?.watermark ?? 0
         sequence = try await EngineAccess(engine).ask(.status).sequence
         guard sequence <= watermark, !states.isEmpty else {

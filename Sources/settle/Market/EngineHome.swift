@@ -22,7 +22,7 @@ struct EngineHome {
     ///
     /// - Parameter run: names a new stream.
     init(_ database: Database, _ connection: PostgresConnection, run: String) throws {
-        let states = FeedStateStore.decode(try connection.pipeline([FeedStateStore.list()])[0])
+        let states = FeedStateStore.decode(try connection.query(FeedStateStore.list()))
         if let other = states.first(where: { !$0.stream.text.hasPrefix(Self.prefix) }) {
             throw CommandFailure(
                 "this database follows an engine of yours, its output is called '\(other.stream.text.printable)'; the "
@@ -55,10 +55,10 @@ struct EngineHome {
     /// Whoever was killed while it followed the engine need not be waited for.
     private static func release(_ state: FeedState, _ connection: PostgresConnection) throws {
         guard let follower = state.follower,
-            let worker = WorkerStore.decode(try connection.pipeline([WorkerStore.list])[0])
+            let worker = WorkerStore.decode(try connection.query(WorkerStore.list))
                 .first(where: { $0.number == follower }),
             worker.hasEndedHere
         else { return }
-        _ = try connection.pipeline([FeedStateStore.release(state.stream, from: follower)])
+        try connection.query(FeedStateStore.release(state.stream, from: follower))
     }
 }

@@ -13,7 +13,7 @@ enum SimulatedAccounts {
         amongOthers: Bool, _ connection: PostgresConnection, _ wallet: DirectWallet
     ) async throws {
         var catalog = try CatalogStore.read(connection)
-        let isFirst = AccountStore.decode(try connection.pipeline([AccountStore.find([OtherVenue.seller])])[0]).isEmpty
+        let isFirst = AccountStore.decode(try connection.query(AccountStore.find([OtherVenue.seller]))).isEmpty
         if amongOthers, isFirst, let taken = SimulatedMarket.venues.first(where: { catalog.markets[$0.symbol] != nil })
         {
             throw CommandFailure(
@@ -22,7 +22,7 @@ enum SimulatedAccounts {
         }
         for (symbol, decimals) in SimulatedMarket.assets {
             guard let known = catalog.assets[symbol] else {
-                _ = try connection.pipeline([CatalogStore.addAsset(symbol, decimals: decimals)])
+                try connection.query(CatalogStore.addAsset(symbol, decimals: decimals))
                 continue
             }
             guard known.decimals == decimals else {
@@ -32,11 +32,10 @@ enum SimulatedAccounts {
         catalog = try CatalogStore.read(connection)
         for venue in SimulatedMarket.venues {
             guard let known = catalog.markets[venue.symbol] else {
-                _ = try connection.pipeline([
+                try connection.query(
                     CatalogStore.addMarket(
                         venue.symbol, priceDecimals: venue.tick.scale, tick: venue.tick, lot: venue.lot,
-                        fees: .received)
-                ])
+                        fees: .received))
                 continue
             }
             guard known.feeRule == .received, known.priceDecimals >= venue.tick.scale else {
@@ -61,7 +60,7 @@ enum SimulatedAccounts {
 
     /// What a new engine's accounts are marked with: nothing, unless the books have had accounts of their names.
     static func mark(for home: EngineHome, _ connection: PostgresConnection) throws -> String {
-        let found = AccountStore.decode(try connection.pipeline([AccountStore.find(names(""))])[0])
+        let found = AccountStore.decode(try connection.query(AccountStore.find(names(""))))
         return found.isEmpty ? "" : home.mark
     }
 

@@ -7,7 +7,7 @@ import WalletClient
 @testable import Repository
 
 /// Each kind of change behind the back of the triggers is found, and the seal and the table are named.
-@Suite struct ChainVerificationTests {
+@Suite struct SealVerificationTests {
     struct Damage: Sendable, CustomTestStringConvertible {
         let name: String
         let sql: String
@@ -228,7 +228,7 @@ import WalletClient
         #expect(
             try database.findings(marks: [head]) == ["3 seal: was noted and is missing: the chain ends with seal 2"])
         // And: what was in it counts as not sealed.
-        let unsealed = try ChainVerification.unsealed(on: try database.connect())
+        let unsealed = try SealVerification.unsealed(on: try database.connect())
         #expect((unsealed.batches, unsealed.entries) == (1, 6))
         // And: made anew, it is another one.
         try database.seal()

@@ -6,7 +6,7 @@ import TradeModel
 
 /// Keeps a CSV of settled trades up to date while a worker runs, from what was committed, by whomever: over a
 /// connection and on a thread of its own, so that nothing waits for it.
-actor AuditCSV {
+actor RunningCSV {
     private static let pause = Duration.milliseconds(500)
     /// Between looks whether the end has come.
     private static let look = Duration.milliseconds(10)
@@ -20,7 +20,7 @@ actor AuditCSV {
     private let limits: Limits
     private let log: Log
     private nonisolated let isStopped = Guarded(false)
-    private var file: AuditFile?
+    private var file: RunningCSVFile?
     private var connection: PostgresConnection?
     /// What was last complained of, so that it is said once and not at each try.
     private var complaint: String?
@@ -33,7 +33,8 @@ actor AuditCSV {
         self.connectionString = connectionString
         self.limits = limits
         self.log = log
-        do { _ = try AuditPlace.lock(beside: path) } catch let problem as FileProblem where problem.code != ENOSPC {
+        do { _ = try RunningCSVPlace.lock(beside: path) } catch let problem as FileProblem where problem.code != ENOSPC
+        {
             throw CommandFailure("the audit CSV: \(problem)")
         }
     }
@@ -75,14 +76,14 @@ actor AuditCSV {
             let connection = try connected()
             let file = try opened(connection)
             var batches = try CommittedBatches(
-                after: file.batch, until: nil, on: connection, patience: Self.patience)
+                behind: file.batch, read: file.read, on: connection, patience: Self.patience)
             while let trades = try batches.nextTrades() {
                 var text = ""
                 for trade in trades { text += ExportFormat.csv.line(ExportedTrade.columns, trade.values) }
                 try file.append(text, upTo: batches.place)
                 if isStopped.withLock({ $0 }) || deadline.map({ .now >= $0 }) == true { return .interrupted }
             }
-            try file.append("", upTo: batches.place)
+            try file.append("", upTo: try batches.last(), isAll: true)
             if complaint != nil { log.info("audit CSV is written again", ["file": path]) }
             complaint = nil
             return .complete
@@ -97,20 +98,20 @@ actor AuditCSV {
 
     private func connected() throws -> PostgresConnection {
         if let connection { return connection }
-        let connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle audit")
+        let connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle csv")
         self.connection = connection
         return connection
     }
 
     /// The file, or the next one where it was moved away.
-    private func opened(_ connection: PostgresConnection) throws -> AuditFile {
+    private func opened(_ connection: PostgresConnection) throws -> RunningCSVFile {
         if let file, file.isInPlace { return file }
         // Gives back the lock.
         file = nil
-        let opened = try AuditFile(path) { place in
+        let opened = try RunningCSVFile(path) { place in
             try CommittedBatches.place(of: place.batch, on: connection) == place
         }
-        log.info("audit CSV", ["file": path, "behind_batch": "\(opened.batch.batch)"])
+        log.info("audit CSV", ["file": path, "behind_batch": "\((opened.read ?? opened.batch).batch)"])
         file = opened
         return opened
     }

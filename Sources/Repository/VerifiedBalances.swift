@@ -1,14 +1,17 @@
 /// A table of what was verified of the balances: each row says that some of a balance's entries, from one version to
 /// another without a gap, follow from each other, and what the balance was before and after them.
-struct VerifiedChains: Sendable {
+struct VerifiedBalances: Sendable {
     let table: String
 
     /// What every run begins with; gone with its session.
-    static let ofThisRun = VerifiedChains(table: "checked_balances")
+    static let ofThisRun = VerifiedBalances(table: "checked_balances")
     /// What later runs rest on.
-    static let kept = VerifiedChains(table: "verified_balances")
+    static let kept = VerifiedBalances(table: "verified_balances")
 
-    /// Makes the table of this run, empty.
+    /// What goes with it of streams.
+    var streams: VerifiedStreams { table == Self.kept.table ? .kept : .ofThisRun }
+
+    /// Makes the tables of this run, empty.
     static let creation = Statement("verification_begin", "select begin_verification()")
 
     /// The name of a statement about it.

@@ -4,7 +4,7 @@ import TradeModel
 /// Goes along the chain of seals and compares what each covers with what is in the tables now.
 ///
 /// One stretch at a time, each in a statement of its own: sealed stretches do not change, so no snapshot is held.
-public struct ChainVerification {
+public struct SealVerification {
     /// Something that is not as it was sealed.
     public struct Finding: Hashable, Sendable {
         /// What was changed: a table, or the seals themselves.
@@ -21,6 +21,11 @@ public struct ChainVerification {
         public let committed: ClosedRange<Timestamp>?
         public let place: Place
         public let detail: String
+
+        /// Something about a seal itself.
+        static func ofSeal(_ seal: Int64, _ detail: String, batches: Range<BatchNumber>? = nil) -> Finding {
+            Finding(seal: seal, batches: batches, committed: nil, place: .seal, detail: detail)
+        }
     }
 
     /// What no seal covers yet.
@@ -40,6 +45,8 @@ public struct ChainVerification {
     /// The seal before the next; nil when it is not there, or when its own chain is not to be relied on.
     private var previous: SealMark?
     private var previousEnd: BatchNumber?
+    /// The chain that a changed seal should have.
+    private var repaired: Digest?
     private var isAtEnd = false
     private var lastNumber: Int64
     public private(set) var head: SealMark
@@ -84,9 +91,7 @@ public struct ChainVerification {
         findings += try contentFaults(of: seal)
         for mark in marks where mark.seal == seal.number && mark.chain != seal.chain {
             findings.append(
-                Finding(
-                    seal: seal.number, batches: nil, committed: nil, place: .seal,
-                    detail: "has the hash \(seal.chain), not the noted \(mark.chain)"))
+                .ofSeal(seal.number, "has the hash \(seal.chain), not the noted \(mark.chain)"))
         }
         head = SealMark(seal)
         lastNumber = seal.number
@@ -108,8 +113,7 @@ public struct ChainVerification {
         return detail.map {
             let gap = previousEnd.map { min($0, seal.batches.lowerBound)..<max($0, seal.batches.lowerBound) }
             return [
-                Finding(
-                    seal: min(lastNumber + 1, seal.number), batches: gap, committed: nil, place: .seal, detail: $0)
+                Finding.ofSeal(min(lastNumber + 1, seal.number), $0, batches: gap)
             ]
         } ?? []
     }
@@ -126,27 +130,22 @@ public struct ChainVerification {
         repaired = isRight ? nil : expected
         guard !isRight else { return [] }
         return [
-            Finding(
-                seal: seal.number, batches: seal.batches, committed: nil, place: .seal,
-                detail: "was changed: its hash does not follow from what it says and the seal before")
+            .ofSeal(
+                seal.number, "was changed: its hash does not follow from what it says and the seal before",
+                batches: seal.batches)
         ]
     }
-
-    /// The chain that a changed seal should have.
-    private var repaired: Digest?
 
     /// What is not found in the chain at its end, and what should be under no number.
     public func remaining() throws(DatabaseError) -> [Finding] {
         var findings: [Finding] = []
         for mark in marks where mark.seal > lastNumber {
             findings.append(
-                Finding(
-                    seal: mark.seal, batches: nil, committed: nil, place: .seal,
-                    detail: "was noted and is missing: the chain ends with seal \(head.seal)"))
+                .ofSeal(mark.seal, "was noted and is missing: the chain ends with seal \(head.seal)"))
         }
         for mark in marks where mark.seal == 0 && mark != .start {
             findings.append(
-                Finding(seal: 0, batches: nil, committed: nil, place: .seal, detail: "is none; before seal 1 is zero"))
+                .ofSeal(0, "is none; before seal 1 is zero"))
         }
         let rows = try connection.query(Self.belowStatement)
         for row in rows.indices {

@@ -4,15 +4,20 @@ import Repository
 import TradeModel
 
 /// Finds the end of a running CSV of which nothing but itself is known.
-enum AuditTail {
+enum RunningCSVEnd {
     struct End {
         /// The last batch that is whole for certain; nil where there is none.
         let batch: CommittedBatches.Place?
-        /// The length of the file with it.
+        /// The only batch whose lines are there; nil where there is none, or another.
+        let only: CommittedBatches.Place?
+        /// The length of the file with what is whole.
         let size: Int
+        /// Whether the newest part of the file is in the order of the batches' numbers, as far as was looked.
+        let isByNumber: Bool
     }
 
-    private static let blockSize = 1 << 16
+    /// Numbers are given out in the order of commits but for those under way together: thousands of lines tell.
+    private static let blockSize = 1 << 20
 
     /// The last batch may lack lines, and the last line its end. So it is the batch before.
     static func lastWhole(_ descriptor: Int32, size: Int, headerSize: Int, _ path: String) throws -> End {
@@ -20,7 +25,8 @@ enum AuditTail {
         while true {
             let start = max(headerSize, size - blockSize)
             let bytes = try bytes(start..<size, of: descriptor, path)
-            var last: CommittedBatches.Place?
+            var (last, found): (CommittedBatches.Place?, End?)
+            var isByNumber = true
             // From the end: a line and where it ends.
             var end = bytes.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
             while end > 0 {
@@ -28,13 +34,17 @@ enum AuditTail {
                 // The first of the bytes may be in the middle of a line.
                 guard lineStart > 0 || start == headerSize else { break }
                 guard let batch = batch(of: bytes[lineStart..<end]) else {
-                    throw AuditProblem.isSomethingElse(path.printable)
+                    throw RunningCSVProblem.isSomethingElse(path.printable)
                 }
-                if let last, last != batch { return End(batch: batch, size: start + end) }
+                if let last, last != batch {
+                    isByNumber = isByNumber && batch.batch < last.batch
+                    if found == nil { found = End(batch: batch, only: nil, size: start + end, isByNumber: true) }
+                }
                 last = batch
                 end = lineStart
             }
-            guard start > headerSize else { return End(batch: nil, size: headerSize) }
+            if let found { return End(batch: found.batch, only: nil, size: found.size, isByNumber: isByNumber) }
+            guard start > headerSize else { return End(batch: nil, only: last, size: headerSize, isByNumber: true) }
             blockSize *= 4
         }
     }

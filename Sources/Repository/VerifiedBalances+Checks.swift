@@ -3,36 +3,47 @@
 /// Batches do not commit in the order of their numbers, so a range may have a later entry of a balance and not yet an
 /// earlier one. What was checked is therefore a set of pieces: entries whose versions follow each other. A range adds
 /// its entries, and what then touches becomes one piece. At the end there must be one for each balance.
-extension VerifiedChains {
+extension VerifiedBalances {
     /// Takes the entries of a range of batches up into the pieces of their balances, and names those that do not fit.
-    var extend: Verification.Check {
+    var entriesCheck: Verification.Check {
         Verification.Check(
             2, name("verify_2_entries"),
             """
             with touched as (
                 select distinct account_no, asset_no from ledger_entries where batch_no between $1 and $2),
             pieces as (
-                select account_no, asset_no, version as first_version, version as last_version,
+                select account_no, asset_no, v.version as first_version, v.version as last_version,
                        available_after - available_delta as available_before,
                        frozen_after - frozen_delta as frozen_before, available_after, frozen_after, batch_no, place
-                  from ledger_entries where batch_no between $1 and $2
+                  from ledger_entries e
+                 cross join lateral (select least(greatest(e.version, 0), 9223372036854775806)) v (version)
+                 where batch_no between $1 and $2
                 union all
                 select account_no, asset_no, c.first_version, c.last_version, c.available_before, c.frozen_before,
                        c.available_after, c.frozen_after, null, null
                   from \(table) c join touched using (account_no, asset_no)),
-            ordered as (
-                select p.*, max(last_version) over earlier as reached, lag(last_version) over by_version as previous,
+            linked as (
+                select p.*, lag(last_version) over by_version as previous,
                        lag(available_after) over by_version as available_left,
                        lag(frozen_after) over by_version as frozen_left,
                        lead(first_version) over by_version as following
                   from pieces p
-                window by_version as (partition by account_no, asset_no order by first_version, last_version),
-                       earlier as (partition by account_no, asset_no order by first_version, last_version
-                                   rows between unbounded preceding and 1 preceding)),
+                window by_version as (partition by account_no, asset_no order by first_version, last_version)),
+            ordered as (
+                select l.*, max(last_version) over (
+                           partition by account_no, asset_no order by first_version, last_version
+                           rows between unbounded preceding and 1 preceding) as reached
+                  from linked l
+                 where previous is distinct from first_version - 1 or following is distinct from last_version + 1
+                    or available_before is distinct from available_left
+                    or frozen_before is distinct from frozen_left),
+            begun as (
+                select o.*, previous is distinct from first_version - 1
+                           and (reached is null or first_version > reached + 1) as begins
+                  from ordered o),
             judged as (
-                select o.*, reached is null or first_version > reached + 1 as begins,
-                       following is null or following > greatest(reached, last_version) + 1 as ends,
-                       count(*) filter (where reached is null or first_version > reached + 1) over (
+                select b.*, following is null or following > greatest(reached, last_version) + 1 as ends,
+                       count(*) filter (where begins) over (
                            partition by account_no, asset_no order by first_version, last_version) as piece,
                        case
                            when first_version <= reached then 'stands twice'
@@ -44,7 +55,7 @@ extension VerifiedChains {
                            then format('comes from %s and %s, the one before it left %s and %s', available_before,
                                frozen_before, available_left, frozen_left)
                        end as fault
-                  from ordered o),
+                  from begun b),
             joined as (
                 select account_no, asset_no, min(first_version) as first_version, max(last_version) as last_version,
                        max(available_before) filter (where begins) as available_before,
@@ -79,7 +90,7 @@ extension VerifiedChains {
     }
 
     /// Takes how many rows it returns at most, as do all that ask the tables as they stand.
-    var compare: Verification.Check {
+    var balancesCheck: Verification.Check {
         Verification.Check(
             2, name("verify_2_balances"),
             """

@@ -3,7 +3,7 @@ import SettleTesting
 import Testing
 
 /// `settle verify --chain` and `settle audit seal`.
-@Suite struct ChainCommandTests {
+@Suite struct SealCommandTests {
     private func settled() async throws -> TestDatabase {
         let database = try TestDatabase()
         try await database.fund()
@@ -64,7 +64,8 @@ import Testing
 
                 """)
         #expect(
-            try await database.expecting("audit seal --json").contains("\"sealed\": 0,\n  \"unsealed_batches\": 0"))
+            try await database.expecting("audit seal --json").contains(
+                "\"seals\": 0,\n  \"batches\": 0,\n  \"entries\": 0"))
         #expect(try database.violations() == [])
     }
 

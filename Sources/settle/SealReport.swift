@@ -4,7 +4,7 @@ import Repository
 import TradeModel
 
 /// The options of `settle verify --chain`, and the way that it goes.
-struct ChainReport: ParameterGroup {
+struct SealReport: ParameterGroup {
     @Flag("--chain", help: "Compare what is there with its seals, instead: see docs/tamper-evidence.md.")
     var isAsked: Bool
     @Option("--from-seal", "N", help: "With --chain: begin with this seal, and take those before it as they are.")
@@ -29,12 +29,12 @@ struct ChainReport: ParameterGroup {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        var chain = try ChainVerification(from: first ?? 1, marks: marks, on: connection)
+        var chain = try SealVerification(from: first ?? 1, marks: marks, on: connection)
         let interruption = Interruption()
         defer { interruption.letGo() }
         let progress = ProgressLine(
             context.output, title: "seals", total: context.terminal.errorIsTerminal ? try chain.total() : nil)
-        var findings: [ChainVerification.Finding] = []
+        var findings: [SealVerification.Finding] = []
         while let found = try chain.next() {
             if interruption.isAsked { throw CommandFailure("interrupted; not all seals were looked at", exit: .forced) }
             // What is too much to be read is counted, and kept nowhere.
@@ -48,7 +48,7 @@ struct ChainReport: ParameterGroup {
         if let first, chain.sealCount == 0, first > 1 {
             throw CommandFailure("there is no seal \(first); the last one is \(chain.head.seal)", exit: .notFound)
         }
-        let unsealed = try ChainVerification.unsealed(on: connection)
+        let unsealed = try SealVerification.unsealed(on: connection)
         try context.output.show(json(chain, findings, unsealed, isComplete: isComplete)) {
             for finding in findings { try context.output.line(finding.text.printable) }
             if !isComplete {
@@ -64,7 +64,7 @@ struct ChainReport: ParameterGroup {
 
     private static let findingsMax = 1_000
 
-    private func summary(_ chain: ChainVerification, _ findings: [ChainVerification.Finding]) -> String {
+    private func summary(_ chain: SealVerification, _ findings: [SealVerification.Finding]) -> String {
         let tables: [SealedTable] = [.batches, .entries, .trades, .operations]
         let covered = tables.map { table in
             let singular: [SealedTable: String] = [
@@ -79,7 +79,7 @@ struct ChainReport: ParameterGroup {
     }
 
     private func json(
-        _ chain: ChainVerification, _ findings: [ChainVerification.Finding], _ unsealed: ChainVerification.Unsealed,
+        _ chain: SealVerification, _ findings: [SealVerification.Finding], _ unsealed: SealVerification.Unsealed,
         isComplete: Bool
     ) -> JSONValue {
         [
@@ -98,7 +98,7 @@ struct ChainReport: ParameterGroup {
     }
 }
 
-extension ChainVerification.Unsealed {
+extension SealVerification.Unsealed {
     fileprivate var summary: String {
         guard let oldest else { return "Everything is sealed." }
         return "Not sealed yet: \(batches.counted("batch", plural: "batches")) with "
@@ -106,7 +106,7 @@ extension ChainVerification.Unsealed {
     }
 }
 
-extension ChainVerification.Finding {
+extension SealVerification.Finding {
     private var subject: String {
         switch place {
         case .table(let table): table.noun
