@@ -21,7 +21,10 @@ extension Processes {
             try await load.prepare(database)
             try load.store(load.trades, in: database)
 
+            // They begin together, so that whoever starts first does not settle all.
+            try await database.expecting("queue pause")
             let workers = try await startWorkers(on: database) { _ in nil }
+            try await database.expecting("queue resume")
             try await eventually("nothing is PENDING") { try database.trades(.pending) == 0 }
             for worker in workers { #expect(await worker.stop().exitCode == 0) }
 
