@@ -9,7 +9,7 @@ import TradeModel
 
 extension Processes {
     /// Many processes, kills and crashes over a load, one after the other so that they do not starve each other.
-    @Suite(.timeLimit(.minutes(5))) struct ChaosTests {
+    @Suite(.timeLimit(.minutes(15))) struct ChaosTests {
         static let workerCount = 8
         static let tradeCount = 10_000
 
