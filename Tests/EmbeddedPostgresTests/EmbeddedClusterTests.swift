@@ -300,7 +300,7 @@ private func killKeeper(of cluster: EmbeddedCluster) throws {
     let processes = try keepers(of: cluster)
     #expect(!processes.isEmpty)
     for process in processes { kill(process, SIGKILL) }
-    #expect(cluster.server.poll(until: .seconds(10)) { (try? keepers(of: cluster).isEmpty) ?? false })
+    #expect(cluster.server.poll(until: .seconds(60)) { (try? keepers(of: cluster).isEmpty) ?? false })
 }
 
 /// A process of the server's user that is no server.

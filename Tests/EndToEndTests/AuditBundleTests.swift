@@ -38,13 +38,14 @@ import Testing
     /// One bundle for all tests that damage copies of it.
     private static let bundle = Task {
         let database = try await books()
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("settle-bundle-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let folder = "/tmp/settle-bundle-\(getpid())"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        // It goes with the process.
+        atexit { try? FileManager.default.removeItem(atPath: "/tmp/settle-bundle-\(getpid())") }
         for day in ["2020-01-30", day, "2020-02-01"] {
-            let path = folder.appendingPathComponent(day).path
-            _ = try await database.running(["export", "audit", "--day", day, "-O", path])
+            _ = try await database.running(["export", "audit", "--day", day, "-O", "\(folder)/\(day)"])
         }
-        return folder.path
+        return folder
     }
 
     /// A copy of the bundle of the day, to be damaged.

@@ -9,7 +9,7 @@ import TradeModel
 
 extension Processes {
     /// Many processes, kills and crashes over a load, one after the other so that they do not starve each other.
-    @Suite(.timeLimit(.minutes(5))) struct ChaosTests {
+    @Suite(.timeLimit(.minutes(15))) struct ChaosTests {
         static let workerCount = 8
         static let tradeCount = 10_000
 
@@ -21,7 +21,10 @@ extension Processes {
             try await load.prepare(database)
             try load.store(load.trades, in: database)
 
+            // They begin together, so that whoever starts first does not settle all.
+            try await database.expecting("queue pause")
             let workers = try await startWorkers(on: database) { _ in nil }
+            try await database.expecting("queue resume")
             try await eventually("nothing is PENDING") { try database.trades(.pending) == 0 }
             for worker in workers { #expect(await worker.stop().exitCode == 0) }
 

@@ -89,11 +89,12 @@ import Testing
         let environment = ["DATABASE_URL": database.connectionString]
         var (start, answer) = (Duration.seconds(60), Duration.seconds(60))
         // The quickest of several: what else the machine does is no concern of the command.
-        for _ in 0..<5 {
+        for _ in 0..<30 {
             start = min(start, try await time(["--version"], environment))
             answer = min(answer, try await time(words, environment))
+            if answer < start * 5 + .milliseconds(250) { return }
         }
-        #expect(answer < start * 5 + .milliseconds(250), "\(answer) and \(start)")
+        Issue.record("\(answer) and \(start)")
     }
 
     private func time(_ words: [String], _ environment: [String: String]) async throws -> Duration {

@@ -38,7 +38,7 @@ extension Processes {
             try await database.expecting("market resume BTC/USDT --reason mended")
 
             // Then: two looks are enough for all of them.
-            try await eventually("all are decided", timeout: .seconds(20)) { try database.trades(.pending) == 0 }
+            try await eventually("all are decided") { try database.trades(.pending) == 0 }
             #expect(try database.trades(.settled) == 1)
             #expect(try database.trades(.failed) == 150)
             #expect(await worker.stop().exitCode == 0)

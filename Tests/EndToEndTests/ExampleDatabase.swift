@@ -73,8 +73,8 @@ private final class ExampleEngine: Sendable {
 }
 
 extension CommandExample {
-    /// How long a service may run before it is asked to stop.
-    private static let serviceSeconds = 3
+    /// How long a service is at work before it is asked to stop.
+    private static let serviceTime = Duration.milliseconds(500)
 
     /// Runs the example as its reader would, in a folder with the files that it names and beside a worker if it waits
     /// for one. A service is asked to stop after a while.
@@ -118,11 +118,13 @@ extension CommandExample {
                 try words.map { try engine?.endpoint(for: $0, of: leaf) ?? Self.withFreePort($0) } + extra,
                 environment: environment, directory: folder)
             let isService = ["up", "worker", "engine"].contains(leaf.name) || leaf.path.last == "tail"
-            let patience = ContinuousClock.now + .seconds(Self.serviceSeconds)
-            while isService, program.isRunning, ContinuousClock.now < patience {
-                try await Task.sleep(for: .milliseconds(5))
+            if isService, !words.contains("--once") {
+                try await eventually("it is at work") {
+                    !program.isRunning || !(program.outputSoFar + program.errorsSoFar).isEmpty
+                }
+                try await Task.sleep(for: Self.serviceTime)
+                program.signal(SIGTERM)
             }
-            if isService, program.isRunning { program.signal(SIGTERM) }
             let result = await program.wait()
             worker?.signal(SIGTERM)
             await worker?.wait()

@@ -51,8 +51,8 @@ extension Processes {
             try await endpoint.push((undecodable + invalid).reversed())
             let socket = try PushSocket(endpoint: endpoint.name)
             let parts = [Array(wire("x").utf8), Array(wire("y").utf8)]
-            #expect(try await socket.send(parts: parts, timeout: .seconds(5)))
-            try await socket.close(linger: .seconds(5))
+            #expect(try await socket.send(parts: parts, timeout: .seconds(60)))
+            try await socket.close(linger: .seconds(60))
             try await endpoint.push(wire("last"))
             try await eventually("the last is settled") { try database.trades(.settled) == 1 }
             #expect(await worker.stop().exitCode == 0)
@@ -74,7 +74,7 @@ extension Processes {
             let worker = try await Program.worker(on: database, intake: endpoint.name)
             let large = try PushSocket(endpoint: endpoint.name)
             let tooLarge = Array(repeating: UInt8(ascii: " "), count: (1 << 20) + 1)
-            #expect(try await large.send([tooLarge], timeout: .seconds(5)) == 1)
+            #expect(try await large.send([tooLarge], timeout: .seconds(60)) == 1)
             try await endpoint.push(wire("small"))
             try await eventually("the small one is settled") { try database.trades(.settled) == 1 }
             try await large.close(linger: .zero)
@@ -123,7 +123,7 @@ extension Processes {
             #expect(inFlight <= 8 + 10 * 4)
 
             try lock.script("rollback")
-            #expect(try await socket.send(Array(all[sent...]), timeout: .seconds(30)) == all.count - sent)
+            #expect(try await socket.send(Array(all[sent...]), timeout: .seconds(120)) == all.count - sent)
             try await eventually("all is settled") { try database.trades(.settled) == load.trades.count }
             // Not sooner: what lies in the kernel's buffers goes with the connection.
             try await socket.close(linger: .zero)
@@ -153,7 +153,7 @@ extension Processes {
             let lines = messages(of: load.trades, 1).map { String(decoding: $0, as: UTF8.self) }
             let text = lines.joined(separator: "\n") + "\n"
             let result = try await Program.run(
-                on: database, "trade", "submit", "-", "--wait", input: text, timeout: .seconds(90))
+                on: database, "trade", "submit", "-", "--wait", input: text, timeout: .seconds(240))
             #expect(result.exitCode == 0, "\(result.errors)")
             #expect(result.output == "100,000 accepted, 0 duplicates, 0 refused\n100,000 settled, 0 parked\n")
             #expect(await worker.stop().exitCode == 0)

@@ -99,7 +99,8 @@ extension Processes {
             #expect(retry.exitCode == 0, "\(retry.errors)")
             #expect(retry.output == "5 retried: 0 settled, 0 parked again, 5 still waiting\n")
             #expect(retry.errors.contains(": prices. Next: settle market resume BTC/USDT --reason '…'\n"))
-            #expect(ContinuousClock.now - start < .seconds(20))
+            // As long as it would wait for a worker.
+            #expect(ContinuousClock.now - start < .seconds(30))
             try await database.expecting("market resume BTC/USDT --reason mended")
             try await database.expecting("worker --once --log-level error")
             #expect(try database.count("dead_letters where status <> 'retried'") == 2)
@@ -114,17 +115,16 @@ extension Processes {
             worker.signal(SIGKILL)
             _ = await worker.wait()
             try await deposit([("poor", "500", "USDT")], in: database)
-            let start = ContinuousClock.now
             let retry = try await Program.run(
                 on: database, "dlq", "retry", "--class", "insufficient_funds", "--yes", environment: environment)
             #expect(retry.output == "5 retried: 5 settled, 0 parked again, 0 still waiting\n", "\(retry.errors)")
-            #expect(ContinuousClock.now - start < .seconds(10))
             #expect(try database.violations() == [])
         }
 
         @Test func `a bulk retry keeps to its rate, stops at a signal, and goes on when it is repeated`() async throws {
             let database = try await fundedDatabase()
-            let count = 60
+            // At the rate below they take half a minute: the signal comes in time.
+            let count = 600
             let lines = (1...count).map { trade("n\($0)", price: "1", quantity: "0.01", buyer: "late", seller: "bob") }
             let submitted = try await Program.run(
                 on: database, "trade", "submit",

@@ -273,27 +273,32 @@ extension Processes {
         ) async throws {
             let database = try TestDatabase()
             let terminal = try PseudoTerminal(
-                ["up", "-o", format, "--for", "2500ms", "--rate", "50/s"], columns: 200, rows: 50,
+                ["up", "-o", format, "--rate", "50/s"], columns: 200, rows: 50,
                 environment: ["DATABASE_URL": database.connectionString, "TERM": type], directory: folder.path)
             let modes = terminal.modes
+            try await terminal.waitUntil("two lines are there") { screen in
+                screen.lines.count { $0.hasPrefix(beginning) && $0.contains("p99") } >= 2
+            }
+            terminal.signal(SIGTERM)
             #expect(try await terminal.wait() == 0)
             #expect(terminal.modes == modes)
             let screen = terminal.screen
             #expect(screen.frameCount == 0 && screen.unknown == [])
-            #expect(screen.lines.count { $0.hasPrefix(beginning) && $0.contains("p99") } >= 2, "\(screen.text)")
         }
 
         @Test func `piped, it prints a line a second and no control sequence`() async throws {
             let database = try TestDatabase()
-            let result = try await Program(
-                ["up", "--for", "2500ms", "--rate", "100/s"],
-                environment: ["DATABASE_URL": database.connectionString, "TERM": "xterm"], directory: folder.path
-            ).wait()
-            #expect(result.exitCode == 0, "\(result.errors)")
+            let up = try Program(
+                ["up", "--rate", "100/s"],
+                environment: ["DATABASE_URL": database.connectionString, "TERM": "xterm"], directory: folder.path)
             let line = #/settled \d+  rate \d+/s  p50 [\d.]+ ms  p99 [\d.]+ ms  queue \d+  retries 0 .*/#
             let figures = #/  dead letters \d+  orders \d+  lag \d+$/#
-            #expect(
-                result.lines.count { $0.wholeMatch(of: line) != nil && $0.contains(figures) } >= 2, "\(result.output)")
+            try await eventually("two lines are there") {
+                up.outputSoFar.split(separator: "\n").count { $0.wholeMatch(of: line) != nil && $0.contains(figures) }
+                    >= 2
+            }
+            let result = await up.stop()
+            #expect(result.exitCode == 0, "\(result.errors)")
             #expect(!result.output.contains("\u{1B}") && !result.errors.contains("\u{1B}"))
             #expect(try database.violations() == [])
         }

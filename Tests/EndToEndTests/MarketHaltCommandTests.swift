@@ -10,7 +10,8 @@ extension Processes {
             let database = try TestDatabase()
             try await database.fund()
             let endpoint = Endpoint()
-            let worker = try await Program.worker(on: database, intake: endpoint.name)
+            let worker = try await Program.worker(
+                on: database, intake: endpoint.name, environment: ["SETTLE_SWEEP_INTERVAL_MILLISECONDS": "100"])
             #expect(
                 try await database.expecting("market halt BTC/USDT --reason prices")
                     == "market BTC/USDT is halted; 0 trades of it PENDING\n")
@@ -20,8 +21,8 @@ extension Processes {
                 "trade submit -", input: (21...30).map { tradeLine("m\($0)", price: "10", quantity: "0.1") }.joined())
             try await eventually("all wait") { try database.trades(.pending) == 30 }
             let batches = try database.count("batches")
-            // Longer than a sweep: nobody looks again and again at what must wait.
-            try await Task.sleep(for: .milliseconds(1_300))
+            // Longer than some sweeps: nobody looks again and again at what must wait.
+            try await Task.sleep(for: .milliseconds(400))
             #expect(try database.count("batches") == batches)
             #expect(try database.count("dead_letters") == 0)
             #expect(try await database.expecting("market list").contains("halted"))
@@ -41,7 +42,7 @@ extension Processes {
             #expect(
                 try await database.expecting("market resume BTC/USDT --reason mended")
                     == "market BTC/USDT goes on; 30 trades of it PENDING\n")
-            try await eventually("all is settled", timeout: .seconds(5)) { try database.trades(.settled) == 30 }
+            try await eventually("all is settled") { try database.trades(.settled) == 30 }
             #expect(
                 try database.value(
                     "select count(*) from (select received_seq > lag(received_seq) over (order by e.batch_no, e.place) "

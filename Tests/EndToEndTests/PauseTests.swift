@@ -17,8 +17,10 @@ extension Processes {
             let load = TradeLoad(3_000, accounts: 20, seed: seed)
             try await load.prepare(database)
             let endpoint = Endpoint()
-            let first = try await Program.worker(on: database, ["--batch", "20"], intake: endpoint.name)
-            let second = try await Program.worker(on: database, ["--batch", "20"])
+            let sweeps = ["SETTLE_SWEEP_INTERVAL_MILLISECONDS": "100"]
+            let first = try await Program.worker(
+                on: database, ["--batch", "20"], intake: endpoint.name, environment: sweeps)
+            let second = try await Program.worker(on: database, ["--batch", "20"], environment: sweeps)
             try load.store(load.trades.prefix(1_000), in: database)
             async let pushed: Void = endpoint.push(load.trades[1_000..<2_000])
             try await eventually("they work") { try database.trades(.settled) > 100 }
@@ -31,8 +33,8 @@ extension Processes {
             let batches = try database.count("batches")
             try load.store(load.trades[2_000...], in: database)
             for worker in [first, second] { #expect(await worker.waitFor("event=\"queue is paused\"")) }
-            // Longer than a sweep: nobody looks at what waits, whatever wakes them.
-            try await Task.sleep(for: .milliseconds(1_500))
+            // Longer than some sweeps: nobody looks at what waits, whatever wakes them.
+            try await Task.sleep(for: .milliseconds(400))
             #expect(try database.trades(.settled) == settled)
             #expect(try database.count("batches") == batches)
             #expect(try database.count("trades where claimed_by is not null") == 0)
@@ -122,9 +124,9 @@ extension Processes {
             let lock = try database.connect()
             try lock.script("begin; select from balances for update")
             let worker = try await Program.worker(on: database)
-            try await eventually("it waits for the lock") {
+            try await eventually("it waits for the lock, and has said what it holds") {
                 try database.count("pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
-                    > 0
+                    > 0 && database.value("select queued + in_flight from workers") == "3"
             }
             let drain = try await database.typing("queue drain --timeout 300ms")
             #expect(drain.exitCode == 1)
@@ -171,11 +173,13 @@ extension Processes {
             let crashing = try CrashingDatabase()
             let database = crashing.database
             try await fund(database)
-            let worker = try await Program.worker(on: database)
+            let worker = try await Program.worker(
+                on: database, environment: ["SETTLE_SWEEP_INTERVAL_MILLISECONDS": "100"])
             try await database.expecting("queue pause")
             try crashing.cluster.stopImmediately()
             #expect(await worker.waitFor("sweep failed"))
-            try await Task.sleep(for: .seconds(1))
+            // Longer than some sweeps, which all fail and are told once.
+            try await Task.sleep(for: .milliseconds(400))
             try crashing.cluster.start()
             #expect(await worker.waitFor("event=\"sweep works again\""))
             #expect(worker.errorsSoFar.matches(of: /event="sweep failed"/).count == 1, "\(worker.errorsSoFar)")

@@ -2,7 +2,7 @@ import Foundation
 import SettleTesting
 import Testing
 
-extension Processes.Benchmarks {
+extension Benchmarks {
     /// The plots and tables of the page on performance are made from what the benchmark writes.
     @Suite(.timeLimit(.minutes(10))) struct PerformancePageTests {
         private static let script = URL(fileURLWithPath: migrationsDirectory).deletingLastPathComponent()
@@ -18,9 +18,8 @@ extension Processes.Benchmarks {
             defer { try? FileManager.default.removeItem(at: folder) }
             let run = try await Program(
                 [
-                    "bench", "--yes", "--for", "300ms", "--warm-up", "50ms", "--accounts", "50", "--rounds", "1",
-                    "--rate", "20%,50%", "--unfundable", "1", "--prefill", "0,2000", "--compare", "naive", "-o",
-                    "jsonl",
+                    "bench", "--yes", "--trades", "300", "--accounts", "50", "--rounds", "1", "--rate", "20%,50%",
+                    "--unfundable", "1", "--prefill", "0,2000", "--compare", "naive", "-o", "jsonl",
                 ], environment: ["DATABASE_URL": database.connectionString]
             ).wait(timeout: .seconds(120))
             try #require(run.exitCode == 0, "\(run.errors)")

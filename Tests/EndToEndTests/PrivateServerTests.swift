@@ -66,25 +66,30 @@ extension Processes {
             let directory = try FreshDirectory()
             let worker = try Program(["worker"], directory: directory.path)
             #expect(await worker.waitFor("worker started"))
-            let start = ContinuousClock.now
             #expect(try await Program.run("asset", "list", directory: directory.path).exitCode == 0)
-            #expect(ContinuousClock.now - start < .seconds(10))
             #expect(worker.isRunning)
             #expect(await worker.stop().exitCode == 0)
             #expect(directory.serverProcess() == nil, "the last user leaves a stopped server")
         }
 
-        @Test func `up simulates, verifies and ends by itself after its time`() async throws {
+        @Test func `up verifies and ends by itself after its time`() async throws {
             let directory = try FreshDirectory()
-            let result = try await Program.run("up", "--for", "3s", "--rate", "200/s", directory: directory.path)
+            let result = try await Program.run("up", "--for", "500ms", "--rate", "200/s", directory: directory.path)
             #expect(result.exitCode == 0, "\(result.errors)")
-            #expect(result.lines.count { $0.hasPrefix("settled ") && $0.contains("p99") } >= 2, "\(result.output)")
             #expect(result.output.contains("left 0\n"))
             #expect(result.output.contains("The books balance"))
             #expect(result.output.contains("The engine agrees: 300 balances of 100 accounts"))
             #expect(directory.serverProcess() == nil)
+        }
 
-            // What it proposes is then done, with no worker running.
+        @Test func `what up proposes at its end is then done, with no worker running`() async throws {
+            let directory = try FreshDirectory()
+            let up = try Program(["up", "--rate", "200/s"], directory: directory.path)
+            try await eventually("a trade was parked, and others were settled") {
+                up.outputSoFar.contains(#/settled [1-9].*  dead letters [1-9]/#)
+            }
+            let result = await up.stop()
+            #expect(result.exitCode == 0, "\(result.errors)")
             let proposals = result.lines.compactMap {
                 $0.firstMatch(of: #/^  \S*settle ((?:dlq|account) .+)$/#)?.output.1
             }
@@ -134,12 +139,16 @@ extension Processes {
             async throws
         {
             let directory = try FreshDirectory()
-            let one = try await Program.run("up", "--for", "2500ms", "--json", directory: directory.path)
+            let document = try Program(["up", "--json"], directory: directory.path)
+            try await eventually("it says how far it is") {
+                document.errorsSoFar.contains(#/\nsettled \d+  rate \d+/s  p50 /#)
+            }
+            let one = await document.stop()
             #expect(one.exitCode == 0, "\(one.errors)")
             #expect(try JSONSerialization.jsonObject(with: Data(one.output.utf8)) is [String: Any])
-            #expect(one.errors.contains(#/\nsettled \d+  rate \d+/s  p50 /#), "\(one.errors)")
-            let lines = try await Program.run("up", "--for", "2500ms", "-o", "jsonl", directory: directory.path).lines
-            #expect(lines.count >= 2)
+            let seconds = try Program(["up", "-o", "jsonl"], directory: directory.path)
+            try await eventually("a second is told") { seconds.outputSoFar.contains("\n") }
+            let lines = await seconds.stop().lines
             #expect(lines.first?.contains(#/"p50_ms":(\d+\.\d|null),"p99_ms":(\d+\.\d|null),/#) == true, "\(lines)")
             #expect(lines.last?.contains(#""verify":"#) == true)
         }

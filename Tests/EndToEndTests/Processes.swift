@@ -4,9 +4,8 @@ import Testing
 @Suite(.atMost(3)) enum Processes {}
 
 /// Those with an engine, in a line of their own: with the others that is what two cores bear.
-@Suite(.serialized) enum EngineProcesses {}
+@Suite(.atMost(2)) enum EngineProcesses {}
 
-extension Processes {
-    /// Those that ask what scratch databases are on the server that all tests share: one after the other.
-    @Suite(.serialized) enum Benchmarks {}
-}
+/// Those that ask what scratch databases are on the server that all tests share: one after the other, and in a line of
+/// their own too. Among the others each of them would wait for the whole line, and all would still be there at the end.
+@Suite(.serialized) enum Benchmarks {}

@@ -357,7 +357,7 @@ extension Processes {
             let seed = UInt64.random(in: 1...999_999)
             print("seed \(seed)")
             let database = try TestDatabase()
-            let load = TradeLoad(4_000, accounts: 20, seed: seed)
+            let load = TradeLoad(2_400, accounts: 20, seed: seed)
             try await load.prepare(database)
             let environment = [
                 "SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "300", "SETTLE_HEARTBEAT_INTERVAL_MILLISECONDS": "50",
@@ -368,28 +368,34 @@ extension Processes {
                 // One that only settles, so that batches come from several.
                 let other = try await Program.worker(on: database, ["--batch", "9"], environment: environment)
                 var sizes: [Int] = []
-                for round in 0..<20 {
+                func size() -> Int { (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0 }
+                for round in 0..<12 {
                     try load.store(load.trades[round * 200..<round * 200 + 200], in: database)
                     let worker = try await Program.worker(
                         on: database, ["--batch", "13", "--audit-csv", path], environment: environment)
-                    try await Task.sleep(for: .milliseconds(Int.random(in: 0...600)))
+                    if round % 4 == 0 {
+                        // However slow the machine is, it has written in some of the rounds.
+                        try await eventually("it writes") { size() > sizes.last ?? 0 }
+                    } else {
+                        try await Task.sleep(for: .milliseconds(Int.random(in: 0...600)))
+                    }
                     worker.signal(SIGKILL)
                     let result = await worker.wait()
                     #expect(result.wasKilled)
-                    sizes.append((try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0)
+                    sizes.append(size())
                 }
                 print("sizes at each kill: \(sizes)")
-                #expect(Set(sizes).count > 3)
+                #expect(Set(sizes).count >= 3)
                 let last = try await Program.worker(
                     on: database, ["--audit-csv", path], environment: environment)
-                try await eventually("all is settled") { try database.trades(.settled) == 4_000 }
+                try await eventually("all is settled") { try database.trades(.settled) == 2_400 }
                 let lastResult = await last.stop()
                 #expect(lastResult.exitCode == 0, "\(lastResult.errors)")
                 #expect(await other.stop().exitCode == 0)
                 let audit = try String(decoding: Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
                 let expected = try await database.expecting("export trades")
                 #expect(audit == inOrderOfBatches(expected))
-                #expect(Set(audit.split(whereSeparator: \.isNewline)).count == 4_001)
+                #expect(Set(audit.split(whereSeparator: \.isNewline)).count == 2_401)
             }
             try expectSettledOnce(load, in: database)
         }

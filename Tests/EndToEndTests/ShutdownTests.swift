@@ -7,6 +7,9 @@ import TradeModel
 extension Processes {
     /// How a worker process ends, whatever holds it up.
     @Suite(.timeLimit(.minutes(5))) struct ShutdownTests {
+        /// Longer than any test waits: what ends all the same was not waited for.
+        private static let patient = ["--shutdown-timeout", "10m"]
+
         @Test func `SIGTERM settles what has been received and ends well`() async throws {
             let seed = UInt64.random(in: 1...999_999)
             print("seed \(seed)")
@@ -29,7 +32,7 @@ extension Processes {
 
         @Test func `SIGTERM is heard however soon it comes after the start`() async throws {
             let database = try TestDatabase()
-            for _ in 0..<20 {
+            for _ in 0..<10 {
                 let result = try await Program.worker(on: database).stop()
                 #expect(result.exitCode == 0 && !result.wasKilled, "\(result.errors)")
             }
@@ -40,45 +43,39 @@ extension Processes {
             let held = try await HeldUp(storing: 5)
             let worker = try await Program.worker(on: held.database, ["--shutdown-timeout", "1s"])
             try await held.untilItWaits()
-            let start = ContinuousClock.now
-            worker.signal(SIGTERM)
-            let result = await worker.wait(timeout: .seconds(30))
+            // The lock is held meanwhile: without its deadline it would be killed.
+            let result = await worker.stop()
             #expect(result.exitCode == 1 && !result.wasKilled, "\(result.exitCode) \(result.errors)")
-            #expect(ContinuousClock.now - start < .seconds(5), "it took \(ContinuousClock.now - start)")
             for number in 1...5 { #expect(result.errors.contains("trade=BTC/USDT:t\(number) "), "\(result.errors)") }
             try await held.expectAllSettleLater()
         }
 
         @Test func `a second signal ends at once and names what is left`() async throws {
             let held = try await HeldUp(storing: 5)
-            let worker = try await Program.worker(on: held.database)
+            let worker = try await Program.worker(on: held.database, Self.patient)
             try await held.untilItWaits()
-            let start = ContinuousClock.now
             worker.signal(SIGTERM)
             #expect(await worker.waitFor("event=\"worker stops\""))
             #expect(worker.isRunning)
             worker.signal(SIGINT)
-            let result = await worker.wait(timeout: .seconds(30))
+            let result = await worker.wait()
             #expect(result.exitCode == 130 && !result.wasKilled, "\(result.exitCode) \(result.errors)")
-            #expect(ContinuousClock.now - start < .seconds(5), "it took \(ContinuousClock.now - start)")
             for number in 1...5 { #expect(result.errors.contains("trade=BTC/USDT:t\(number) "), "\(result.errors)") }
             try await held.expectAllSettleLater()
         }
 
         @Test func `a third signal exits on the spot`() async throws {
             let held = try await HeldUp(storing: 5)
-            let worker = try await Program.worker(on: held.database)
+            let worker = try await Program.worker(on: held.database, Self.patient)
             try await held.untilItWaits()
             worker.signal(SIGTERM)
             #expect(await worker.waitFor("event=\"worker stops\""))
-            let start = ContinuousClock.now
             for _ in 0..<20 where worker.isRunning {
                 worker.signal(SIGTERM)
                 try await Task.sleep(for: .milliseconds(5))
             }
-            let result = await worker.wait(timeout: .seconds(30))
+            let result = await worker.wait()
             #expect(result.exitCode == 130 && !result.wasKilled, "\(result.exitCode)")
-            #expect(ContinuousClock.now - start < .seconds(3))
             try await held.expectAllSettleLater()
         }
 
@@ -103,13 +100,11 @@ extension Processes {
 
         @Test func `a worker that has nothing to do ends at once while the database is away`() async throws {
             let crashing = try CrashingDatabase()
-            let worker = try await Program.worker(on: crashing.database)
+            let worker = try await Program.worker(on: crashing.database, Self.patient)
             try crashing.cluster.stopImmediately()
             #expect(await worker.waitFor("sweep failed"))
-            let start = ContinuousClock.now
             let result = await worker.stop()
-            #expect(result.exitCode == 0, "\(result.errors)")
-            #expect(ContinuousClock.now - start < .seconds(5), "it took \(ContinuousClock.now - start)")
+            #expect(result.exitCode == 0 && !result.wasKilled, "\(result.errors)")
         }
 
         @Test(arguments: [1, 2]) func `settling once ends on a signal while the database is away`(
@@ -125,7 +120,7 @@ extension Processes {
             let lock = try database.connect()
             try lock.script("begin; select from balances for update")
             let worker = try Program(
-                ["worker", "--once", "--shutdown-timeout", signals == 1 ? "1s" : "25s"],
+                ["worker", "--once"] + (signals == 1 ? ["--shutdown-timeout", "1s"] : Self.patient),
                 environment: ["DATABASE_URL": database.connectionString])
             try await eventually("it waits for the lock") {
                 try database.count("pg_stat_activity where wait_event_type = 'Lock'") > 0
@@ -134,13 +129,13 @@ extension Processes {
             #expect(await worker.waitFor("database is away") || worker.isRunning)
             // Two different ones, since the same one twice may arrive once.
             for signal in [SIGTERM, SIGINT].prefix(signals) { worker.signal(signal) }
-            let result = await worker.wait(timeout: .seconds(15))
+            let result = await worker.wait()
             #expect(!result.wasKilled, "\(result.errors)")
             #expect(result.exitCode == (signals == 1 ? 1 : 130), "\(result.exitCode) \(result.errors)")
             try crashing.cluster.start()
             #expect(try database.violations() == [])
             // It could not sign off, so its claim is free when it has been silent for a while.
-            try await eventually("it is settled", timeout: .seconds(10)) {
+            try await eventually("it is settled") {
                 _ = try await Program.run(
                     on: database, "worker", "--once", environment: ["SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "100"])
                 return try database.trades(.settled) == 1
@@ -188,7 +183,7 @@ private final class HeldUp {
             "SETTLE_HEARTBEAT_TIMEOUT_MILLISECONDS": "100", "SETTLE_SWEEP_INTERVAL_MILLISECONDS": "50",
         ]
         let next = try await Program.worker(on: database, environment: environment)
-        try await eventually("all is settled", timeout: .seconds(10)) { try database.trades(.settled) == stored }
+        try await eventually("all is settled") { try database.trades(.settled) == stored }
         #expect(await next.stop().exitCode == 0)
         #expect(try database.violations() == [])
     }

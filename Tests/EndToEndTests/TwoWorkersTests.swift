@@ -128,7 +128,7 @@ extension Processes {
                 select pg_terminate_backend(pid) from pg_stat_activity
                  where application_name = 'settle worker' and datname = current_database();
                 """)
-            try await eventually("it is settled", timeout: .seconds(10)) { try database.trades(.settled) == 1 }
+            try await eventually("it is settled") { try database.trades(.settled) == 1 }
             #expect(await worker.stop().exitCode == 0)
             #expect(try database.violations() == [])
         }
@@ -140,7 +140,7 @@ extension Processes {
                 on: database, environment: ["SETTLE_SWEEP_INTERVAL_MILLISECONDS": "300"])
             try database.execute(
                 "alter table trades_1 disable trigger waiting_is_announced; \(insertOneTrade)")
-            try await eventually("it is settled", timeout: .seconds(10)) { try database.trades(.settled) == 1 }
+            try await eventually("it is settled") { try database.trades(.settled) == 1 }
             #expect(await worker.stop().exitCode == 0)
             #expect(try database.violations() == [])
         }
@@ -155,7 +155,7 @@ extension Processes {
                 try database.count("pg_stat_activity where datname = current_database() and query like '%trades%'") > 0
             }
             try database.execute(insertOneTrade)
-            try await eventually("it is settled", timeout: .seconds(10)) { try database.trades(.settled) == 1 }
+            try await eventually("it is settled") { try database.trades(.settled) == 1 }
             #expect(await worker.stop().exitCode == 0)
             #expect(try database.violations() == [])
         }

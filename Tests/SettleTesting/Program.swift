@@ -95,7 +95,7 @@ public final class Program: Sendable {
 
     /// Waits until the program has written a text to stderr (its log) or stdout, or that many times; false when it
     /// ends or time is over.
-    public func waitFor(_ text: String, times: Int = 1, timeout: Duration = .seconds(30)) async -> Bool {
+    public func waitFor(_ text: String, times: Int = 1, timeout: Duration = .seconds(60)) async -> Bool {
         func isThere() -> Bool { occurrences(of: text) >= times }
         let deadline = ContinuousClock.now + timeout
         while ContinuousClock.now < deadline {
@@ -114,6 +114,8 @@ public final class Program: Sendable {
 
     /// What was written to stderr so far.
     public var errorsSoFar: String { errors.text }
+    /// What was written to stdout so far.
+    public var outputSoFar: String { output.text }
 
     /// Runs the program to its end.
     public static func run(

@@ -16,7 +16,7 @@ extension Program {
 
     /// Asks for an orderly end and waits for it.
     @discardableResult
-    public func stop(timeout: Duration = .seconds(30)) async -> Result {
+    public func stop(timeout: Duration = .seconds(60)) async -> Result {
         signal(15)
         return await wait(timeout: timeout)
     }

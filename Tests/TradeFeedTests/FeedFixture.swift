@@ -24,11 +24,11 @@ enum FeedFixture {
 
     static func publisher(
         _ endpoint: String, _ log: any RecordLog, epoch: UInt64 = 1, placeFile: String? = nil,
-        onlyDurable: Bool = false, batchRecordsMax: Int = 50
+        onlyDurable: Bool = false, batchRecordsMax: Int = 50, silenceMilliseconds: Int = 400
     ) throws -> FeedPublisher {
         var settings = FeedPublisher.Settings()
         settings.sessions.heartbeatMilliseconds = 20
-        settings.sessions.silenceMilliseconds = 400
+        settings.sessions.silenceMilliseconds = silenceMilliseconds
         settings.sessions.batchRecordsMax = batchRecordsMax
         settings.onlyDurable = onlyDurable
         settings.placeFile = placeFile

@@ -59,7 +59,7 @@ struct FeedSocketTests {
     @Test func `a consumer that does not take holds nobody up, and gets no more than its credit`() async throws {
         let log = memory()
         try log.append(records(1...2_000))
-        let publisher = try FeedFixture.publisher(FeedFixture.endpoint(), log)
+        let publisher = try FeedFixture.publisher(FeedFixture.endpoint(), log, silenceMilliseconds: 3_000)
         let slow = try FeedFixture.consumer(publisher.endpoint, "slow", credit: 2)
         let quick = try FeedFixture.consumer(publisher.endpoint, "quick")
         try await publisher.whileRunning {
@@ -68,7 +68,7 @@ struct FeedSocketTests {
                 let end = try await quick.whileRunning { try await quick.take(to: 2_000) }
                 #expect(end == position(after: 2_000))
                 // It is not silent, although it takes nothing for longer than silence may last.
-                try await Task.sleep(for: .milliseconds(600))
+                try await Task.sleep(for: .milliseconds(3_500))
                 #expect(slow.status.received == 100 && slow.status.isFollowing)
                 #expect(publisher.counts.silent == 0 && publisher.keptFrom == 1)
                 #expect(try await slow.take(to: 2_000) == position(after: 2_000))

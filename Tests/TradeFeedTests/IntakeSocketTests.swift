@@ -5,11 +5,7 @@ import TradeModel
 @Suite("Intake over ZeroMQ", .timeLimit(.minutes(5)))
 struct IntakeSocketTests {
     private static let anyPort = "tcp://127.0.0.1:*"
-    private let patience = Duration.seconds(20)
-
-    private func path() -> String {
-        "ipc:///tmp/settle-intake-\(UInt64.random(in: 0...UInt64.max))"
-    }
+    private let patience = Duration.seconds(60)
 
     /// Receives until so many messages are there, or none comes any more.
     private func receive(_ count: Int, from intake: IntakeSocket) async throws -> [IntakeMessage] {
@@ -159,7 +155,7 @@ struct IntakeSocketTests {
     }
 
     @Test func `close ends a receive that waits`() async throws {
-        let intake = try IntakeSocket(endpoint: path())
+        let intake = try IntakeSocket(endpoint: FeedFixture.endpoint())
         async let waiting = intake.receive(upTo: 1, timeout: .seconds(3_600))
         await intake.close()
         #expect(try await waiting == nil)
@@ -187,7 +183,7 @@ struct IntakeSocketTests {
 
     /// Queued before anybody listens, the messages come in one piece: once the first is there, all are.
     private func intakeWithTwentyArrived() async throws -> (IntakeSocket, PushSocket) {
-        let endpoint = path()
+        let endpoint = FeedFixture.endpoint()
         let engine = try PushSocket(endpoint: endpoint)
         #expect(try await engine.send((0..<21).map { [UInt8($0)] }, timeout: patience) == 21)
         let intake = try IntakeSocket(endpoint: endpoint)
@@ -226,7 +222,7 @@ struct IntakeSocketTests {
     }
 
     @Test func `a sender without a receiver is told so in time`() async throws {
-        let engine = try PushSocket(endpoint: path(), waitingMessagesMax: 1)
+        let engine = try PushSocket(endpoint: FeedFixture.endpoint(), waitingMessagesMax: 1)
         let sent = try await engine.send([[1], [2], [3], [4]], timeout: .milliseconds(5))
         #expect(sent < 4)
         try await engine.close(linger: .zero)
