@@ -25,7 +25,7 @@ extension ServerHealth {
          group by 1 order by 1
         """)
 
-    /// Roles of workers that may not read a table, and the first such table: a migration has made it since their grants.
+    /// Roles of workers that may not read a table, and the first such table: a migration made it after their grants.
     public static func barredRoles(
         _ connection: PostgresConnection
     ) throws(DatabaseError) -> [(role: String, table: String)] {

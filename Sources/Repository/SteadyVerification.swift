@@ -69,8 +69,8 @@ public struct SteadyVerification: Sendable {
         return Step(report: walk.report, isAtEnd: isAtEnd, isWhole: isWhole)
     }
 
-    /// Looks at the tables as they stand, at the end in one snapshot with what came since. Of that nothing stays: what the
-    /// last batches have done to the balances is not final.
+    /// Looks at the tables as they stand, at the end in one snapshot with what came since. Of that nothing stays: what
+    /// the last batches have done to the balances is not final.
     private func look(
         _ walk: inout VerificationWalk, isAtEnd: Bool, on connection: PostgresConnection
     ) throws(DatabaseError) {

@@ -64,8 +64,8 @@ public enum Verification {
 
     /// Checks everything that is there, or what came since the last clean run, while settlement goes on.
     ///
-    /// First it notes how the balances stand. Then it reads every batch that was there, however many come meanwhile, and
-    /// holds what their entries come to against what it noted and against the balances of then.
+    /// First it notes how the balances stand. Then it reads every batch that was there, however many come meanwhile,
+    /// and holds what their entries come to against what it noted and against the balances of then.
     ///
     /// - Parameter progress: is told again and again how many entries were looked at.
     /// - Returns: nil where there is no clean run to rest on.

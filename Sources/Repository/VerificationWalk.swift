@@ -64,11 +64,11 @@ struct VerificationWalk {
         return rows.count == 0 ? nil : rows.int64(0, 0)
     }
 
-    /// Notes how balances and streams stand, and looks at what claims the number of a batch that was not given out yet,
-    /// within a transaction.
+    /// Notes how balances and streams stand, and looks at what claims the number of a batch that was not given out
+    /// yet, within a transaction.
     ///
-    /// - Returns: up to where to read. The newest number is asked for behind the snapshot, so every batch that was there
-    ///   when things were noted has a number up to it.
+    /// - Returns: up to where to read. The newest number is asked for behind the snapshot, so every batch that was
+    ///   there when things were noted has a number up to it.
     mutating func begin() throws(DatabaseError) -> BatchHorizon {
         let horizon = try BatchHorizon(on: connection)
         if horizon.newest < Verification.lastNumber {

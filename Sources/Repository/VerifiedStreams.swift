@@ -62,8 +62,8 @@ extension VerifiedStreams {
             """)
     }
 
-    /// The numbers that are counted of a stream, up to the newest, and which of them need no settled trade. A row beyond
-    /// the newest ends it.
+    /// The numbers of a stream, counted up to the newest, that need no settled trade. A row beyond the newest ends
+    /// them.
     private static let standing = """
         select s.stream, s.newest, k.first_seq, k.last_seq
           from trade_streams s

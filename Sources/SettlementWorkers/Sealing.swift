@@ -3,7 +3,7 @@ import ServiceKit
 
 /// Seals what was committed, so that nobody changes it unseen: see docs/tamper-evidence.md.
 ///
-/// It gives way: after each stretch it rests. What it does not come to under a heavy load it comes to when that is over.
+/// It gives way: after each stretch it rests. What it does not come to under a heavy load it comes to when that ends.
 struct Sealing: BesideDuty {
     let name = "sealing"
     private var sealer: Sealer
