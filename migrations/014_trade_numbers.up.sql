@@ -17,7 +17,7 @@ create table verified_streams (
     primary key (stream, first_seq)
 );
 
--- As before, with a table of numbers.
+-- As before, with a table of numbers, and two of how balances and streams stood when a run began.
 create or replace function begin_verification() returns void language plpgsql as $$
 begin
     drop table if exists pg_temp.checked_balances;
@@ -28,6 +28,11 @@ begin
     drop table if exists pg_temp.checked_streams;
     create temp table checked_streams (
         stream text collate "C", first_seq bigint, last_seq bigint, primary key (stream, first_seq));
+    drop table if exists pg_temp.noted_balances;
+    create temp table noted_balances (
+        account_no bigint, asset_no integer, version bigint, available numeric, frozen numeric);
+    drop table if exists pg_temp.noted_numbers;
+    create temp table noted_numbers (stream text collate "C", newest bigint, first_seq bigint, last_seq bigint);
 end $$;
 
 -- What was verified so far says nothing of numbers, so the next run begins with the first batch. The new name keeps

@@ -18,8 +18,13 @@ public struct BatchHorizon: Sendable {
 
     /// Two statements, the number first: whoever was given one up to it is seen in the second, or has ended.
     public init(on connection: PostgresConnection) throws(DatabaseError) {
-        newest = try connection.query(Self.newestStatement).int64(0, 0)
+        newest = try Self.newest(on: connection)
         writers = try OpenWriters(of: "batch_numbers", begunBefore: nil, on: connection)
+    }
+
+    /// The newest number that was given out, 0 before the first.
+    public static func newest(on connection: PostgresConnection) throws(DatabaseError) -> BatchNumber {
+        try connection.query(newestStatement).int64(0, 0)
     }
 
     /// Whether every batch up to ``newest`` is decided. What is read afterwards, in a new snapshot, has all of them.

@@ -3,8 +3,8 @@ import TradeModel
 /// Verifies in steps what was committed, beside the settling: of all processes on a database one at a time.
 ///
 /// A step takes a range of batches that are all decided, and moves on behind it when it is clean. Over what it finds it
-/// does not move on. The tables as they stand are looked at when it has come to the end, and so seldom that it stays
-/// cheap.
+/// does not move on. The tables as they stand are looked at so seldom that it stays cheap. As long as it is behind, a
+/// balance that has moved on is left for later: its next entries show whether it was right.
 public struct SteadyVerification: Sendable {
     /// So many entries a step has: its snapshot is gone in about a second, and what was updated meanwhile is tidied up.
     public static let stepEntries: Int64 = 50_000
@@ -15,7 +15,7 @@ public struct SteadyVerification: Sendable {
         public let report: Verification.Report
         /// Whether all was looked at that was decided.
         public let isAtEnd: Bool
-        /// Whether the tables as they stand were looked at.
+        /// Whether all was looked at that is there, the tables as they stand included.
         public let isWhole: Bool
     }
 
@@ -58,15 +58,26 @@ public struct SteadyVerification: Sendable {
         if next <= last { try take(&walk, upTo: last, startedAt, on: connection) }
         let isAtEnd = last >= horizon.newest
         var isWhole = false
-        if walk.isClean, isAtEnd, ContinuousClock.now >= nextStanding {
+        if walk.isClean, ContinuousClock.now >= nextStanding {
             let start = ContinuousClock.now
-            try walk.finish(Self.beginStatement)
+            try look(&walk, isAtEnd: isAtEnd, on: connection)
             nextStanding = .now + (.now - start) * Self.standingShare
-            isWhole = true
+            isWhole = isAtEnd
         }
         // That one part is clean takes nothing back that another has found.
         if isWhole || !walk.isClean { try VerificationStore.note(walk.report, on: connection) }
         return Step(report: walk.report, isAtEnd: isAtEnd, isWhole: isWhole)
+    }
+
+    /// Looks at the tables as they stand, at the end in one snapshot with what came since. Of that nothing stays: what
+    /// the last batches have done to the balances is not final.
+    private func look(
+        _ walk: inout VerificationWalk, isAtEnd: Bool, on connection: PostgresConnection
+    ) throws(DatabaseError) {
+        try connection.query(Self.beginStatement)
+        defer { connection.rollBack() }
+        if isAtEnd { try walk.check(upTo: Verification.lastNumber) }
+        try walk.check(against: isAtEnd ? .now : .unknown)
     }
 
     /// Looks at a range, and moves on behind it if it is clean.

@@ -1,12 +1,34 @@
-/// What is asked of the tables as they stand, in one snapshot with the last batches.
+/// What is asked of the tables as they stand, in one snapshot.
 extension Verification {
+    /// How balances and numbers stood at a moment of which every batch was read: what was read has to lead to it.
+    enum Standing {
+        /// As they were noted when a run began.
+        case noted
+        /// As they are, in the snapshot in which the last batches were read.
+        case now
+        /// Nobody knows: there is more to be read. A balance that nothing moves is compared all the same.
+        case unknown
+
+        /// Where the balances of that moment are.
+        var balances: String {
+            switch self {
+            case .noted: "noted_balances"
+            case .now: "balances"
+            case .unknown: "(select * from balances where false)"
+            }
+        }
+
+        /// A statement that asks for them has a name of its own.
+        var suffix: String { self == .unknown ? "_so_far" : "" }
+    }
+
     /// Each takes how many rows it returns at most: who is wrong, and how.
-    static func standingChecks(_ verified: VerifiedBalances) -> [Check] {
-        [
-            totalsCheck, verified.balancesCheck, batchlessCheck, statesCheck, negativeCheck, holdsCheck,
-            watermarksCheck,
-            verified.streams.countsCheck,
+    static func standingChecks(_ verified: VerifiedBalances, _ standing: Standing) -> [Check] {
+        let checks = [
+            totalsCheck, verified.balancesCheck(standing), givenCheck, batchlessCheck, statesCheck, negativeCheck,
+            holdsCheck, watermarksCheck,
         ]
+        return standing == .unknown ? checks : checks + [verified.streams.countsCheck(standing)]
     }
 
     private static let totalsCheck = Check(
@@ -16,6 +38,16 @@ extension Verification {
                'all balances together are ' || sum(b.available + b.frozen) || ' units, not 0'
           from balances b join assets s using (asset_no)
          group by s.symbol having sum(b.available + b.frozen) <> 0 order by 1 limit $1
+        """)
+
+    /// The sequence is read behind the snapshot, so whoever was given a number is not above it.
+    private static let givenCheck = Check(
+        3, "verify_3_given",
+        """
+        select 'batch ' || batch_no, 'has a number that was not given out yet'
+          from batches where batch_no > (select case when is_called then last_value else last_value - 1 end
+                                           from batch_numbers)
+         order by batch_no limit $1
         """)
 
     /// No row of `trades` is looked at while the table has its own check of the same.

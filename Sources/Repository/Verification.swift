@@ -4,7 +4,7 @@ import TradeModel
 ///
 /// The queries share no code with the settlement: they follow from the design, and an auditor can run them by hand, as
 /// docs/verify.md shows. They read the ledger in ranges of batches, each in one short snapshot, so that no old snapshot
-/// stands in the way of the settlement, however large the books are.
+/// stands in the way of the settlement, however large the books are and however fast they grow.
 public enum Verification {
     public struct Violation: Hashable, Sendable {
         public let invariant: Int
@@ -62,7 +62,10 @@ public enum Verification {
         }
     }
 
-    /// Checks everything, or what came since the last clean run, while settlement goes on.
+    /// Checks everything that is there, or what came since the last clean run, while settlement goes on.
+    ///
+    /// First it notes how the balances stand. Then it reads every batch that was there, however many come meanwhile,
+    /// and holds what their entries come to against what it noted and against the balances of then.
     ///
     /// - Parameter progress: is told again and again how many entries were looked at.
     /// - Returns: nil where there is no clean run to rest on.
@@ -80,39 +83,21 @@ public enum Verification {
         }
         var walk = VerificationWalk(
             options.kind, on: connection, verified: verified, from: next, rangeEntries: options.rangeEntries)
-        // The end that grows is gone after in ranges as long as it comes nearer; what is left of it is read in one.
-        var entriesOfRound = Int64.max
-        var isNearer = true
-        while isNearer, try walk.hasRange() {
-            let horizon = try BatchHorizon(on: connection)
-            guard try horizon.wait(on: connection, patience: options.patience) else {
-                throw HorizonError(until: .now)
-            }
-            let entriesBefore = walk.entries
-            while let last = try walk.rangeEnd(upTo: horizon.newest) {
-                try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in try walk.check(upTo: last) }
-                progress(walk.entries)
-            }
-            isNearer = walk.entries - entriesBefore < entriesOfRound / 2
-            entriesOfRound = walk.entries - entriesBefore
+        let horizon = try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in try walk.begin() }
+        // What was noted needs nothing that is undecided still; what is kept for later runs may lack no batch.
+        let isDecided = try options.actor != nil && horizon.wait(on: connection, patience: options.patience)
+        while walk.next <= horizon.newest {
+            let last = try walk.rangeEnd(upTo: horizon.newest) ?? horizon.newest
+            try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in try walk.check(upTo: last) }
+            progress(walk.entries)
         }
-        // What is decided of the rest is kept, too, where nobody has to be waited for long.
-        if options.actor != nil {
-            let horizon = try BatchHorizon(on: connection)
-            if walk.next <= horizon.newest,
-                try horizon.wait(on: connection, patience: min(.seconds(1), options.patience))
-            {
-                try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in
-                    try walk.check(upTo: horizon.newest)
-                }
-            }
-        }
-        let decided = walk.next
-        try walk.finish()
+        try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in try walk.check(against: .noted) }
         var report = walk.report
         if let actor = options.actor {
-            report.reasonNotKept = try VerificationStore.keep(
-                report, next: decided, startedAt: startedAt, actor: actor, on: connection)
+            report.reasonNotKept =
+                try VerificationStore.keep(
+                    report, next: isDecided ? walk.next : nil, startedAt: startedAt, actor: actor, on: connection)
+                ?? (isDecided ? nil : "a transaction that has the number of a batch does not end")
         }
         return report
     }

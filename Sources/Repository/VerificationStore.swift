@@ -107,9 +107,10 @@ public enum VerificationStore {
 
     /// Keeps what a run came to: for `--since` to rest on if it is clean, and as a finding if it is not.
     ///
+    /// - Parameter next: the first batch that was not read; nil where some before it may be missing.
     /// - Returns: why it could not be kept, where the role or the server does not allow it.
     static func keep(
-        _ report: Verification.Report, next: BatchNumber, startedAt: Timestamp, actor: String,
+        _ report: Verification.Report, next: BatchNumber?, startedAt: Timestamp, actor: String,
         on connection: PostgresConnection
     ) throws(DatabaseError) -> String? {
         do throws(DatabaseError) {
@@ -119,7 +120,7 @@ public enum VerificationStore {
                 try connection.query(waitStatement)
                 // Where a worker has come further meanwhile, that stands.
                 let reached = try state(connection)?.next ?? Verification.firstNumber
-                if report.isClean, report.kind == .full || reached <= next {
+                if report.isClean, let next, report.kind == .full || reached <= next {
                     try connection.query(replaceStatement)
                     try connection.query(replaceStreamsStatement)
                     try advance(to: next, on: connection)

@@ -3,13 +3,14 @@ import TradeModel
 /// Goes through the batches range by range, and remembers how far the entries of each balance follow from each other.
 ///
 /// Whoever walks opens a transaction for each range: one snapshot, in which everything is asked that is local to the
-/// range. What is asked of the tables as they stand comes at the end, in one snapshot with what came behind the ranges.
+/// range. What is asked of the tables as they stand has a snapshot of its own.
 struct VerificationWalk {
     private let connection: PostgresConnection
     private let verified: VerifiedBalances
     private let rangeEntries: Int64
     /// The first batch that was not looked at.
     private(set) var next: BatchNumber
+    private var standing = Verification.Standing.noted
     private var found: [String: [Verification.Violation]] = [:]
     private var counted: Verification.Report
 
@@ -31,7 +32,7 @@ struct VerificationWalk {
     /// What was found so far, in the order of the checks.
     var report: Verification.Report {
         var report = counted
-        report.violations = (Verification.rangeChecks(verified) + Verification.standingChecks(verified))
+        report.violations = (Verification.rangeChecks(verified) + Verification.standingChecks(verified, standing))
             .flatMap { found[$0.statement.name] ?? [] }
         return report
     }
@@ -43,8 +44,9 @@ struct VerificationWalk {
         """
     /// Beside the settling one core is enough.
     private static let besideSettings = rangeSettings + "; set local max_parallel_workers_per_gather = 0"
+    private var settings: String { counted.kind == .worker ? Self.besideSettings : Self.rangeSettings }
     /// What asks the tables as they stand goes through them.
-    private static let standingSettings = "set local enable_seqscan = on"
+    private var standingSettings: String { settings + "; set local enable_seqscan = on" }
 
     static let rangeEndStatement = Statement(
         "verify_range_end",
@@ -55,9 +57,6 @@ struct VerificationWalk {
          where entries >= $3 order by batch_no limit 1
         """)
 
-    /// Whether there is a whole range that was not looked at.
-    func hasRange() throws(DatabaseError) -> Bool { try rangeEnd(upTo: Verification.lastNumber) != nil }
-
     /// The last batch of the next range; nil where there are not enough entries up to a batch.
     func rangeEnd(upTo last: BatchNumber) throws(DatabaseError) -> BatchNumber? {
         guard next <= last else { return nil }
@@ -65,29 +64,47 @@ struct VerificationWalk {
         return rows.count == 0 ? nil : rows.int64(0, 0)
     }
 
+    /// Notes how balances and streams stand, and looks at what claims the number of a batch that was not given out
+    /// yet, within a transaction.
+    ///
+    /// - Returns: up to where to read. The newest number is asked for behind the snapshot, so every batch that was
+    ///   there when things were noted has a number up to it.
+    mutating func begin() throws(DatabaseError) -> BatchHorizon {
+        let horizon = try BatchHorizon(on: connection)
+        if horizon.newest < Verification.lastNumber {
+            try check(max(next, horizon.newest + 1)...Verification.lastNumber)
+        }
+        try connection.script(standingSettings)
+        try connection.query(VerifiedBalances.noteStatement)
+        try connection.query(VerifiedStreams.noteStatement)
+        return horizon
+    }
+
     /// Looks at the batches up to one of them, within a transaction.
     mutating func check(upTo last: BatchNumber) throws(DatabaseError) {
-        try connection.script(counted.kind == .worker ? Self.besideSettings : Self.rangeSettings)
+        try check(next...last)
+        if last < Verification.lastNumber { next = last + 1 }
+    }
+
+    private mutating func check(_ batches: ClosedRange<BatchNumber>) throws(DatabaseError) {
+        try connection.script(settings)
         let checks = Verification.rangeChecks(verified)
-        let range: [Parameter] = [.int8(next), .int8(last)]
+        let range: [Parameter] = [.int8(batches.lowerBound), .int8(batches.upperBound)]
         let limit = Parameter.int8(Int64(Verification.violationsMax))
         let answers = try connection.pipeline(
             checks.map { Request($0.statement, range + [limit]) } + [Request(Self.countsStatement, range)])
         for (check, rows) in zip(checks, answers) { note(rows, of: check) }
-        counted.entries += answers[checks.count].int64(0, 0)
-        counted.settledTrades += answers[checks.count].int64(0, 1)
-        counted.toBatch = answers[checks.count].optional(0, 2, answers[checks.count].int64) ?? counted.toBatch
-        if last < Verification.lastNumber { next = last + 1 }
+        let counts = answers[checks.count]
+        counted.entries += counts.int64(0, 0)
+        counted.settledTrades += counts.int64(0, 1)
+        counted.toBatch = max(counted.toBatch, counts.optional(0, 2, counts.int64) ?? 0)
     }
 
-    /// Looks at what is left, and at the tables as they stand, in one snapshot, of which nothing stays: what the last
-    /// batches have done to the balances is not final.
-    mutating func finish(_ begin: Statement = .beginSnapshot) throws(DatabaseError) {
-        try connection.query(begin)
-        defer { connection.rollBack() }
-        try check(upTo: Verification.lastNumber)
-        try connection.script(Self.standingSettings)
-        let checks = Verification.standingChecks(verified)
+    /// Looks at the tables as they stand, within a transaction.
+    mutating func check(against standing: Verification.Standing) throws(DatabaseError) {
+        self.standing = standing
+        try connection.script(standingSettings)
+        let checks = Verification.standingChecks(verified, standing)
         let limit = Parameter.int8(Int64(Verification.violationsMax))
         let answers = try connection.pipeline(
             checks.map { Request($0.statement, [limit]) }

@@ -89,10 +89,21 @@ extension VerifiedBalances {
             """)
     }
 
+    /// Puts down how the balances stand.
+    static let noteStatement = Statement(
+        "verify_2_note",
+        """
+        insert into noted_balances (account_no, asset_no, version, available, frozen)
+        select account_no, asset_no, version, available, frozen from balances
+        """)
+
     /// Takes how many rows it returns at most, as do all that ask the tables as they stand.
-    var balancesCheck: Verification.Check {
+    ///
+    /// A balance may have moved on behind what was read, never back before it; and to what it was at the moment that
+    /// everything was read of, entries lead without a gap.
+    func balancesCheck(_ standing: Verification.Standing) -> Verification.Check {
         Verification.Check(
-            2, name("verify_2_balances"),
+            2, name("verify_2_balances") + standing.suffix,
             """
             with pieces as (
                 select c.*, lag(last_version, 1, 0::bigint) over by_version as previous,
@@ -106,20 +117,31 @@ extension VerifiedBalances {
                        string_agg(
                            case first_version when previous + 2 then (previous + 1)::text
                                 else previous + 1 || ' to ' || first_version - 1 end, ', ' order by first_version)
-                           filter (where first_version > previous + 1) as missing
+                           filter (where first_version > previous + 1) as missing,
+                       coalesce(max(last_version) filter (where first_version = 1), 0) as reached,
+                       coalesce(max(available_after) filter (where first_version = 1), 0) as available_reached,
+                       coalesce(max(frozen_after) filter (where first_version = 1), 0) as frozen_reached
                   from pieces group by account_no, asset_no)
             select 'balance of ' || coalesce(a.kind || ' ' || a.id, 'account ' || account_no) || ' in '
                        || coalesce(s.symbol, 'asset ' || asset_no),
                    case when b.account_no is null then 'is not there'
                         else format('available %s, frozen %s, version %s', b.available, b.frozen, b.version) end
+                   || case when n.version <> b.version
+                        then format(' (when the run began: %s, %s, version %s)', n.available, n.frozen, n.version)
+                        else '' end
                    || format('; its entries come to %s and %s, version %s', coalesce(c.available, 0),
                        coalesce(c.frozen, 0), coalesce(c.last_version, 0))
                    || coalesce('; there are none of version ' || c.missing, '')
               from balances b full join chains c using (account_no, asset_no)
+              left join \(standing.balances) n using (account_no, asset_no)
               left join accounts a using (account_no) left join assets s using (asset_no)
-             where b.account_no is null or a.account_no is null or c.missing is not null or c.first_version < 1
-                or (b.available, b.frozen, b.version) is distinct from
-                   (coalesce(c.available, 0), coalesce(c.frozen, 0), coalesce(c.last_version, 0))
+             where b.account_no is null or a.account_no is null or c.first_version < 1
+                or b.version < coalesce(c.last_version, 0)
+                or (b.version = coalesce(c.reached, 0) and (b.available, b.frozen)
+                    <> (coalesce(c.available_reached, 0), coalesce(c.frozen_reached, 0)))
+                or n.version > coalesce(c.reached, 0)
+                or (n.version = coalesce(c.reached, 0) and (n.available, n.frozen)
+                    <> (coalesce(c.available_reached, 0), coalesce(c.frozen_reached, 0)))
              order by 1 limit $1
             """)
     }

@@ -62,19 +62,12 @@ extension VerifiedStreams {
             """)
     }
 
-    /// What is counted, and is neither a settled trade's nor a letter's, nor on record as missing. A letter that was
-    /// cleared away by an earlier version may have had any number.
-    var countsCheck: Verification.Check {
-        Verification.Check(
-            7, name("verify_7_streams"),
-            """
-            with streams as (
-                select stream, newest from trade_streams s
-                 where uncounted_for is null and not exists (select from feed_state f where f.stream = s.stream)),
-            known as (
-                select stream, first_seq, last_seq from \(table)
-                union all
-                select stream, first_seq, last_seq from trade_stream_gaps
+    /// The numbers of a stream, counted up to the newest, that need no settled trade. A row beyond the newest ends
+    /// them.
+    private static let standing = """
+        select s.stream, s.newest, k.first_seq, k.last_seq
+          from trade_streams s
+          join (select stream, first_seq, last_seq from trade_stream_gaps
                 union all
                 select stream, stream_seq, stream_seq from dead_letters where stream_seq > 0
                 union all
@@ -84,12 +77,35 @@ extension VerifiedStreams {
                 union all
                 select stream, stream_seq, stream_seq from trades where status = 'PENDING' and stream_seq > 0
                 union all
-                select stream, least(newest, 9223372036854775806) + 1, newest from streams),
+                select stream, least(newest, 9223372036854775806) + 1, newest from trade_streams) k using (stream)
+         where s.uncounted_for is null
+        """
+
+    /// Puts down how the streams stand.
+    static let noteStatement = Statement(
+        "verify_7_note", "insert into noted_numbers (stream, newest, first_seq, last_seq)\n" + standing)
+
+    /// What is counted, and is neither a settled trade's nor a letter's, nor on record as missing. A letter that was
+    /// cleared away by an earlier version may have had any number.
+    func countsCheck(_ standing: Verification.Standing) -> Verification.Check {
+        Verification.Check(
+            7, name("verify_7_streams"),
+            """
+            with noted as (
+                select n.stream, n.newest, n.first_seq, n.last_seq
+                  from \(standing == .noted ? "noted_numbers" : "(\(Self.standing))") n
+                  join trade_streams s using (stream)
+                 where s.uncounted_for is null and not exists (select from feed_state f where f.stream = n.stream)),
+            known as (
+                select stream, newest, first_seq, last_seq from noted
+                union all
+                select stream, newest, c.first_seq, c.last_seq
+                  from \(table) c join (select distinct stream, newest from noted) n using (stream)),
             ordered as (
                 select stream, newest, first_seq, coalesce(max(last_seq) over (
                            partition by stream order by first_seq, last_seq
                            rows between unbounded preceding and 1 preceding), 0) as covered
-                  from known join streams using (stream)),
+                  from known),
             missing as (
                 select stream, covered + 1 as first_seq, first_seq - 1 as last_seq,
                        sum(first_seq - 1 - covered) over () as numbers

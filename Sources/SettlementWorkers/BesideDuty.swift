@@ -10,5 +10,7 @@ protocol BesideDuty: Sendable {
     ///
     /// Long work asks `Task.isCancelled` between its steps. What one process alone may do takes an advisory lock; what
     /// another is at is left to it.
-    mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError)
+    ///
+    /// - Returns: whether it is to be asked again at once.
+    mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) -> Bool
 }

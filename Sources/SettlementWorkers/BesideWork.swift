@@ -19,6 +19,8 @@ actor BesideWork {
     private var duties: [any BesideDuty]
     /// When each may be tried again that failed.
     private var nextTries: [ContinuousClock.Instant]
+    /// Whether a duty is to be asked again at once.
+    private(set) var isBehind = false
     private var connection: PostgresConnection?
     /// What a statement that is under way can be stopped by; read from outside the actor, which is busy then.
     private nonisolated let interrupter = Guarded<StatementInterrupter?>(nil)
@@ -45,7 +47,7 @@ actor BesideWork {
         var pause = Self.firstPause
         while (try? await Task.sleep(for: pause)) != nil {
             _ = await work()
-            pause = Self.pause
+            pause = await isBehind ? .zero : Self.pause
         }
         await close()
     }
@@ -72,9 +74,10 @@ actor BesideWork {
     /// Does all that is due now; returns false when something of it failed, which keeps nothing else from being done.
     func work() -> Bool {
         var isDone = true
+        isBehind = false
         for number in duties.indices where !Task.isCancelled && nextTries[number] <= .now {
             do throws(DatabaseError) {
-                try duties[number].work(on: connected(), log: log)
+                if try duties[number].work(on: connected(), log: log) { isBehind = true }
             } catch {
                 // A new connection is free of whatever it was.
                 close()

@@ -23,17 +23,17 @@ struct IndexBuilding: BesideDuty {
         self.interval = interval
     }
 
-    mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) {
+    mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) -> Bool {
         if mayBuild == nil {
             mayBuild = try ReadingIndexStore.mayBuild(on: connection)
             if mayBuild == false {
                 log.info("indexes are left to the owner of the tables", ["command": "settle migrate indexes"])
             }
         }
-        guard mayBuild == true else { return }
+        guard mayBuild == true else { return false }
         let growth = try ReadingIndexStore.growth(since: lastSeen, on: connection)
         let isRound = ContinuousClock.now >= nextRound
-        guard isRound || growth.entries >= Self.growthMin else { return }
+        guard isRound || growth.entries >= Self.growthMin else { return false }
         // From before the builds: what comes while they last is growth, too.
         lastSeen = growth.newest
         while !Task.isCancelled, let done = try ReadingIndexStore.advance(on: connection) {
@@ -43,5 +43,6 @@ struct IndexBuilding: BesideDuty {
             try ReadingIndexStore.summarize(on: connection)
             nextRound = .now + interval
         }
+        return false
     }
 }

@@ -3,7 +3,7 @@ import ServiceKit
 
 /// Seals what was committed, so that nobody changes it unseen: see docs/tamper-evidence.md.
 ///
-/// It gives way: after each stretch it rests. What it does not come to under a heavy load it comes to later.
+/// It gives way: after each stretch it rests. What it does not come to under a heavy load it comes to when that ends.
 struct Sealing: BesideDuty {
     let name = "sealing"
     private var sealer: Sealer
@@ -13,16 +13,17 @@ struct Sealing: BesideDuty {
         sealer = Sealer(interval: interval, rowsMax: rowsMax)
     }
 
-    mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) {
-        guard resting.isOver else { return }
+    mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) -> Bool {
+        guard resting.isOver else { return false }
         let start = ContinuousClock.now
-        guard let seal = try sealer.advance(on: connection) else { return }
-        resting.begin(afterWorkSince: start)
+        guard let seal = try sealer.advance(on: connection) else { return false }
+        try resting.begin(afterWorkSince: start, newest: BatchHorizon.newest(on: connection))
         log.debug(
             "sealed",
             [
                 "seal": "\(seal.number)", "first_batch": "\(seal.batches.lowerBound)",
                 "next_batch": "\(seal.batches.upperBound)", "chain": "\(seal.chain)",
             ])
+        return resting.isOver
     }
 }

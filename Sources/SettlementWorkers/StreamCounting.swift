@@ -28,18 +28,18 @@ struct StreamCounting: BesideDuty {
         self.patienceSeconds = patienceSeconds
     }
 
-    mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) {
-        guard ContinuousClock.now >= nextRound else { return }
+    mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) -> Bool {
+        guard ContinuousClock.now >= nextRound else { return false }
         nextRound = .now + Self.interval
         let horizon = try BatchHorizon(on: connection)
         if horizon.newest != counted {
-            guard try horizon.wait(on: connection, patience: Self.horizonPatience) else { return }
+            guard try horizon.wait(on: connection, patience: Self.horizonPatience) else { return false }
             // One stretch each time: what is behind is caught up with, and nothing waits long for it.
             if try IndexesByBatch.areBuilt(on: connection) {
                 let end = try connection.transaction { () throws(DatabaseError) in
                     try count(upTo: horizon.newest, on: connection, log: log)
                 }
-                guard let end else { return }
+                guard let end else { return false }
                 counted = end
                 if end < horizon.newest { nextRound = .now }
             }
@@ -52,6 +52,7 @@ struct StreamCounting: BesideDuty {
                     "last": "\(gap.numbers.upperBound)", "next": "settle feed gaps",
                 ])
         }
+        return false
     }
 
     /// Counts the next batches and returns the last of them; nil while another process does.

@@ -23,19 +23,21 @@ struct Verifying: BesideDuty {
         verification = SteadyVerification(actor: "worker \(worker)")
     }
 
-    mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) {
+    mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) -> Bool {
         let interval = Duration.seconds(limits.verifyIntervalSeconds)
         let start = ContinuousClock.now
-        guard interval > .zero, start >= nextStep, resting.isOver else { return }
+        guard interval > .zero, start >= nextStep, resting.isOver else { return false }
         nextStep = start + interval
-        defer { resting.begin(afterWorkSince: start) }
         let step = try verification.step(on: connection)
         let known = try VerificationStore.state(connection)
         state.withLock { $0 = known }
-        guard let step else { return }
+        try resting.begin(afterWorkSince: start, newest: BatchHorizon.newest(on: connection))
+        guard let step else { return false }
         tell(step, log)
         // Whoever is behind goes on as soon as it has rested.
-        if step.report.isClean, !step.isAtEnd { nextStep = start }
+        guard step.report.isClean, !step.isAtEnd else { return false }
+        nextStep = start
+        return resting.isOver
     }
 
     private mutating func tell(_ step: SteadyVerification.Step, _ log: Log) {

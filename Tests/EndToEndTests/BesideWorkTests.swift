@@ -62,6 +62,33 @@ import Testing
         #expect(await keeper.work())
     }
 
+    @Test func `where nothing settles, what waits to be sealed is sealed without a rest`() async throws {
+        // given
+        let database = try TestDatabase()
+        try database.addMarket()
+        for number in 0..<20 { try await deposit([("alice-\(number)", "1", "BTC")], in: database) }
+        let keeper = BesideWork(
+            "proofs", database.connectionString, limits: TestDatabase.patientLimits, log: Log { _ in },
+            duties: [Sealing(interval: .zero, rowsMax: 1)])
+        func sealed() throws -> Int { try database.count("ledger_seals") }
+        // when: it has seen that nothing settles
+        try await eventually("two stretches are sealed") {
+            _ = await keeper.work()
+            return try sealed() == 2
+        }
+        let begun = try sealed()
+        var rounds = 0
+        while await keeper.isBehind, rounds < 100 {
+            #expect(await keeper.work())
+            rounds += 1
+        }
+        // then: each time but the last it sealed
+        #expect(try sealed() - begun == rounds - 1)
+        #expect(
+            try database.value(
+                "select max(next_batch) > (select last_value from batch_numbers) from ledger_seals") == "true")
+    }
+
     @Test func `the books are verified at each interval, and every process knows what was found`() async throws {
         // Given: two processes, and one that is not to verify.
         let database = try TestDatabase()

@@ -192,7 +192,7 @@ extension EngineProcesses {
             try database.execute("insert into feed_state (stream) values ('main')")
             try await settle([5, 3, 9, 0], of: "other")
             try await settle([7], of: "main")
-            for _ in 0..<20 { try counting.work(on: connection, log: log) }
+            for _ in 0..<20 { _ = try counting.work(on: connection, log: log) }
             // Then
             #expect(try gaps(database) == "1-2 4-4 6-8" || database.count("trade_stream_gaps") == 0)
             let status = try await database.expecting("feed status")
@@ -202,7 +202,7 @@ extension EngineProcesses {
             // When
             try await settle([10], of: "other")
             var later = StreamCounting(batchCountMax: 1, gapCountMax: 2)
-            for _ in 0..<20 { try later.work(on: connection, log: log) }
+            for _ in 0..<20 { _ = try later.work(on: connection, log: log) }
             // Then
             #expect(try database.count("trade_stream_gaps") == 0)
             #expect(

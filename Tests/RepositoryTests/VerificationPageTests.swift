@@ -25,10 +25,11 @@ import WalletClient
 
     @Test func `the page has every query word for word`() {
         let ranges = Verification.rangeChecks(.ofThisRun).map { Self.block($0.statement, ["first", "last", "limit"]) }
-        let standing = Verification.standingChecks(.ofThisRun).map { Self.block($0.statement, ["limit"]) }
+        let standing = Verification.standingChecks(.ofThisRun, .noted).map { Self.block($0.statement, ["limit"]) }
         let others = [
             Self.block(VerificationWalk.rangeEndStatement, ["first", "last", "entries"]),
             Self.block(Verification.missingStatement, ["limit"]),
+            Self.block(VerifiedBalances.noteStatement, []), Self.block(VerifiedStreams.noteStatement, []),
         ]
         let expected = ranges + standing + others
         for block in expected {
@@ -40,7 +41,7 @@ import WalletClient
     @Test func `the tables of one's own are those that the program makes`() throws {
         func words(_ text: String) -> String { text.split(whereSeparator: \.isWhitespace).joined(separator: " ") }
         let creations = Self.blocks.filter { $0.hasPrefix("drop table") }
-        #expect(creations.count == 2)
+        #expect(creations.count == 4)
         let made = try TestDatabase().value("select prosrc from pg_proc where proname = 'begin_verification'")
         for creation in creations { #expect(words(made).contains(words(creation))) }
     }
@@ -79,7 +80,7 @@ import WalletClient
         ])
         var counts = try typed(database)
         #expect(counts.removeValue(forKey: "verify_range_end") == 0)
-        #expect(counts.count == 18)
+        #expect(counts.count == 21)
         #expect(counts.allSatisfy { $0.value == 0 }, "\(counts)")
 
         try database.execute(

@@ -53,36 +53,117 @@ import WalletClient
     private static let usdt = "(select asset_no from assets where symbol = 'USDT')"
     private static let ofSomebody = "account_no = \(number) and asset_no = \(usdt)"
 
-    @Test func `a ledger that grows faster than it is read is read to an end`() async throws {
-        // given
-        let database = try TestDatabase()
-        let load = TradeLoad(1_500, accounts: 6, seed: 5)
-        try await load.prepare(database)
+    // MARK: While the ledger grows faster than it is read
+
+    /// What a run finds that begins with the books of 60 trades, while behind each range of a few entries come those of
+    /// ten trades; how many came, and how many entries were read in one snapshot at most.
+    private func reportWhileGrowing(
+        _ database: TestDatabase, meanwhile: @escaping @Sendable () throws -> Void = {}
+    ) async throws -> (report: Verification.Report, came: Int, entriesMax: Int64) {
         let wallet = database.wallet()
-        _ = try await wallet.settle(load.trades.prefix(5).map { SettlementItem(.trade($0), origin: .message("test")) })
-        let begun = try database.count("ledger_entries")
-        // when: behind each range of a few entries come those of five trades
-        let (report, settled) = try await onThreadOfItsOwn {
-            var options = Verification.Options()
+        return try await onThreadOfItsOwn {
+            var options = Verification.Options(actor: "test")
             options.rangeEntries = Self.few
-            var rest = load.trades.dropFirst(5)
-            let report = try Verification.run(options, on: try database.connect()) { _ in
-                let batch = rest.prefix(5).map { SettlementItem(.trade($0), origin: .message("test")) }
-                rest = rest.dropFirst(5)
+            let load = TradeLoad(2_000, accounts: 6, seed: 9, prefix: "later").trades
+            var rest = load[...]
+            var (entries, entriesMax) = (Int64(0), Int64(0))
+            let report = try Verification.run(options, on: try database.connect()) { total in
+                entriesMax = max(entriesMax, total - entries)
+                entries = total
+                let batch = rest.prefix(10).map { SettlementItem(.trade($0), origin: .message("test")) }
+                let isFirst = rest.count == load.count
+                rest = rest.dropFirst(10)
                 let isSettled = DispatchSemaphore(value: 0)
                 Task.detached {
                     _ = try? await wallet.settle(batch)
                     isSettled.signal()
                 }
                 isSettled.wait()
+                if isFirst { #expect(throws: Never.self) { try meanwhile() } }
             }
-            return (report, 1_500 - rest.count)
+            #expect(report?.entries == entries)
+            return (try #require(report), load.count - rest.count, entriesMax)
         }
-        // then: it went after the end once, and then took the rest as it was
-        #expect(report?.violations == [])
-        #expect(settled < 1_500)
-        #expect(try #require(report).entries == Int64(database.count("ledger_entries")) && begun < 100)
-        #expect(try database.violations() == [])
+    }
+
+    @Test func `a ledger that grows faster than it is read is read to the end that it had`() async throws {
+        let database = try await books()
+        let begun = Int64(try database.count("ledger_entries"))
+        // when
+        let (report, came, entriesMax) = try await reportWhileGrowing(database)
+        // then: no snapshot had more than a range, which ends with the batch that fills it
+        #expect(report.violations == [])
+        #expect(report.entries == begun && came >= 100)
+        #expect(
+            try entriesMax < Self.few + Int64(database.value("select max(entries) from batches where batch_no <= 30"))!)
+        // then: what came meanwhile is the next run's
+        let since = try self.report(database, .since)
+        #expect(since.violations == [] && since.fromBatch == report.toBatch + 1)
+        #expect(try since.entries + begun == Int64(database.count("ledger_entries")))
+    }
+
+    private static let somebodysLast = """
+        (batch_no, place) = (select batch_no, place from ledger_entries where \(ofSomebody)
+                              order by version desc limit 1)
+        """
+
+    /// What is done before a run, and what the run has to name though the balance moves on.
+    private static let hotDamages: [(sql: String, finds: String)] = [
+        ("update balances set available = available + 1 where \(ofSomebody)", "2: balance of customer acc-2 in USDT"),
+        ("update balances set version = version + 1 where \(ofSomebody)", "2: balance of customer acc-2 in USDT"),
+        ("delete from ledger_entries where \(somebodysLast)", "2: balance of customer acc-2 in USDT"),
+        ("update trades set batch_no = - batch_no where trade_id = 't-9'", "3: trade BTC/USDT:t-9"),
+        ("update trades set batch_no = batch_no + 1000000 where trade_id = 't-9'", "3: trade BTC/USDT:t-9"),
+        (
+            "update trades set batch_no = (select last_value + 2 from batch_numbers) where trade_id = 't-9'",
+            "3: trade BTC/USDT:t-9"
+        ),
+        (
+            "insert into batches (batch_no, trades, operations, rejected, entries) values (1000000, 0, 0, 0, 0)",
+            "3: batch 1000000"
+        ),
+    ]
+
+    @Test(arguments: hotDamages.indices)
+    func `damage is found in a ledger that grows faster than it is read`(index: Int) async throws {
+        let database = try await books()
+        let (sql, finds) = Self.hotDamages[index]
+        try damage(database, sql)
+        let (report, came, _) = try await reportWhileGrowing(database)
+        #expect(came >= 100)
+        #expect(subjects(report).contains { $0.hasPrefix(finds) }, "\(report.violations)")
+        #expect(try database.value("select count(*) from verified_balances") == "0")
+    }
+
+    @Test(arguments: ["available = available + 1", "version = version - 1", "frozen = 1"])
+    func `a balance that rests and is changed meanwhile is found`(change: String) async throws {
+        let database = try await books()
+        _ = try await database.wallet().settle([operation("d-rest", .deposit, "resting", "1", "BTC")])
+        let (report, _, _) = try await reportWhileGrowing(database) {
+            try self.damage(
+                database,
+                "update balances set \(change) where account_no = "
+                    + "(select account_no from accounts where id = 'resting')")
+        }
+        #expect(subjects(report).contains("2: balance of customer resting in BTC"), "\(report.violations)")
+    }
+
+    @Test func `a number that a stream counts and no trade has is found in a ledger that grows`() async throws {
+        let database = try await books()
+        try damage(
+            database,
+            """
+            insert into trade_streams (stream, newest) values ('other', 60);
+            update trades set stream = 'other', stream_seq = substr(trade_id, 3)::bigint where trade_id like 't-%';
+            """)
+        #expect(try await reportWhileGrowing(database).report.violations == [])
+        try damage(database, "update trades set stream_seq = null where trade_id = 't-58'")
+        // when: what is counted grows, too
+        let (report, _, _) = try await reportWhileGrowing(database) {
+            try self.damage(database, "update trade_streams set newest = 1000")
+        }
+        #expect(
+            report.violations.map(\.detail) == ["number 58 is counted, and no trade and no letter has it"])
     }
 
     // MARK: The same, however it is cut
@@ -203,7 +284,7 @@ import WalletClient
     @Test func `while the table has its check, nobody looks for settled trades in no batch`() async throws {
         let database = try await books(trades: 5)
         let check = try #require(
-            Verification.standingChecks(.kept).first { $0.statement.name == "verify_4_batchless" })
+            Verification.standingChecks(.kept, .now).first { $0.statement.name == "verify_4_batchless" })
         let plan = try database.value(
             "select string_agg(line, ' ') from explained($q$\(check.statement.sql.replacing("$1", with: "1"))$q$) line",
             after: """

@@ -9,9 +9,10 @@ struct Verify: Command {
             each operation's entries match it; each trade is settled, parked or waiting; no customer is below its \
             credit line; what holds have remaining is frozen; what stands of an engine's records fits together. \
             Exits 3 if anything is wrong, and names it. Settlement goes on meanwhile: the ledger is read in ranges, \
-            each in one short snapshot. With --since, only what came behind the last clean run is read, which a \
-            worker extends all the time, and every balance is compared with it: an entry that was edited afterwards \
-            is found by a full run only. The queries, to be run by hand: docs/verify.md.
+            each in one short snapshot, and what comes after it began is left for the next run. With --since, only \
+            what came behind the last clean run is read, which a worker extends all the time, and every balance is \
+            compared with it: an entry that was edited afterwards is found by a full run only. The queries, to be run \
+            by hand: docs/verify.md.
             """,
         examples: [
             Example("settle verify", "Check everything."),

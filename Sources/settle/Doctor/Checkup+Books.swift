@@ -100,6 +100,12 @@ extension Checkup {
                     name, "workers of several versions run: \(versions.joined(separator: ", "))",
                     remedy: "restart the older ones"))
         }
+        for barred in try ServerHealth.barredRoles(connection) {
+            findings.append(
+                .problem(
+                    name, "role \(barred.role), as which a worker is connected, may not read table \(barred.table)",
+                    remedy: "settle migrate grants --worker \(barred.role)    (as the owner of the tables)"))
+        }
         if living.isEmpty, findings.isEmpty { return [.ok(name, "none is running")] }
         return findings.isEmpty
             ? [.ok(name, "\(living.count.counted("worker")) running, version \(versions[0])")] : findings
