@@ -170,7 +170,10 @@ import WalletClient
         let database = try await books()
         try damage(
             database,
-            "delete from trade_stream_gaps; delete from trade_streams; delete from trades where stream_seq = 12")
+            """
+            update trade_stream_count set batch_no = 1000; delete from trade_stream_gaps; delete from trade_streams;
+            delete from trades where stream_seq = 12
+            """)
         let found = try found(database)
         #expect(found.count == 1)
         #expect(found.first?.hasPrefix("stream other: numbers from ") == true, "\(found)")
