@@ -15,8 +15,7 @@ extension Verification {
     static func rangeChecks(_ verified: VerifiedBalances) -> [Check] {
         [
             verified.entriesCheck, tradesCheck, reversalsCheck, operationsCheck, batchesCheck, placesCheck,
-            settledCheck,
-            recordsCheck, verified.streams.numbersCheck,
+            settledCheck, reservesCheck, recordsCheck, verified.streams.numbersCheck,
         ]
     }
 
@@ -90,9 +89,14 @@ extension Verification {
              where e.kind not in ('trade', 'fee', 'reversal') and e.batch_no between $1 and $2 group by 1, 2, 3, 4, 5)
         select 'operation ' || key,
                format('batch %s, %s, account %s, asset %s: it says %s and %s, the ledger %s and %s', batch_no, kind,
-                   account_no, asset_no, x.available, x.frozen, b.available, b.frozen)
+                   account_no, asset_no, coalesce(x.available, 0), coalesce(x.frozen, 0), coalesce(b.available, 0),
+                   coalesce(b.frozen, 0))
           from expected x full join booked b using (key, batch_no, kind, asset_no, account_no)
          where (x.available, x.frozen) is distinct from (b.available, b.frozen)
+        union all
+        select 'operation ' || key, format('batch %s, %s, is of %s, which is no customer''s account', batch_no, p.kind,
+                   coalesce('account ' || a.id || ' of the ' || a.kind, 'account ' || account_no))
+          from applied p left join accounts a using (account_no) where a.kind is distinct from 'customer'
          order by 1 limit $3
         """)
 
@@ -132,6 +136,26 @@ extension Verification {
         """
         select 'trade ' || market || ':' || trade_id, format('was settled in batch %s, but at no time', batch_no)
           from trades where status = 'SETTLED' and settled_at is null and batch_no between $1 and $2
+         order by 1 limit $3
+        """)
+
+    /// What was reserved for an order since is only ever more.
+    private static let reservesCheck = Check(
+        6, "verify_6_reserves",
+        """
+        with reserved as (
+            select coalesce(stream, '') as stream, order_id, account_no, asset_no, sum(amount) as amount
+              from operations where kind = 'reserve' and batch_no between $1 and $2 group by 1, 2, 3, 4)
+        select 'order ' || r.order_id || case r.stream when '' then '' else ' of stream ' || r.stream end,
+               case when h.order_id is null then format('reserved %s, and has no hold', r.amount)
+                    when (h.account_no, h.asset_no) <> (r.account_no, r.asset_no)
+                    then format('reserved for account %s in asset %s, and holds for account %s in asset %s',
+                        r.account_no, r.asset_no, h.account_no, h.asset_no)
+                    else format('reserved %s, and its hold says %s', r.amount, h.reserved) end
+          from reserved r
+          left join lateral (select * from holds h where h.order_id = r.order_id and h.stream in (r.stream, '')
+                              order by h.stream desc limit 1) h on true
+         where h.order_id is null or (h.account_no, h.asset_no) <> (r.account_no, r.asset_no) or h.reserved < r.amount
          order by 1 limit $3
         """)
 

@@ -26,7 +26,7 @@ extension Verification {
     static func standingChecks(_ verified: VerifiedBalances, _ standing: Standing) -> [Check] {
         let checks = [
             totalsCheck, verified.balancesCheck(standing), givenCheck, batchlessCheck, statesCheck, negativeCheck,
-            holdsCheck, watermarksCheck,
+            creditsCheck, holdsCheck, watermarksCheck, skippedCheck,
         ]
         return standing == .unknown ? checks : checks + [verified.streams.countsCheck(standing)]
     }
@@ -99,6 +99,23 @@ extension Verification {
          order by 1 limit $1
         """)
 
+    /// The index of subjects finds what was granted last.
+    private static let creditsCheck = Check(
+        5, "verify_5_credits",
+        """
+        select 'balance of ' || a.id || ' in ' || s.symbol,
+               format('may fall to %s, %s', b.lowest,
+                   coalesce('though the credit granted last was ' || g.amount, 'though no credit was granted'))
+          from balances b join accounts a using (account_no) join assets s using (asset_no)
+          left join lateral (
+                select o.detail ->> 'amount' as amount from operator_actions o
+                 where o.subject = 'account ' || a.id and o.action = 'credit' and o.detail ->> 'asset' = s.symbol
+                 order by o.action_no desc limit 1) g on true
+         where a.kind = 'customer' and b.lowest < 0
+           and - b.lowest is distinct from g.amount::numeric * ('1e' || s.decimals)::numeric
+         order by 1 limit $1
+        """)
+
     private static let holdsCheck = Check(
         6, "verify_6_holds",
         """
@@ -123,6 +140,22 @@ extension Verification {
           from feed_gaps g join feed_state s using (stream)
          where g.skipped_at is not null and s.watermark < g.last_seq
          order by 1 limit $1
+        """)
+
+    /// Whoever gives numbers up says so.
+    private static let skippedCheck = Check(
+        7, "verify_7_skipped",
+        """
+        select 'stream ' || g.stream,
+               format('numbers %s to %s were given up, and it is not on record by whom', g.first_seq, g.last_seq)
+          from (select stream, first_seq, last_seq from feed_gaps where skipped_at is not null
+                union all
+                select stream, first_seq, last_seq from trade_stream_gaps where skipped_at is not null) g
+         where not exists (
+                select from operator_actions o
+                 where o.subject = 'feed ' || g.stream and o.action = 'skip'
+                   and (o.detail ->> 'first', o.detail ->> 'last') = (g.first_seq::text, g.last_seq::text))
+         order by g.stream, g.first_seq limit $1
         """)
 
     /// What the feed of an engine no longer had, before which its stream waits.

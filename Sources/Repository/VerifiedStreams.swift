@@ -14,19 +14,20 @@ struct VerifiedStreams: Sendable {
 /// Invariant 7 for streams that nobody follows, whose trades carry the numbers of their sender: each that is counted is
 /// there.
 extension VerifiedStreams {
-    /// Takes the numbers of a range of batches up into the runs, and finds nothing: what a sender numbers twice is for
-    /// the sender to say, and no fault of the books.
+    /// Takes the numbers of a range of batches up into the runs, and names streams that were counted and are not known
+    /// any more. What a sender numbers twice is for the sender to say, and no fault of the books.
     var numbersCheck: Verification.Check {
         Verification.Check(
             7, name("verify_7_numbers"),
             """
             with numbers as (
-                select distinct t.stream, t.stream_seq from trades t
+                select t.stream, t.stream_seq, min(t.batch_no) as batch_no from trades t
                  where t.status = 'SETTLED' and t.batch_no between $1 and $2
                    and t.stream is not null and t.stream_seq > 0
                    and not exists (select from feed_state f where f.stream = t.stream)
                    and not exists (
-                    select from trade_streams s where s.stream = t.stream and s.uncounted_for is not null)),
+                    select from trade_streams s where s.stream = t.stream and s.uncounted_for is not null)
+                 group by 1, 2),
             runs as (
                 select stream, min(stream_seq) as first_seq, max(stream_seq) as last_seq
                   from (select stream, stream_seq,
@@ -58,7 +59,13 @@ extension VerifiedStreams {
                 select stream, first_seq, last_seq from joined
                     on conflict (stream, first_seq) do update set last_seq = excluded.last_seq
                        where c.last_seq <> excluded.last_seq)
-            select stream, '' from joined where false limit $3
+            select 'stream ' || stream,
+                   format('numbers from %s to %s were counted, and the stream is not known', min(stream_seq),
+                       max(stream_seq))
+              from numbers n
+             where batch_no <= (select batch_no from trade_stream_count)
+               and not exists (select from trade_streams s where s.stream = n.stream)
+             group by stream order by 1 limit $3
             """)
     }
 
@@ -117,7 +124,8 @@ extension VerifiedStreams {
                            last_seq) end
               from missing
              where numbers > (select count(*) from purged_letters
-                               where not has_number and class <> 'undecodable' and (not stored or version > 1))
+                               where not has_number and class <> 'undecodable' and (not stored or version > 1)
+                                 and purged_at < (select applied_at from migrations where version = 14))
              order by stream, first_seq limit $1
             """)
     }

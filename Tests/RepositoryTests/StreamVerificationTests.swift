@@ -30,7 +30,9 @@ import WalletClient
             """
             insert into trade_streams (stream, newest) values ('other', 40);
             insert into trade_stream_gaps (stream, first_seq, last_seq, found_at, skipped_at, actor, reason)
-            values ('other', 7, 8, now(), null, null, null), ('other', 20, 20, now(), now(), 'eve', 'never sent')
+            values ('other', 7, 8, now(), null, null, null), ('other', 20, 20, now(), now(), 'eve', 'never sent');
+            insert into operator_actions (actor, action, subject, reason, detail)
+            values ('eve', 'skip', 'feed other', 'never sent', '{"first": "20", "last": "20"}')
             """)
         return database
     }
@@ -164,6 +166,20 @@ import WalletClient
         #expect(try found(database) == [])
     }
 
+    @Test func `a stream that was counted and is not known any more is named`() async throws {
+        let database = try await books()
+        try damage(
+            database,
+            """
+            update trade_stream_count set batch_no = 1000; delete from trade_stream_gaps; delete from trade_streams;
+            delete from trades where stream_seq = 12
+            """)
+        let found = try found(database)
+        #expect(found.count == 1)
+        #expect(found.first?.hasPrefix("stream other: numbers from ") == true, "\(found)")
+        #expect(found.first?.hasSuffix(" were counted, and the stream is not known") == true, "\(found)")
+    }
+
     @Test func `letters of what was no trade excuse nothing`() async throws {
         let database = try await books()
         try damage(
@@ -173,6 +189,7 @@ import WalletClient
                                         actions)
             select n, '\\x00', 'undecodable', 'discarded', false, 1, now(), 'eve', 'noise', '[]'
               from generate_series(1000, 1050) n;
+            update purged_letters set purged_at = '2020-01-01';
             delete from trades where stream_seq = 12
             """)
         #expect(try found(database) == ["stream other: number 12 is counted, and no trade and no letter has it"])
@@ -217,6 +234,9 @@ import WalletClient
 
         // when: it was cleared away by a version that did not keep it
         try damage(database, "update purged_letters set stream = null, stream_seq = null, has_number = false")
+        // then: none is excused that was cleared away since
+        #expect(try found(database).count == 1)
+        try damage(database, "update purged_letters set purged_at = '2020-01-01'")
         // then: one number may be its, two are not
         #expect(try found(database) == [])
         try damage(database, "delete from trades where stream_seq = 12")

@@ -285,6 +285,8 @@ import WalletClient
             insert into feed_state (stream, watermark, newest) values ('main', 9, 9);
             insert into feed_gaps (stream, first_seq, last_seq, skipped_at, actor, reason)
             values ('main', 3, 9, now(), 'eve', 'lost');
+            insert into operator_actions (actor, action, subject, reason, detail)
+            values ('eve', 'skip', 'feed main', 'lost', '{"first": "3", "last": "9"}');
             insert into feed_gaps (stream, first_seq, last_seq) values ('main', 10, 12)
             """)
         let report = try #require(try run(.full))

@@ -132,7 +132,51 @@ import WalletClient
         Damage(
             name: "a leaked hold",
             sql: "update holds set remaining = remaining - 1", finds: ["6: balance of bob in BTC:"]),
-        Damage(name: "a hold taken away", sql: "delete from holds", finds: ["6: balance of bob in BTC:"]),
+        Damage(
+            name: "a hold taken away", sql: "delete from holds",
+            finds: ["6: balance of bob in BTC:", "6: order o1: reserved 100000000, and has no hold"]),
+        Damage(
+            name: "a spent hold taken away",
+            sql: """
+                update balances set frozen = 0, available = available + frozen where frozen > 0; delete from holds
+                """,
+            finds: ["2: balance of customer bob in BTC:", "6: order o1: reserved 100000000, and has no hold"]),
+        Damage(
+            name: "a hold of less",
+            sql: "update holds set reserved = reserved - 1, remaining = remaining - 1",
+            finds: ["6: balance of bob in BTC:", "6: order o1: reserved 100000000, and its hold says 99999999"]),
+        Damage(
+            name: "another's hold", sql: "update holds set account_no = account('alice')",
+            finds: ["6: balance of bob in BTC:", "6: balance of alice in BTC:", "6: order o1: reserved for account"]),
+        Damage(
+            name: "a credit that nobody granted",
+            sql: "update balances set lowest = -100 where account_no = account('bob') and asset_no = usdt()",
+            finds: ["5: balance of bob in USDT: may fall to -100, though no credit was granted"]),
+        Damage(
+            name: "a credit beyond what was granted",
+            sql: """
+                insert into operator_actions (actor, action, subject, reason, detail)
+                values ('ops', 'credit', 'account bob', 'a line', '{"asset": "USDT", "amount": "0.50"}');
+                update balances set lowest = -51 where account_no = account('bob') and asset_no = usdt();
+                insert into operator_actions (actor, action, subject, reason, detail)
+                values ('ops', 'credit', 'account alice', 'a line', '{"asset": "USDT", "amount": "0.50"}');
+                update balances set lowest = -50 where account_no = account('alice') and asset_no = usdt()
+                """,
+            finds: ["5: balance of bob in USDT: may fall to -51, though the credit granted last was 0.50"]),
+        Damage(
+            name: "a customer made one of the house",
+            sql: "update accounts set kind = 'house' where id = 'bob'",
+            finds: ["3: operation d2:", "3: operation r1:", "3: trade BTC/USDT:t1:"]),
+        Damage(
+            name: "numbers given up by nobody",
+            sql: """
+                insert into operator_actions (actor, action, subject, reason, detail)
+                values ('ops', 'skip', 'feed venue', 'lost', '{"first": "1", "last": "2"}');
+                insert into trade_streams (stream, newest) values ('venue', 4);
+                insert into trade_stream_gaps (stream, first_seq, last_seq, found_at, skipped_at, actor, reason)
+                values ('venue', 1, 2, now(), now(), 'ops', 'lost'), ('venue', 3, 4, now(), now(), 'ops', 'lost')
+                """,
+            finds: ["7: stream venue: numbers 3 to 4 were given up"]),
         Damage(
             name: "an operation of another amount",
             sql: "update operations set amount = amount + 1 where key = 'd2'", finds: ["3: operation d2:"]),
