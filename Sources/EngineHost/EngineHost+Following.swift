@@ -76,8 +76,12 @@ extension EngineHost {
         commands.removeAll(keepingCapacity: true)
         records.removeAll(keepingCapacity: true)
         var isSame = true
+        var coming = run.records.dropFirst(MatchingEngine.announcingDistance).makeIterator()
         run.records.forEachBytes { record in
             guard isSame else { return }
+            coming.next()?.withUnsafeBytes { record in
+                if let command = EngineOutput.command(in: record) { engine.announce(command) }
+            }
             guard let command = EngineOutput.command(in: record), let own = try? engine.apply(command),
                 own.count == record.count, memcmp(own.baseAddress!, record.baseAddress!, own.count) == 0
             else {

@@ -149,15 +149,16 @@ public actor EngineHost {
 
     /// Takes what has arrived, and says how much that was.
     private func round() throws -> Int {
+        let arrived = try receive()
         var answers: [(EntrySocket.Caller, EntryMessage)] = []
         var wishCount = 0
         commands.removeAll(keepingCapacity: true)
         records.removeAll(keepingCapacity: true)
-        var queryCount = 0
-        while answers.count < settings.batchCommands, queryCount < Self.queriesMax,
-            let (caller, message) = try socket.receive()
-        {
-            if case .success(.query) = message { queryCount += 1 }
+        for (index, (caller, message)) in arrived.enumerated() {
+            let coming = index + MatchingEngine.announcingDistance
+            if coming < arrived.count, case .success(.command(_, let command)) = arrived[coming].1 {
+                command.withUnsafeBytes { engine.announce($0) }
+            }
             if farewell == nil, case .success(.promote(let number, let json)) = message {
                 wishCount += 1
                 if let refusal = note(number, json, of: caller) { answers.append((caller, refusal)) }
@@ -174,6 +175,18 @@ public actor EngineHost {
         }
         for (caller, message) in answers { try socket.send(message, to: caller) }
         return answers.count + wishCount
+    }
+
+    private typealias Arrival = (EntrySocket.Caller, Result<EntryMessage, MalformedEntryMessage>)
+
+    private func receive() throws -> [Arrival] {
+        var arrived: [Arrival] = []
+        var queryCount = 0
+        while arrived.count < settings.batchCommands, queryCount < Self.queriesMax, let arrival = try socket.receive() {
+            if case .success(.query) = arrival.1 { queryCount += 1 }
+            arrived.append(arrival)
+        }
+        return arrived
     }
 
     private func answer(_ message: Result<EntryMessage, MalformedEntryMessage>) -> EntryMessage {

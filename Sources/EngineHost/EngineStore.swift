@@ -112,11 +112,12 @@ struct EngineStore {
             throw EngineFailure(
                 "the records end at \(written), before the snapshot at \(engine.sequence): a part of them is missing")
         }
+        var coming = run.records.dropFirst(MatchingEngine.announcingDistance).makeIterator()
         for command in run.records {
+            coming.next()?.withUnsafeBytes { engine.announce($0) }
             let sequence = Int64(engine.sequence) + 1
             do {
-                let bytes = Array(command)
-                try bytes.withUnsafeBytes { bytes in
+                try command.withUnsafeBytes { bytes in
                     let record = try engine.apply(bytes)
                     if sequence > written { missing.append(record) }
                 }

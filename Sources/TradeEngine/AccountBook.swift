@@ -64,6 +64,17 @@ struct AccountBook: ~Copyable {
     /// Prepares for looking for an account.
     @inline(__always) func bringNear(_ hash: UInt64) { accountIndex.bringNear(hash) }
 
+    /// The account that is most likely found there.
+    @inline(__always) func likelyAccount(_ hash: UInt64) -> Int32? {
+        accountIndex.likely(hash).map { Int32(bitPattern: $0) }
+    }
+
+    /// Prepares for looking at what an account has.
+    @inline(__always) func bringBalancesNear(of account: Int32) {
+        let places = accounts.base[Int(account)].balances
+        for asset in places.indices where places[asset] >= 0 { balances.bringNear(places[asset]) }
+    }
+
     /// What an account is found by, and its owner's ids of orders.
     @inline(__always) static func hash(of text: UnsafeRawBufferPointer) -> UInt64 { HashChain.checksum(text) }
 

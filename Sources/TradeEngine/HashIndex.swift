@@ -37,6 +37,9 @@ struct HashIndex: ~Copyable {
         }
     }
 
+    /// The number that is most likely found, told without a look at what it stands for.
+    @inline(__always) func likely(_ hash: UInt64) -> UInt32? { find(hash) { _ in true } }
+
     /// Prepares for looking for a hash.
     @inline(__always) func bringNear(_ hash: UInt64) { Memory.bringNear(entries + home(hash)) }
 

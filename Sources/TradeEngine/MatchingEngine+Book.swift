@@ -48,6 +48,7 @@ extension MatchingEngine {
         orders.bringNear(order.pointee.previous)
         orders.bringNear(order.pointee.next)
         clientIDs.bringNear(order.pointee.client)
+        orderIndex.bringNear(spread(order.pointee.number))
     }
 
     /// Takes an order out of the line and out of what finds it; its owner's id of it stays for the caller to settle.

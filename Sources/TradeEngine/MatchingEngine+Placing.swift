@@ -9,6 +9,7 @@ extension MatchingEngine {
         book.bringNear(hash)
         let client = request.clientOrderID.map { RememberedIDs.key(hash, $0) } ?? .none
         clientIDs.bringNear(client)
+        orderIndex.bringNear(spread(sequence))
         let (limit, lots): (Int64, Int64)
         do {
             (limit, lots) = try terms(of: request, in: market)

@@ -70,7 +70,7 @@ extension MatchingEngine {
     }
 
     private mutating func restoreCatalog(_ reader: inout SnapshotReader) throws(SnapshotProblem) {
-        for _ in 0..<(try reader.shortCount()) {
+        for _ in 0..<(try reader.shortCount(eachAtLeast: 5)) {
             let (symbol, decimals, house, world) = try reader.read { (bytes) throws(MalformedBytes) in
                 (try bytes.assetSymbol(), try bytes.byte(), try bytes.signedAmount(), try bytes.signedAmount())
             }
@@ -80,7 +80,7 @@ extension MatchingEngine {
             assets.append(ListedAsset(symbol: symbol, decimals: Int(decimals)))
             _ = totals.insert(AssetTotals(house: house.units, world: world.units))
         }
-        for _ in 0..<(try reader.shortCount()) {
+        for _ in 0..<(try reader.shortCount(eachAtLeast: 5)) {
             let (listing, isHalted) = try reader.read { (bytes) throws(MalformedBytes) in
                 let view = try EngineCommandView(try bytes.raw(Int(try bytes.uint32())))
                 guard case .listMarket(let market) = view.action else { throw bytes.malformed(.badValue) }
@@ -149,13 +149,14 @@ extension MatchingEngine {
 
     /// No money appeared or vanished on the way.
     private func checkMoney() throws(SnapshotProblem) {
-        var sums = (0..<assets.count).map { totals[Int32($0)].house + totals[Int32($0)].world }
+        var sums = (0..<assets.count).map { boundedSum(totals[Int32($0)].house, totals[Int32($0)].world) }
         var holds = [Int128](repeating: 0, count: book.balances.count)
         for place in 0..<book.balances.count {
             let balance = book.balances[Int32(place)]
-            sums[Int(book.balanceKeys[Int32(place)].asset)] += balance.available + balance.held
+            let asset = Int(book.balanceKeys[Int32(place)].asset)
+            sums[asset] = boundedSum(sums[asset], boundedSum(balance.available, balance.held))
         }
-        forEachOpenOrder { holds[Int($0.heldBalance)] += $0.hold }
+        forEachOpenOrder { holds[Int($0.heldBalance)] = boundedSum(holds[Int($0.heldBalance)], $0.hold) }
         for (place, hold) in holds.enumerated() where book.balances[Int32(place)].held != hold {
             throw .contradictory("what is held is not what orders hold")
         }
@@ -163,6 +164,13 @@ extension MatchingEngine {
             throw .contradictory("\(assets[index].symbol) does not sum to zero")
         }
     }
+}
+
+/// What is too much stays the most that there is, which is right nowhere: what accounts have is not negative, and takes
+/// nothing off again.
+private func boundedSum(_ left: Int128, _ right: Int128) -> Int128 {
+    let (sum, overflow) = left.addingReportingOverflow(right)
+    return overflow ? .max : sum
 }
 
 /// Reads a snapshot; whatever is wrong with its bytes is a problem of the snapshot.
@@ -190,8 +198,12 @@ private struct SnapshotReader {
         try number(upTo: bytes.remaining / byteCount)
     }
 
-    mutating func shortCount() throws(SnapshotProblem) -> Int {
-        try read { (bytes) throws(MalformedBytes) in Int(try bytes.uint32()) }
+    mutating func shortCount(eachAtLeast byteCount: Int) throws(SnapshotProblem) -> Int {
+        try read { (bytes) throws(MalformedBytes) in
+            let value = Int(try bytes.uint32())
+            guard value <= bytes.remaining / byteCount else { throw bytes.malformed(.badValue) }
+            return value
+        }
     }
 
     mutating func compact(below limit: Int) throws(SnapshotProblem) -> Int {

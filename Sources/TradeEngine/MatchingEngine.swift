@@ -40,6 +40,7 @@ public struct MatchingEngine: ~Copyable {
     var eventCount: UInt32 = 0
     /// The market that the record at hand is about, as far as it is known.
     var subject: UnsafeMutablePointer<MarketState>?
+    var announced = AnnouncedCommands()
 
     public init(limits: EngineLimits = EngineLimits()) {
         self.limits = limits

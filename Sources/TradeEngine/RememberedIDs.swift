@@ -5,7 +5,9 @@ import HashChain
 /// An id is kept as 128 bits of hash over account and text.
 struct RememberedIDs: ~Copyable {
     let endedCountMax: Int
-    private let ended: UnsafeMutablePointer<ClientKey>
+    private var ended: UnsafeMutablePointer<ClientKey>
+    /// The ring has room for so many; it grows until it has it for all that are to be remembered.
+    private(set) var capacity: Int
     /// How many ended in all; the ring holds the last of them.
     private(set) var endedCount = 0
     /// Where the next that ends goes in the ring.
@@ -14,12 +16,21 @@ struct RememberedIDs: ~Copyable {
 
     init(endedCountMax: Int) {
         self.endedCountMax = endedCountMax
-        ended = Memory.take(max(endedCountMax, 1), of: ClientKey.self)
-        ended.initialize(repeating: .none, count: max(endedCountMax, 1))
-        index = HashIndex(capacity: min(endedCountMax, 1 << 20))
+        // What a snapshot asks for must not take more memory than what it brings.
+        capacity = max(1, min(endedCountMax, Self.capacityAtFirst))
+        ended = Self.ring(capacity)
+        index = HashIndex(capacity: capacity)
     }
 
     deinit { ended.deallocate() }
+
+    private static let capacityAtFirst = 1 << 16
+
+    private static func ring(_ capacity: Int) -> UnsafeMutablePointer<ClientKey> {
+        let ring = Memory.take(capacity, of: ClientKey.self)
+        ring.initialize(repeating: .none, count: capacity)
+        return ring
+    }
 
     enum Found {
         case open(Int32)
@@ -43,6 +54,12 @@ struct RememberedIDs: ~Copyable {
         }
         guard let found else { return nil }
         return found & 1 == 0 ? .open(Int32(bitPattern: found >> 1)) : .ended
+    }
+
+    /// The open order that most likely has an id.
+    @inline(__always) func likelyOrder(_ key: ClientKey) -> Int32? {
+        guard let number = index.likely(key.high), number & 1 == 0 else { return nil }
+        return Int32(bitPattern: number >> 1)
     }
 
     @inline(__always) func bringNear(_ key: ClientKey) { index.bringNear(key.high) }
@@ -74,12 +91,22 @@ struct RememberedIDs: ~Copyable {
 
     private mutating func makeRoom() -> Int {
         let place = nextPlace
+        if place + 1 == capacity, capacity < endedCountMax { grow() }
         if endedCount >= endedCountMax { index.remove(ended[place].high, UInt32(place) << 1 | 1) }
         endedCount += 1
         nextPlace = place + 1 < endedCountMax ? place + 1 : 0
         // It is there when the next id makes room.
         index.bringNear(ended[nextPlace].high)
         return place
+    }
+
+    /// Nothing was overwritten before: the ring goes round only once it has all its room.
+    @inline(never) private mutating func grow() {
+        let larger = min(capacity * 2, endedCountMax)
+        let moved = Self.ring(larger)
+        moved.update(from: ended, count: capacity)
+        ended.deallocate()
+        (ended, capacity) = (moved, larger)
     }
 
     /// Those that ended and are remembered, the oldest first.

@@ -97,6 +97,30 @@ public struct EngineCommandView {
     }
 }
 
+/// What a command that places or changes an order is about, told at a glance: most of it is not read, and nothing is
+/// checked but that the bytes are there.
+public enum EngineCommandGlance {
+    case place(account: EngineCommandView.Text, client: EngineCommandView.Text)
+    case change(account: EngineCommandView.Text, order: EngineCommandView.OrderReferenceView)
+
+    public init?(_ command: UnsafeRawBufferPointer) {
+        guard command.count > EngineCommand.bodyOffset else { return nil }
+        var reader = ByteReader(UnsafeRawBufferPointer(rebasing: command[EngineCommand.bodyOffset...]))
+        do {
+            switch command[EngineCommand.kindOffset] {
+            case EngineCommand.Kind.place:
+                self = .place(
+                    account: try reader.raw(Int(try reader.byte())), client: try reader.raw(Int(try reader.byte())))
+            case EngineCommand.Kind.cancel, EngineCommand.Kind.amend:
+                self = .change(
+                    account: try reader.raw(Int(try reader.byte())),
+                    order: try EngineCommandView.OrderReferenceView(&reader))
+            default: return nil
+            }
+        } catch { return nil }
+    }
+}
+
 extension EngineCommandView.MarketListingView {
     fileprivate init(_ reader: inout ByteReader) throws(MalformedBytes) {
         let start = reader.offset

@@ -75,11 +75,60 @@ import TradeModel
             for bit in 0..<8 as Range<UInt8> {
                 var forged = Array(body)
                 forged[index] ^= 1 << bit
-                let checksum = forged.withUnsafeBytes { HashChain.checksum($0) }
-                forged += (0..<8).map { UInt8(truncatingIfNeeded: checksum >> (UInt64($0) * 8)) }
-                if (try? Exchange(snapshot: forged)) == nil { refused += 1 }
+                if (try? Exchange(snapshot: Self.sealed(forged))) == nil { refused += 1 }
             }
         }
         #expect(refused > body.count * 4)
+    }
+
+    /// With the checksum that fits.
+    private static func sealed(_ body: [UInt8]) -> [UInt8] {
+        body + word(body.withUnsafeBytes { HashChain.checksum($0) })
+    }
+
+    private static func word(_ value: UInt64) -> [UInt8] {
+        (0..<8).map { UInt8(truncatingIfNeeded: value >> (UInt64($0) * 8)) }
+    }
+
+    @Test func `a snapshot that may remember much and remembers little takes little memory`() throws {
+        let exchange = try busy()
+        var body = Array(exchange.engine.snapshot().dropLast(8))
+        body.replaceSubrange(9..<17, with: Self.word(1 << 30))
+        let snapshot = Self.sealed(body)
+        let again = try Exchange(snapshot: snapshot)
+        #expect(again.engine.limits.endedOrderIDCountMax == 1 << 30)
+        #expect(again.engine.clientIDs.capacity <= 1 << 16)
+        #expect(again.engine.snapshot() == snapshot)
+    }
+
+    @Test func `a count for which there are not enough bytes is refused where it stands`() {
+        let empty = Array(MatchingEngine().snapshot().dropLast(8))
+        // Assets and markets are counted in four bytes; accounts, balances, keys, ids and orders in eight.
+        for (offset, width) in [(41, 4), (45, 4), (49, 8), (57, 8), (65, 8), (73, 8), (81, 8)] {
+            var forged = empty
+            forged.replaceSubrange(offset..<offset + width, with: Self.word(1 << 29)[..<width])
+            let refusal = SnapshotProblem.malformed(MalformedBytes(.badValue, at: offset + width - 9))
+            #expect(throws: refusal, "the count at \(offset)") { try Exchange(snapshot: Self.sealed(forged)) }
+        }
+    }
+
+    @Test(arguments: ["balances", "the house"])
+    func `sums that fit into no number are refused`(whose: String) throws {
+        // A house and a world of the largest amount each, or two accounts with it: 10^38 - 1 twice is more than fits.
+        let exchange = Exchange()
+        try exchange.run(.listAsset(symbol: AssetSymbol("USD")!, decimals: 2))
+        if whose == "the house" {
+            exchange.engine.totals[0] = AssetTotals(house: Amount.maximum.units, world: Amount.maximum.units)
+        } else {
+            for account in ["alice", "bob"] {
+                try exchange.deposit(account, "1", "USD")
+            }
+            for place in 0..<2 as Range<Int32> {
+                exchange.engine.book.balances[place].available = Amount.maximum.units
+            }
+        }
+        #expect(throws: SnapshotProblem.contradictory("USD does not sum to zero")) {
+            try Exchange(snapshot: exchange.engine.snapshot())
+        }
     }
 }

@@ -5,7 +5,7 @@ import TradeModel
 
 /// The engine's own structures against plain ones.
 @Suite struct StructureTests {
-    private struct Generator: RandomNumberGenerator {
+    struct Generator: RandomNumberGenerator {
         var state: UInt64
         mutating func next() -> UInt64 {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -74,6 +74,27 @@ import TradeModel
                 #expect(index.find(hash) { $0 == number } == nil)
             }
         }
+    }
+
+    @Test func `the ids of the last orders that ended are remembered, also while the room for them grows`() {
+        var remembered = RememberedIDs(endedCountMax: 150_000)
+        let orders = Slab<RestingOrder>()
+        func key(_ number: Int) -> ClientKey {
+            ClientKey(low: UInt64(number), high: UInt64(number) &* 0x9e37_79b9_7f4a_7c15)
+        }
+        for count in 1...400_000 {
+            remembered.end(key(count))
+            guard [1, 65_535, 65_536, 65_537, 131_073, 150_000, 150_001, 400_000].contains(count) else { continue }
+            let expected = (max(1, count - 149_999)...count).map(key)
+            let isSame = remembered.remembered == expected
+            #expect(isSame)
+            var missingCount = 0
+            for key in expected where remembered.find(key, orders) == nil { missingCount += 1 }
+            #expect(missingCount == 0, "of \(count)")
+            let forgotten = count > 150_000 ? remembered.find(key(count - 150_000), orders) : nil
+            if forgotten != nil { Issue.record("\(count - 150_000) of \(count) is not forgotten") }
+        }
+        #expect(remembered.capacity == 150_000)
     }
 
     @Test func `the quote of a fill is what settlement makes of price and quantity`() throws {
