@@ -7,7 +7,7 @@ import TradeModel
 struct VerificationWalk {
     private let connection: PostgresConnection
     private let verified: VerifiedBalances
-    private let rangeEntries: Int64
+    private let ranges: BatchRanges
     /// The first batch that was not looked at.
     private(set) var next: BatchNumber
     private var found: [String: [Verification.Violation]] = [:]
@@ -20,7 +20,7 @@ struct VerificationWalk {
     ) {
         self.connection = connection
         self.verified = verified
-        self.rangeEntries = rangeEntries
+        ranges = BatchRanges(entries: rangeEntries, connection: connection)
         self.next = next
         counted = Verification.Report(kind: kind, fromBatch: max(next, 1), toBatch: max(next, 1) - 1)
     }
@@ -36,38 +36,22 @@ struct VerificationWalk {
         return report
     }
 
-    /// A sort of one range stays in memory or goes to a file of the server. A plan is made for the batches at hand,
-    /// which says what they mean for each partition and its summary of batch numbers.
-    private static let rangeSettings = """
-        set local work_mem = '64MB'; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = off
-        """
     /// Beside the settling one core is enough.
-    private static let besideSettings = rangeSettings + "; set local max_parallel_workers_per_gather = 0"
+    private static let besideSettings = BatchRanges.settings + "; set local max_parallel_workers_per_gather = 0"
     /// What asks the tables as they stand goes through them.
     private static let standingSettings = "set local enable_seqscan = on"
-
-    static let rangeEndStatement = Statement(
-        "verify_range_end",
-        """
-        select batch_no from (
-            select batch_no, sum(entries) over (order by batch_no) as entries
-              from batches where batch_no between $1 and $2 order by batch_no) b
-         where entries >= $3 order by batch_no limit 1
-        """)
 
     /// Whether there is a whole range that was not looked at.
     func hasRange() throws(DatabaseError) -> Bool { try rangeEnd(upTo: Verification.lastNumber) != nil }
 
     /// The last batch of the next range; nil where there are not enough entries up to a batch.
     func rangeEnd(upTo last: BatchNumber) throws(DatabaseError) -> BatchNumber? {
-        guard next <= last else { return nil }
-        let rows = try connection.query(Self.rangeEndStatement, .int8(next), .int8(last), .int8(rangeEntries))
-        return rows.count == 0 ? nil : rows.int64(0, 0)
+        try ranges.end(from: next, upTo: last)
     }
 
     /// Looks at the batches up to one of them, within a transaction.
     mutating func check(upTo last: BatchNumber) throws(DatabaseError) {
-        try connection.script(counted.kind == .worker ? Self.besideSettings : Self.rangeSettings)
+        try connection.script(counted.kind == .worker ? Self.besideSettings : BatchRanges.settings)
         let checks = Verification.rangeChecks(verified)
         let range: [Parameter] = [.int8(next), .int8(last)]
         let limit = Parameter.int8(Int64(Verification.violationsMax))
