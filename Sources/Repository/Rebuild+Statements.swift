@@ -1,9 +1,9 @@
 extension Rebuild {
     /// Tables of the session, for sums in the smallest units: each balance as it stands beside the sums of its entries;
     /// and what trades and operations come to, the accounts of the house and of the outside world taken as one each.
-    /// Each range adds to them, in the room that their pages have.
+    /// Each range adds to them, in the room that their pages have, and in memory where they are not too large for that.
     static let tables = """
-        set client_min_messages = error;
+        set client_min_messages = error; set temp_buffers = '128MB';
         create temporary table if not exists rebuilt_balances (
             account_no bigint, asset_no integer, standing_available numeric, standing_frozen numeric,
             standing_version bigint, available numeric not null default 0, frozen numeric not null default 0,

@@ -4,9 +4,9 @@ import TradeModel
 /// from what caused them, the settled trades and the operations.
 ///
 /// The queries share no code with the settlement, and keep what they add up in tables of the session, which the server
-/// writes to disk when they grow. All of it is of one moment. Only the balances, and the newest batches, are read in the
-/// snapshot of that moment: the batches before them are decided, and say the same in whichever snapshot they are read.
-/// So they follow in ranges, each in a short one, and however large the books are, none stands in the way of the
+/// writes to disk when they grow. All of it is of one moment. Only the balances, and the newest batches, are read in
+/// the snapshot of that moment: the batches before them are decided, and say the same in whichever snapshot they are
+/// read. So they follow in ranges, each in a short one, and however large the books are, none stands in the way of the
 /// settlement for long.
 public struct Rebuild: Sendable {
     /// A figure that is not what it comes to, in plain decimals.
