@@ -13,7 +13,7 @@ struct BatchRanges {
         """
 
     static let endStatement = Statement(
-        "batch_range_end",
+        "verify_range_end",
         """
         select batch_no from (
             select batch_no, sum(entries) over (order by batch_no) as entries

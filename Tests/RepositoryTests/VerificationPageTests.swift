@@ -78,7 +78,7 @@ import WalletClient
             trade("t2", quantity: "5"),
         ])
         var counts = try typed(database)
-        #expect(counts.removeValue(forKey: "batch_range_end") == 0)
+        #expect(counts.removeValue(forKey: "verify_range_end") == 0)
         #expect(counts.count == 18)
         #expect(counts.allSatisfy { $0.value == 0 }, "\(counts)")
 
