@@ -3,8 +3,11 @@ import TradeModel
 /// What the books come to when they are computed anew: balances from the ledger's entries, and the sums of the entries
 /// from what caused them, the settled trades and the operations.
 ///
-/// The queries share no code with the settlement. They see one moment of the books, so that settlement may go on, and
-/// keep what they add up in tables of the session, which the server writes to disk when they grow.
+/// The queries share no code with the settlement, and keep what they add up in tables of the session, which the server
+/// writes to disk when they grow. All of it is of one moment. Only the balances, and the newest batches, are read in
+/// the snapshot of that moment: the batches before them are decided, and say the same in whichever snapshot they are
+/// read. So they follow in ranges, each in a short one, and however large the books are, none stands in the way of the
+/// settlement for long.
 public struct Rebuild: Sendable {
     /// A figure that is not what it comes to, in plain decimals.
     public struct Difference: Hashable, Sendable {
@@ -48,70 +51,77 @@ public struct Rebuild: Sendable {
     ///
     /// - Parameters:
     ///   - accounts: nil for all.
-    ///   - schema: where the result is to be written as well; checked before by ``ScratchSchema/check(_:)``.
-    ///   - progress: is told how many rows were gone through.
+    ///   - schema: where the result is to be written as well; checked before by
+    ///     ``ScratchSchema/standing(_:)``.
+    ///   - rangeEntries: how many entries of the ledger are added up in one snapshot.
+    ///   - patience: how long transactions may take to end that hold the number of a batch.
+    ///   - progress: is told how many rows were gone through, between two snapshots.
     public init(
-        of accounts: [NamedAccount]?, into schema: ScratchSchema? = nil, at snapshot: HeldSnapshot,
+        of accounts: [NamedAccount]?, into schema: ScratchSchema? = nil,
+        rangeEntries: Int64 = Verification.rangeEntries, patience: Duration = .seconds(30),
         on connection: PostgresConnection, progress: (Int) -> Void = { _ in }
-    ) throws(DatabaseError) {
+    ) throws {
         try connection.liftStatementTimeout()
         try connection.script(Self.tables)
         if let accounts {
-            try add(of: accounts, at: snapshot, connection)
+            try add(of: accounts, connection)
         } else {
-            try addAll(at: snapshot, connection, progress)
+            try addAll(BatchRanges(entries: rangeEntries, connection: connection), patience, connection, progress)
         }
-        let numbers = Parameter.int8s(accounts, \.number)
-        balances = try snapshot.read(connection) { () throws(DatabaseError) in
-            Int64(try connection.query(Self.standingStatement, numbers).affected)
-        }
-        // Of what was added up meanwhile that moment knows nothing; the names of accounts do not change.
-        try connection.script("analyze standing_balances; analyze rebuilt_entries; analyze rebuilt_causes")
+        // What was added up does not change any more; nor do the names of accounts.
+        try connection.script("set work_mem = '64MB'; analyze rebuilt_balances; analyze rebuilt_causes")
         take(try connection.query(Self.balancesStatement, .int8(Self.differencesMax)))
         take(try connection.query(Self.sumsStatement, .int8(Self.differencesMax)))
         try schema?.write(connection)
     }
 
     private mutating func addAll(
-        at snapshot: HeldSnapshot, _ connection: PostgresConnection, _ progress: (Int) -> Void
-    ) throws(DatabaseError) {
-        try connection.script("set work_mem = '64MB'; set plan_cache_mode = force_custom_plan")
-        let (ranges, markets) = try snapshot.read(connection) { () throws(DatabaseError) in
-            (try connection.query(Self.rangesStatement), try connection.query(Self.marketsStatement))
-        }
-        for row in ranges.indices {
-            entries += try snapshot.read(connection) { () throws(DatabaseError) in
-                try connection.query(
-                    Self.entriesStatement, .int8(ranges.int64(row, 0)), .int8(ranges.int64(row, 1))
-                ).int64(0, 0)
-            }
-            progress(Int(entries))
-        }
-        for row in markets.indices {
-            trades += try snapshot.read(connection) { () throws(DatabaseError) in
-                try connection.query(Self.tradesStatement, .text(markets.string(row, 0))).int64(0, 0)
-            }
-            progress(Int(entries + trades))
-        }
-        operations = try snapshot.read(connection) { () throws(DatabaseError) in
-            try connection.query(Self.operationsStatement).int64(0, 0)
+        _ ranges: BatchRanges, _ patience: Duration, _ connection: PostgresConnection, _ progress: (Int) -> Void
+    ) throws {
+        let horizon = try BatchHorizon(on: connection)
+        guard try horizon.wait(on: connection, patience: patience) else { throw HorizonError(until: .now) }
+        // The moment: the balances, and those of the batches behind the horizon that had come by then.
+        try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in
+            balances = Int64(try connection.query(Self.standingStatement, Parameter(.int8Array, nil)).affected)
+            try add((horizon.newest + 1)...Verification.lastNumber, connection)
         }
         progress(Int(entries + trades + operations))
+        var next = Verification.firstNumber
+        while next <= horizon.newest {
+            let last = try ranges.end(from: next, upTo: horizon.newest) ?? horizon.newest
+            try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in
+                try add(next...last, connection)
+            }
+            progress(Int(entries + trades + operations))
+            next = last + 1
+        }
+    }
+
+    /// Within a transaction.
+    private mutating func add(
+        _ batches: ClosedRange<BatchNumber>, _ connection: PostgresConnection
+    ) throws(DatabaseError) {
+        try connection.script(BatchRanges.settings)
+        let range: [Parameter] = [.int8(batches.lowerBound), .int8(batches.upperBound)]
+        let answers = try connection.pipeline(
+            [Self.entriesStatement, Self.tradesStatement, Self.operationsStatement].map { Request($0, range) })
+        entries += answers[0].int64(0, 0)
+        trades += answers[1].int64(0, 0)
+        operations += answers[2].int64(0, 0)
     }
 
     /// By the indexes: their entries, and the trades and operations that these name.
-    private mutating func add(
-        of accounts: [NamedAccount], at snapshot: HeldSnapshot, _ connection: PostgresConnection
-    ) throws(DatabaseError) {
+    private mutating func add(of accounts: [NamedAccount], _ connection: PostgresConnection) throws(DatabaseError) {
         try connection.script(
             "\(LedgerStore.readingSettings); set enable_hashjoin = off; set enable_mergejoin = off")
-        let numbers = Parameter.int8s(accounts, \.number)
-        try snapshot.read(connection) { () throws(DatabaseError) in
+        let numbers = Parameter.int8s(accounts) { $0.number }
+        let (kinds, ids) = (Parameter.texts(accounts) { $0.kind.rawValue }, Parameter.texts(accounts) { $0.id })
+        try connection.transaction(.beginSnapshot) { () throws(DatabaseError) in
+            balances = Int64(try connection.query(Self.standingStatement, numbers).affected)
             for segment in try LedgerSegmentStore.read(connection) {
                 let batches = (Parameter.int8(segment.batches.lowerBound), Parameter.int8(segment.batches.upperBound))
                 entries += try connection.query(Self.entriesOfStatement, batches.0, batches.1, numbers).int64(0, 0)
             }
-            let (kinds, ids) = (Parameter.texts(accounts) { $0.kind.rawValue }, Parameter.texts(accounts) { $0.id })
             trades = try connection.query(Self.tradesOfStatement, kinds, ids).int64(0, 0)
             operations = try connection.query(Self.operationsOfStatement, kinds, ids).int64(0, 0)
         }
@@ -127,13 +137,5 @@ public struct Rebuild: Sendable {
                 standing: rows.optional(row, 3, rows.string), rebuilt: rows.string(row, 4),
                 change: rows.string(row, 5))
         }
-    }
-}
-
-extension Parameter {
-    /// NULL instead of an array where there is no collection.
-    fileprivate static func int8s<Element>(_ source: [Element]?, _ value: (Element) -> Int64) -> Parameter {
-        guard let source else { return Parameter(.int8Array, nil) }
-        return int8s(source) { value($0) }
     }
 }

@@ -7,7 +7,7 @@ import TradeModel
 struct VerificationWalk {
     private let connection: PostgresConnection
     private let verified: VerifiedBalances
-    private let rangeEntries: Int64
+    private let ranges: BatchRanges
     /// The first batch that was not looked at.
     private(set) var next: BatchNumber
     private var standing = Verification.Standing.noted
@@ -21,7 +21,7 @@ struct VerificationWalk {
     ) {
         self.connection = connection
         self.verified = verified
-        self.rangeEntries = rangeEntries
+        ranges = BatchRanges(entries: rangeEntries, connection: connection)
         self.next = next
         counted = Verification.Report(kind: kind, fromBatch: max(next, 1), toBatch: max(next, 1) - 1)
     }
@@ -37,31 +37,15 @@ struct VerificationWalk {
         return report
     }
 
-    /// A sort of one range stays in memory or goes to a file of the server. A plan is made for the batches at hand,
-    /// which says what they mean for each partition and its summary of batch numbers.
-    private static let rangeSettings = """
-        set local work_mem = '64MB'; set local plan_cache_mode = force_custom_plan; set local enable_seqscan = off
-        """
     /// Beside the settling one core is enough.
-    private static let besideSettings = rangeSettings + "; set local max_parallel_workers_per_gather = 0"
-    private var settings: String { counted.kind == .worker ? Self.besideSettings : Self.rangeSettings }
+    private static let besideSettings = BatchRanges.settings + "; set local max_parallel_workers_per_gather = 0"
+    private var settings: String { counted.kind == .worker ? Self.besideSettings : BatchRanges.settings }
     /// What asks the tables as they stand goes through them.
     private var standingSettings: String { settings + "; set local enable_seqscan = on" }
 
-    static let rangeEndStatement = Statement(
-        "verify_range_end",
-        """
-        select batch_no from (
-            select batch_no, sum(entries) over (order by batch_no) as entries
-              from batches where batch_no between $1 and $2 order by batch_no) b
-         where entries >= $3 order by batch_no limit 1
-        """)
-
     /// The last batch of the next range; nil where there are not enough entries up to a batch.
     func rangeEnd(upTo last: BatchNumber) throws(DatabaseError) -> BatchNumber? {
-        guard next <= last else { return nil }
-        let rows = try connection.query(Self.rangeEndStatement, .int8(next), .int8(last), .int8(rangeEntries))
-        return rows.count == 0 ? nil : rows.int64(0, 0)
+        try ranges.end(from: next, upTo: last)
     }
 
     /// Notes how balances and streams stand, and looks at what claims the number of a batch that was not given out

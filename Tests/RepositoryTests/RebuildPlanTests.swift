@@ -41,10 +41,8 @@ import TradeModel
     }
 
     private func rebuild(_ account: String? = nil) throws -> Rebuild {
-        let snapshot = try HeldSnapshot(try database.connect())
-        defer { snapshot.release() }
         let accounts = try account.map { try AccountStore.named(Identifier($0)!, connection) }
-        return try Rebuild(of: accounts, at: snapshot, on: connection)
+        return try Rebuild(of: accounts, on: connection)
     }
 
     @Test func `all of it is added up, and one entry that is wrong is found`() throws {

@@ -27,7 +27,7 @@ import WalletClient
         let ranges = Verification.rangeChecks(.ofThisRun).map { Self.block($0.statement, ["first", "last", "limit"]) }
         let standing = Verification.standingChecks(.ofThisRun, .noted).map { Self.block($0.statement, ["limit"]) }
         let others = [
-            Self.block(VerificationWalk.rangeEndStatement, ["first", "last", "entries"]),
+            Self.block(BatchRanges.endStatement, ["first", "last", "entries"]),
             Self.block(Verification.missingStatement, ["limit"]),
             Self.block(VerifiedBalances.noteStatement, []), Self.block(VerifiedStreams.noteStatement, []),
         ]

@@ -7,10 +7,11 @@ struct RebuildBooks: Command {
         "rebuild", summary: "Compute balances from the ledger, and the ledger's sums from the trades, and compare.",
         discussion: """
             Every balance is added up from its ledger entries, and the entries of every account from the settled trades \
-            and the operations, by queries that share nothing with the settling. All of it is of one moment, so that \
-            settling may go on. Differences are named and never mended here; exits 3 if there are any. --account goes \
-            by the index, and by the trades that the account's entries name. --into also writes what was computed to \
-            tables of a schema that it makes, 'balances' and 'ledger_sums'; the books stay as they are.
+            and the operations, by queries that share nothing with the settling. All of it is of one moment, and \
+            read in ranges, each in one short snapshot, so that settling goes on. Differences are named and never \
+            mended here; exits 3 if there are any. --account goes by the index, and by the trades that the account's \
+            entries name. --into also writes what was computed to tables of a schema that it makes, 'balances' and \
+            'ledger_sums'; the books stay as they are.
             """,
         examples: [
             Example("settle rebuild", "Everything."), Example("settle rebuild --account 1001", "One account."),
@@ -36,14 +37,11 @@ struct RebuildBooks: Command {
                 "schema \(schema.name) was not made by 'settle rebuild', or holds more than it wrote; name one that "
                     + "does not exist yet")
         }
-        let snapshot = try HeldSnapshot(try database.connect())
-        defer { snapshot.release() }
         let showsProgress = context.terminal.errorIsTerminal && accounts == nil
         let progress = ProgressLine(
             context.output, title: "rebuilding", total: showsProgress ? try Rebuild.size(connection) : nil)
         progress.update(0)
-        let rebuild = try Rebuild(
-            of: accounts, into: schema?.schema, at: snapshot, on: connection, progress: progress.update)
+        let rebuild = try Rebuild(of: accounts, into: schema?.schema, on: connection, progress: progress.update)
         progress.finish()
         try RebuildReport(rebuild, account: account, schema: schema?.schema).print(to: context.output)
         try context.output.flush()
