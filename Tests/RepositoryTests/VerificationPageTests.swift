@@ -80,7 +80,7 @@ import WalletClient
         ])
         var counts = try typed(database)
         #expect(counts.removeValue(forKey: "verify_range_end") == 0)
-        #expect(counts.count == 21)
+        #expect(counts.count == 24)
         #expect(counts.allSatisfy { $0.value == 0 }, "\(counts)")
 
         try database.execute(

@@ -157,12 +157,12 @@ import WalletClient
             sql: """
                 insert into operator_actions (actor, action, subject, reason, detail)
                 values ('ops', 'credit', 'account bob', 'a line', '{"asset": "USDT", "amount": "0.50"}');
-                update balances set lowest = -51 where account_no = account('bob') and asset_no = usdt();
+                update balances set lowest = -500001 where account_no = account('bob') and asset_no = usdt();
                 insert into operator_actions (actor, action, subject, reason, detail)
                 values ('ops', 'credit', 'account alice', 'a line', '{"asset": "USDT", "amount": "0.50"}');
-                update balances set lowest = -50 where account_no = account('alice') and asset_no = usdt()
+                update balances set lowest = -500000 where account_no = account('alice') and asset_no = usdt()
                 """,
-            finds: ["5: balance of bob in USDT: may fall to -51, though the credit granted last was 0.50"]),
+            finds: ["5: balance of bob in USDT: may fall to -500001, though the credit granted last was 0.50"]),
         Damage(
             name: "a customer made one of the house",
             sql: "update accounts set kind = 'house' where id = 'bob'",
