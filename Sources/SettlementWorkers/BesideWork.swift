@@ -19,6 +19,8 @@ actor BesideWork {
     private var duties: [any BesideDuty]
     /// When each may be tried again that failed.
     private var nextTries: [ContinuousClock.Instant]
+    /// Those that failed last time; said once, not at each try.
+    private var failing: Set<Int> = []
     private var connection: PostgresConnection?
     /// What a statement that is under way can be stopped by; read from outside the actor, which is busy then.
     private nonisolated let interrupter = Guarded<StatementInterrupter?>(nil)
@@ -75,12 +77,14 @@ actor BesideWork {
         for number in duties.indices where !Task.isCancelled && nextTries[number] <= .now {
             do throws(DatabaseError) {
                 try duties[number].work(on: connected(), log: log)
+                if failing.remove(number) != nil { log.info("\(duties[number].name) works again") }
             } catch {
                 // A new connection is free of whatever it was.
                 close()
                 isDone = false
                 nextTries[number] = .now + failurePause
-                if !Task.isCancelled { log.warning("\(duties[number].name) failed", ["reason": error.message]) }
+                guard !Task.isCancelled, failing.insert(number).inserted else { continue }
+                log.warning("\(duties[number].name) failed", ["reason": error.message])
             }
         }
         return isDone
