@@ -1,4 +1,4 @@
-lock table verified_balances, verification_state, purged_letters in access exclusive mode;
+lock table verified_balances, verification_state, purged_letters, feed_state in access exclusive mode;
 
 alter table verification_state rename column verified_before to next_batch;
 
@@ -14,3 +14,5 @@ end $$;
 drop table verified_streams;
 
 alter table purged_letters drop column stream, drop column stream_seq, drop column has_number;
+
+alter table feed_state drop column heard_at;

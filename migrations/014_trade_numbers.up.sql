@@ -1,5 +1,5 @@
 -- In the order in which a worker that verifies takes them.
-lock table verified_balances, verification_state, purged_letters in access exclusive mode;
+lock table verified_balances, verification_state, purged_letters, feed_state in access exclusive mode;
 
 -- Whether all that is counted of the streams that nobody follows is there: asked by the verification, of the tables.
 
@@ -40,3 +40,6 @@ end $$;
 update verification_state set next_batch = null, verified_at = null;
 truncate verified_balances;
 alter table verification_state rename column next_batch to verified_before;
+
+-- When the feed last said anything, or was first asked in vain; null while none but earlier versions have followed it.
+alter table feed_state add column heard_at timestamptz;

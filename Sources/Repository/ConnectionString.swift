@@ -31,6 +31,9 @@ public struct ConnectionString: Sendable {
         }
     }
 
+    /// Whether it is the mere name of a database, at the place that libpq takes where none is named.
+    public var isName: Bool { !text.isEmpty && !text.contains("=") && !text.contains("://") }
+
     /// The same place with some of libpq's keywords set anew, in keyword form.
     public func setting(_ changes: KeyValuePairs<String, String>) -> ConnectionString? {
         var settings = parsed.map { (keyword: $0.keyword, value: $0.value) }
@@ -58,9 +61,8 @@ public struct ConnectionString: Sendable {
 
     /// What the text sets, with the variable that would do the same.
     private var parsed: [(keyword: String, value: String, variable: String?)] {
-        guard text.contains("=") || text.contains("://") else {
-            return text.isEmpty ? [] : [("dbname", text, "PGDATABASE")]
-        }
+        if text.isEmpty { return [] }
+        if isName { return [("dbname", text, "PGDATABASE")] }
         guard let options = PQconninfoParse(text, nil) else { return [] }
         defer { PQconninfoFree(options) }
         var settings: [(keyword: String, value: String, variable: String?)] = []

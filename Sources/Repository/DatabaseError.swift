@@ -34,6 +34,7 @@ public struct DatabaseError: Error, Sendable, Hashable, CustomStringConvertible 
     /// Whether a statement that was prepared is gone, or one that was not is there: somebody else uses our session.
     public var isOfSharedSession: Bool { sqlState == "26000" || sqlState == "42P05" }
 
+    public static let diskFull = "53100"
     public static let uniqueViolation = "23505"
     public static let deadlockDetected = "40P01"
     public static let lockNotAvailable = "55P03"

@@ -15,15 +15,27 @@ public struct FeedState: Sendable {
     public let watermark: Int64
     public let hash: UInt64?
     public let engineEpoch: UInt64
-    /// The worker that has the lease; nil when nobody has.
+    /// The worker that has the lease, or is about to ask the feed again; nil when there is none.
     public let follower: Int64?
     public let advancedAt: Timestamp
     /// The newest record that the feed has told of, at least the watermark.
     public let newest: Int64
+    /// When the feed last said anything, or was first asked in vain; nil where its followers' program does not say.
+    public let heardAt: Timestamp?
     /// The time as the database has it.
     public let now: Timestamp
     /// Why it is not followed until an operator has looked.
     public let haltedFor: String?
+
+    /// A feed that is there says something every second, of which is written down every few.
+    private static let silenceMillisecondsMax: Int64 = 10_000
+
+    /// For how many milliseconds nothing was heard of a feed that a worker asks; nil while it is heard.
+    public var silenceMilliseconds: Int64? {
+        guard follower != nil, let heardAt else { return nil }
+        let silence = (now.microseconds - heardAt.microseconds) / 1_000
+        return silence > Self.silenceMillisecondsMax ? silence : nil
+    }
 }
 
 /// Table `feed_state`: how far each engine's output is settled, and by whom.
@@ -36,7 +48,8 @@ public enum FeedStateStore {
         """
         update feed_state
            set lease_epoch = lease_epoch + 1, follower = $2,
-               leased_until = clock_timestamp() + $3 * interval '1 millisecond'
+               leased_until = clock_timestamp() + $3 * interval '1 millisecond',
+               heard_at = coalesce(heard_at, clock_timestamp())
          where stream = $1 and halted_for is null
            and (follower is null or follower = $2 or leased_until <= clock_timestamp())
         returning lease_epoch, watermark, hash, engine_epoch
@@ -66,7 +79,8 @@ public enum FeedStateStore {
            set watermark = $3, hash = $4, engine_epoch = greatest(engine_epoch, $5),
                leased_until = clock_timestamp() + $6 * interval '1 millisecond',
                advanced_at = case when watermark < $3 then clock_timestamp() else advanced_at end,
-               newest = case when engine_epoch < $5 then $7 else greatest(newest, $7) end
+               newest = case when engine_epoch < $5 then $7 else greatest(newest, $7) end,
+               heard_at = greatest(heard_at, clock_timestamp() - $8 * interval '1 millisecond')
          where stream = $1 and lease_epoch = $2 and watermark <= $3 and halted_for is null
         """)
 
@@ -75,15 +89,17 @@ public enum FeedStateStore {
     /// - Parameters:
     ///   - hash: nil where it is not known, as behind records that were skipped.
     ///   - newest: the newest record that the feed has told of; another engine that leads may never have had it.
+    ///   - silence: how long ago the feed last said anything; nil where it has not yet.
     public static func advance(
         _ stream: Identifier, _ lease: FeedLease, to sequence: Int64, hash: UInt64?, engineEpoch: UInt64,
-        newest: Int64 = 0, milliseconds: Int
+        newest: Int64 = 0, silence: Duration? = nil, milliseconds: Int
     ) -> Request {
         Request(
             advanceStatement,
             [
                 .text(stream.text), .int8(lease.epoch), .int8(sequence), .bytes(hash.map(bytes)),
                 .int8(Int64(clamping: engineEpoch)), .int8(Int64(milliseconds)), .int8(newest),
+                .int8(silence.map { Int64($0 / .milliseconds(1)) }),
             ])
     }
 
@@ -91,9 +107,18 @@ public enum FeedStateStore {
         "feed_state_give_up",
         "update feed_state set follower = null, leased_until = null where stream = $1 and lease_epoch = $2")
 
-    /// Lets others follow at once.
+    /// Lets others follow at once, and follows no more.
     public static func giveUp(_ stream: Identifier, _ lease: FeedLease) -> Request {
         Request(giveUpStatement, [.text(stream.text), .int8(lease.epoch)])
+    }
+
+    static let pauseStatement = Statement(
+        "feed_state_pause",
+        "update feed_state set leased_until = clock_timestamp() where stream = $1 and lease_epoch = $2")
+
+    /// Lets others follow at once, before we try again.
+    public static func pause(_ stream: Identifier, _ lease: FeedLease) -> Request {
+        Request(pauseStatement, [.text(stream.text), .int8(lease.epoch)])
     }
 
     static let haltStatement = Statement(
@@ -127,12 +152,14 @@ public enum FeedStateStore {
         }
     }
 
+    /// Between two tries a worker lets others have the lease for some seconds.
     static let listStatement = Statement(
         "feed_state_list",
         """
         select stream, watermark, hash, engine_epoch,
-               case when leased_until > clock_timestamp() then follower end, advanced_at, halted_for,
-               greatest(newest, watermark), clock_timestamp()
+               case when leased_until > clock_timestamp() - interval '10 seconds' then follower end,
+               advanced_at, halted_for,
+               greatest(newest, watermark), clock_timestamp(), heard_at
           from feed_state where $1::text is null or stream = $1 order by stream
         """)
 
@@ -146,7 +173,8 @@ public enum FeedStateStore {
             FeedState(
                 stream: Identifier(rows.string(row, 0))!, watermark: rows.int64(row, 1), hash: hash(rows, row, 2),
                 engineEpoch: UInt64(rows.int64(row, 3)), follower: rows.optional(row, 4, rows.int64),
-                advancedAt: rows.timestamp(row, 5), newest: rows.int64(row, 7), now: rows.timestamp(row, 8),
+                advancedAt: rows.timestamp(row, 5), newest: rows.int64(row, 7),
+                heardAt: rows.optional(row, 9, rows.timestamp), now: rows.timestamp(row, 8),
                 haltedFor: rows.optional(row, 6, rows.string))
         }
     }

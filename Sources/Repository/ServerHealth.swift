@@ -47,6 +47,23 @@ public enum ServerHealth {
             seesAllSessions: rows.bool(0, 3), serverTime: rows.timestamp(0, 4))
     }
 
+    private static let scratchStatement = Statement(
+        "health_scratch",
+        """
+        with wide as materialized (select repeat('.', 8000) from generate_series(1, 2048))
+        select count(*) from wide
+        """)
+
+    /// Has the server write 16 MB beside the tables, as much as a segment of its log, and forget them.
+    ///
+    /// No write to a table would tell as much: there may be room left in its last page.
+    public static func writeScratch(_ connection: PostgresConnection) throws(DatabaseError) {
+        try connection.transaction { () throws(DatabaseError) in
+            try connection.script("set local work_mem = '64kB'; set local temp_tablespaces = ''")
+            try connection.query(scratchStatement)
+        }
+    }
+
     /// How many connections there may be, and are.
     public struct Room: Sendable, Equatable {
         /// Whose limit it is: the server's, our database's or our role's.

@@ -21,6 +21,8 @@ actor BesideWork {
     private var nextTries: [ContinuousClock.Instant]
     /// Whether a duty is to be asked again at once.
     private(set) var isBehind = false
+    /// Those that failed last time; said once, not at each try.
+    private var failing: Set<Int> = []
     private var connection: PostgresConnection?
     /// What a statement that is under way can be stopped by; read from outside the actor, which is busy then.
     private nonisolated let interrupter = Guarded<StatementInterrupter?>(nil)
@@ -78,12 +80,14 @@ actor BesideWork {
         for number in duties.indices where !Task.isCancelled && nextTries[number] <= .now {
             do throws(DatabaseError) {
                 if try duties[number].work(on: connected(), log: log) { isBehind = true }
+                if failing.remove(number) != nil { log.info("\(duties[number].name) works again") }
             } catch {
                 // A new connection is free of whatever it was.
                 close()
                 isDone = false
                 nextTries[number] = .now + failurePause
-                if !Task.isCancelled { log.warning("\(duties[number].name) failed", ["reason": error.message]) }
+                guard !Task.isCancelled, failing.insert(number).inserted else { continue }
+                log.warning("\(duties[number].name) failed", ["reason": error.message])
             }
         }
         return isDone

@@ -92,13 +92,14 @@ actor ControlConnection {
     /// Behind another connection there may be another server, a standby that was promoted, without all that we saw
     /// committed. So the books are asked anew where they are, before their watermark is moved.
     func advance(
-        _ stream: Identifier, _ lease: FeedLease, to mark: FeedWatermark.Mark, engineEpoch: UInt64, newest: Int64
+        _ stream: Identifier, _ lease: FeedLease, to mark: FeedWatermark.Mark, engineEpoch: UInt64, newest: Int64,
+        silence: Duration?
     ) throws(DatabaseError) -> Bool {
         try connected { connection throws(DatabaseError) in
             guard leasedOver == connectionCount else { return false }
             let request = FeedStateStore.advance(
                 stream, lease, to: mark.sequence, hash: mark.hash, engineEpoch: engineEpoch, newest: newest,
-                milliseconds: limits.heartbeatTimeoutMilliseconds)
+                silence: silence, milliseconds: limits.heartbeatTimeoutMilliseconds)
             return try connection.query(request).affected == 1
         }
     }
@@ -124,12 +125,13 @@ actor ControlConnection {
         }
     }
 
-    /// Lets others follow a stream, or nobody, for a reason.
+    /// Lets others follow a stream, or nobody, for a reason; with one that passes we try again.
     func giveUp(_ stream: Identifier, _ lease: FeedLease, because stop: FeedStop? = nil) throws(DatabaseError) {
         try connected { connection throws(DatabaseError) in
             // One pipeline is one transaction.
             switch stop {
-            case nil, .later: _ = try connection.pipeline([FeedStateStore.giveUp(stream, lease)])
+            case nil: try connection.query(FeedStateStore.giveUp(stream, lease))
+            case .later: try connection.query(FeedStateStore.pause(stream, lease))
             case .halted(let reason):
                 try connection.query(FeedStateStore.halt(stream, lease, because: reason))
             case .notKept(let reason, let oldest):

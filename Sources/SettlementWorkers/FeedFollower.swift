@@ -16,12 +16,17 @@ actor FeedFollower: SettlementService.Source {
         /// The newest record that the feed has told of.
         var newest: Int64
         var written: FeedWatermark.Mark
-        var writtenAt: ContinuousClock.Instant
+        /// Nil once there is something to say at once.
+        var writtenAt: ContinuousClock.Instant?
+        /// Whether the feed has answered.
+        var isHeard = false
     }
 
     private static let pause = Duration.milliseconds(250)
     private static let retryPauseMax = Duration.seconds(5)
     private static let writeInterval = Duration.milliseconds(50)
+    /// When the feed was last heard is written so often, where nothing else is.
+    private static let signIntervalMax = Duration.seconds(3)
 
     private let connector: any FeedConnector
     private let control: ControlConnection
@@ -31,8 +36,9 @@ actor FeedFollower: SettlementService.Source {
     private var session: Session?
     private var isStopping = false
     private var standsBy = false
-    /// What went wrong last; said once, not at each try.
+    /// What keeps us from following, and whether something keeps us from writing: said once, not at each try.
     private var trouble: String?
+    private var isUnwritten = false
     private var retryPause = FeedFollower.pause
     private var resumeAt = ContinuousClock.now
     /// What the books have refused of what the engine did.
@@ -60,8 +66,10 @@ actor FeedFollower: SettlementService.Source {
         do {
             if let reason = refusal.withLock({ $0 }) { throw FeedStop.halted(reason) }
             let page = try await session.records.next()
+            let isAnswered = if session.isHeard { true } else { await session.records.heardAt != nil }
             // The session may have ended meanwhile; then its records are another's.
             guard self.session?.lease == session.lease, !isStopping else { return [] }
+            if isAnswered, !session.isHeard { begun(session.lease) }
             self.session?.engineEpoch = max(session.engineEpoch, page.engineEpoch)
             self.session?.newest = max(session.newest, page.newest)
             for listing in page.records.compactMap(\.listing) { try await enter(listing) }
@@ -130,10 +138,18 @@ actor FeedFollower: SettlementService.Source {
                 lease: lease, records: records, engineEpoch: lease.engineEpoch, newest: lease.sequence,
                 written: mark, writtenAt: .now)
             standsBy = false
-            log.info("follows the feed", ["stream": connector.stream.text, "after": "\(lease.sequence)"])
         } catch {
             await giveUp(lease, because: error)
         }
+    }
+
+    /// The feed has answered: only then it is followed, whoever has the lease.
+    private func begun(_ lease: FeedLease) {
+        session?.isHeard = true
+        session?.writtenAt = nil
+        trouble = nil
+        retryPause = Self.pause
+        log.info("follows the feed", ["stream": connector.stream.text, "after": "\(lease.sequence)"])
     }
 
     /// Ends a session that cannot go on.
@@ -194,10 +210,14 @@ actor FeedFollower: SettlementService.Source {
     private func write() async {
         guard let session else { return }
         let mark = watermark.withLock { $0.mark }
-        guard mark != session.written || ContinuousClock.now - session.writtenAt > leaseTime / 3 else { return }
+        let rests =
+            session.writtenAt.map { ContinuousClock.now - $0 < min(leaseTime / 3, Self.signIntervalMax) } ?? false
+        guard mark != session.written || !rests else { return }
+        let silence = await session.records.heardAt.map { ContinuousClock.now - $0 }
         do {
             let isOurs = try await control.advance(
-                connector.stream, session.lease, to: mark, engineEpoch: session.engineEpoch, newest: session.newest)
+                connector.stream, session.lease, to: mark, engineEpoch: session.engineEpoch, newest: session.newest,
+                silence: silence)
             guard self.session?.lease == session.lease else { return }
             guard isOurs else {
                 log.warning(
@@ -208,14 +228,13 @@ actor FeedFollower: SettlementService.Source {
             }
             self.session?.written = mark
             self.session?.writtenAt = .now
-            trouble = nil
-            retryPause = Self.pause
+            isUnwritten = false
             if mark.sequence > session.written.sequence { await session.records.acknowledge(mark.sequence) }
         } catch {
-            if trouble != "\(error)" {
+            if !isUnwritten {
                 log.warning("cannot write the watermark", ["stream": connector.stream.text, "reason": "\(error)"])
             }
-            trouble = "\(error)"
+            isUnwritten = true
         }
     }
 }

@@ -15,6 +15,8 @@ public protocol FeedRecords: Sendable {
     func next() async throws(FeedStop) -> FeedPage
     /// Says that everything up to a record is done, and need not be kept for us.
     func acknowledge(_ sequence: Int64) async
+    /// When the engine last said anything as one that can be followed; nil before.
+    var heardAt: ContinuousClock.Instant? { get async }
     /// Leaves the engine.
     func stop() async
 }

@@ -177,6 +177,8 @@ public actor SettlementService {
             await stopping.value
             let leftovers = await drain(
                 until: .now + .seconds(configuration.limits.shutdownTimeoutSeconds))
+            // Nobody else may come to count what was just settled.
+            if failure == nil { _ = await besideWork("streams", [StreamCounting()]).work() }
             group.cancelAll()
             await leave(leftovers)
             if let failure { throw failure }
@@ -309,11 +311,16 @@ public actor SettlementService {
     }
 
     private nonisolated func beat() async {
+        var isFailing = false
         while !Task.isCancelled {
             do {
                 try await beat(report())
+                if isFailing { configuration.log.info("heartbeat works again", ["worker": "\(worker)"]) }
+                isFailing = false
             } catch {
-                configuration.log.warning("heartbeat failed", ["reason": "\(error)"])
+                // Said once, not at each try.
+                if !isFailing { configuration.log.warning("heartbeat failed", ["reason": "\(error)"]) }
+                isFailing = true
             }
             try? await Task.sleep(for: .milliseconds(configuration.limits.heartbeatIntervalMilliseconds))
         }

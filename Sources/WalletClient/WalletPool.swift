@@ -11,6 +11,7 @@ public actor WalletPool: SettlementWallet {
     private var idle: [Wallet]
     private var waiting: [CheckedContinuation<Wallet, Never>] = []
     private var breaker: CircuitBreaker
+    private var outage = Outage()
     private let clock = ContinuousClock()
     private let log: Log
     private let storingOnly: OneShot
@@ -82,7 +83,7 @@ public actor WalletPool: SettlementWallet {
                 let wallet = await lease()
                 do throws(WalletError) {
                     try await wallet.probe()
-                    succeeded()
+                    succeeded(hasWritten: false)
                 } catch {
                     failed(error)
                 }
@@ -138,17 +139,16 @@ public actor WalletPool: SettlementWallet {
         }
     }
 
-    private func succeeded() {
-        if !breaker.isClosed { log.info("database is back") }
+    private func succeeded(hasWritten: Bool = true) {
+        if outage.ended(hasWritten: hasWritten) { log.info("database is back") }
         breaker.succeeded()
     }
 
     private func failed(_ error: WalletError) {
-        let wasClosed = breaker.isClosed
         breaker.failed(at: clock.now)
-        log.warning(
-            wasClosed && !breaker.isClosed ? "database is away, breaker opens" : "database is away",
-            ["reason": error.fault?.description ?? ""])
+        if let event = outage.failed(error.fault, at: clock.now) {
+            log.warning(event, ["reason": error.fault?.description ?? ""])
+        }
     }
 
     private func lease() async -> Wallet {

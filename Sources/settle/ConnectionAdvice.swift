@@ -10,13 +10,19 @@ struct ConnectionAdvice {
         self.remedy = remedy
     }
 
-    /// The server is there if it, rather than the network, refused.
+    /// The server is there if it, rather than the network, refused. Messages begin with a small letter.
     static func on(_ message: String) -> ConnectionAdvice {
-        all.first { message.contains($0.0) }?.1
+        all.first { message.lowercased().contains($0.0.lowercased()) }?.1
             ?? ConnectionAdvice("Is it running?", "check the server and the database URL")
     }
 
     private static let all: [(String, ConnectionAdvice)] = [
+        (
+            "No space left",
+            ConnectionAdvice(
+                "Make room on the server's disk; nothing is lost, and workers go on by themselves.",
+                "make room on the server's disk    (df -h there; workers go on by themselves)")
+        ),
         (
             "refused",
             ConnectionAdvice(

@@ -26,7 +26,15 @@ struct Database {
     }
 
     func connect() throws -> PostgresConnection {
-        try PostgresConnection(connectionString, limits: limits)
+        do throws(DatabaseError) {
+            return try PostgresConnection(connectionString, limits: limits)
+        } catch {
+            guard error.sqlState == nil, ConnectionString(connectionString)?.isName == true else { throw error }
+            var told = error
+            // Said without the text itself: somebody may have meant it to hold a password.
+            told.message += "; what stands for the database URL was read as the mere name of a database"
+            throw told
+        }
     }
 
     /// Leaves a private server; as its last user, waits until it has stopped.

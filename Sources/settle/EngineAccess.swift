@@ -9,17 +9,24 @@ struct EngineAccess {
     /// Where an engine takes orders, unless somebody says otherwise.
     static let usual = IntakeEndpoint(text: "tcp://127.0.0.1:5560")
 
+    private let endpoint: IntakeEndpoint
     private let client: EntryClient
 
     init(_ endpoint: IntakeEndpoint) throws {
+        self.endpoint = endpoint
         client = try EntryClient(endpoint: endpoint.text)
     }
 
     /// Has a command carried out; a rejection is a failure that says why.
     func carryOut(_ action: EngineCommand.Action) async throws -> EngineOutput {
         let record = try await record(of: action)
-        if let reason = record.rejection { throw CommandFailure("the engine refuses it: \(reason.sentence)") }
+        if let reason = record.rejection { throw refusal(reason) }
         return record
+    }
+
+    /// - Parameter origin: who named the engine, where that was not whoever typed the command.
+    func refusal(_ reason: RejectReason, origin: String = "") -> CommandFailure {
+        CommandFailure("the engine at \(endpoint.text.printable)\(origin) refuses it: \(reason.sentence)")
     }
 
     /// Has a command carried out, or rejected.

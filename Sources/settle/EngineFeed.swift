@@ -32,7 +32,8 @@ private actor EngineRecords: FeedRecords {
     private let consumer: FeedConsumer
     private let stream: Identifier
     private let running: Task<Void, any Error>
-    private var followedAt = ContinuousClock.now
+    private let startedAt = ContinuousClock.now
+    private var followedAt: ContinuousClock.Instant?
 
     init(_ consumer: FeedConsumer, stream: Identifier) {
         self.consumer = consumer
@@ -45,7 +46,7 @@ private actor EngineRecords: FeedRecords {
             guard let run = try await consumer.next(within: Self.patience) else {
                 throw FeedStop.later("the feed was left")
             }
-            try beThere(run)
+            if run.isEmpty { try beThere() }
             return page(try records(run))
         } catch let stop as FeedStop {
             throw stop
@@ -56,12 +57,15 @@ private actor EngineRecords: FeedRecords {
         }
     }
 
-    private func beThere(_ run: RecordRun) throws(FeedStop) {
+    private func beThere() throws(FeedStop) {
+        guard ContinuousClock.now - (heardAt ?? startedAt) >= Self.awayTime else { return }
+        throw .later(consumer.status.refusal ?? "the engine's feed at \(consumer.endpoint) does not answer")
+    }
+
+    var heardAt: ContinuousClock.Instant? {
         let status = consumer.status
-        if status.isFollowing || !run.isEmpty { followedAt = .now }
-        guard ContinuousClock.now - followedAt < Self.awayTime else {
-            throw .later(status.refusal ?? "the engine's feed at \(consumer.endpoint) does not answer")
-        }
+        if status.isFollowing { followedAt = status.heardAt }
+        return followedAt
     }
 
     private func page(_ records: [FeedPage.Record]) -> FeedPage {

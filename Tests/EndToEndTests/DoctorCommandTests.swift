@@ -5,7 +5,8 @@ import Testing
 /// `settle doctor` as it is typed.
 @Suite struct DoctorCommandTests {
     private static let names = [
-        "program", "connection", "pooler", "server", "durability", "checksums", "clock", "notifications", "connections",
+        "program", "connection", "pooler", "room", "server", "durability", "checksums", "clock", "notifications",
+        "connections",
         "transactions", "locks", "prepared transactions", "replication slots", "migrations", "autovacuum", "indexes",
         "ledger", "workers", "queue", "waiting trades", "dead letters", "feed", "verification", "disk space",
     ]
@@ -55,6 +56,11 @@ import Testing
                                      → systemctl start postgresql    (on that machine
                 """))
         #expect(!result.output.contains("s3cr3t"))
+        let name = try await Program.run(
+            "asset", "list", environment: ["DATABASE_URL": "s3cr3t", "PGHOST": "/nowhere"])
+        #expect(name.errors.contains("at /nowhere"))
+        #expect(name.errors.contains("what stands for the database URL was read as the mere name of a database"))
+        #expect(!name.errors.contains("s3cr3t"))
         let wrong = try TestDatabase().connectionString.replacing("test_", with: "no_such_")
         let missing = try await Program.run("doctor", "--json", "--database-url", wrong)
         #expect(missing.exitCode == 69)

@@ -103,6 +103,32 @@ import TradeModel
         }
     }
 
+    @Test func `a server whose disk is full is told, and nothing that could not be written is judged`() async throws {
+        let database = try TestDatabase()
+        #expect(try finding("room", database) == .ok("room", "the server's disk takes writes"))
+        try pretend(
+            """
+            create function pretended.repeat(text, integer) returns text language plpgsql as $$ begin
+                raise exception using errcode = 'disk_full',
+                    message = 'could not write to file "base/pgsql_tmp/1": No space left on device';
+            end $$
+            """, database)
+        let found = try findings(database)
+        #expect(
+            found.last
+                == .problem(
+                    "room",
+                    "the server's disk has no room for 16 MB, so that it takes no writes, or soon none: "
+                        + "could not write to file \"base/pgsql_tmp/1\": No space left on device",
+                    remedy: "make room on the server's disk    (df -h there; workers go on by themselves)"))
+        #expect(!found.contains { ["workers", "feed", "waiting trades"].contains($0.name) })
+        let told = Settle.explain(
+            DatabaseError(sqlState: "53100", message: "could not extend file: No space left on device"))
+        #expect(told?.exit == .unavailable)
+        #expect(told?.message.contains("Make room on the server's disk; nothing is lost") == true)
+        #expect(told?.message.contains("Is it running?") == false)
+    }
+
     @Test func `an old server, a standby and missing checksums are told`() throws {
         for (name, setting, value, status, message) in [
             ("server", "server_version_num", "140012", Finding.Status.problem, "is too old; settle needs 15 or newer"),

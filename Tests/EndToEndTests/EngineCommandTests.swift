@@ -126,6 +126,12 @@ import Testing
         ] {
             #expect(try await refused(line).contains(reason), "\(line)")
         }
+        let byName = try await refused("deposit alice 5 GOLD --id dep-2 --engine \(orders.name)")
+        #expect(byName == "settle: the engine at \(orders.name) refuses it: it has no such asset\n")
+        let byVariable = try await refused("deposit alice 5 GOLD --id dep-2")
+        #expect(
+            byVariable
+                == "settle: the engine at \(orders.name) (named by SETTLE_ENGINE) refuses it: it has no such asset\n")
         func lines(_ json: String) -> [Substring] { json.split(separator: "\n").filter { !$0.contains("sequence") } }
         #expect(try await lines(expecting("book GEM/EUR --json")) == lines(before))
         let unknown = try await typing("book GEM/USD")

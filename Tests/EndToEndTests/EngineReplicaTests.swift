@@ -15,7 +15,9 @@ extension EngineProcesses {
             let (gone, there) = (Venue(), Venue())
             let engine = try await there.start("--no-wal")
             let lost = try await gone.worker(on: database)
-            #expect(await lost.waitFor("follows the feed"))
+            try await eventually("it has the lease") {
+                try database.value("select count(*) from feed_state where follower is not null") == "1"
+            }
             let next = try await there.worker(on: database)
             #expect(await next.waitFor("stands by for the feed"))
 
@@ -24,7 +26,50 @@ extension EngineProcesses {
                 try database.watermark() == Int64(OrderFlow.opening.count)
             }
             #expect(lost.errorsSoFar.contains("does not answer"))
+            #expect(!lost.errorsSoFar.contains("follows the feed"))
             for program in [lost, next, engine] { #expect(await program.stop().exitCode == 0) }
+            #expect(try database.violations() == [])
+        }
+
+        @Test func `an engine that is killed is silent to everybody who looks, and said so once`() async throws {
+            // given
+            let database = try TestDatabase()
+            let venue = Venue()
+            defer { venue.removeFolder() }
+            var engine = try await venue.start()
+            _ = try await venue.client().carryOut(OrderFlow.opening)
+            let worker = try await venue.worker(on: database)
+            let count = Int64(OrderFlow.opening.count)
+            try await eventually("it is settled") { try database.watermark() == count }
+
+            // when
+            engine.signal(SIGKILL)
+            #expect(await engine.wait().wasKilled)
+            #expect(await worker.waitFor("cannot follow the feed"))
+            let before = try database.value("select lease_epoch from feed_state")
+            try await eventually("it was asked anew, twice") {
+                try database.value("select lease_epoch >= \(before) + 2 from feed_state") == "true"
+            }
+            try database.execute("update feed_state set heard_at = heard_at - interval '5 minutes'")
+
+            // then
+            let status = try await database.typing("feed status")
+            #expect(status.output.contains("silent for 5 minutes"), "\(status)")
+            #expect(status.errors.contains("Next: settle engine status --engine tcp://HOST:PORT"))
+            let doctor = try await database.typing("doctor")
+            #expect(doctor.exitCode == 3)
+            #expect(doctor.output.contains("nothing was heard from the feed of stream main for 5 minutes"))
+
+            // and
+            engine = try await venue.start()
+            #expect(await worker.waitFor("follows the feed", times: 2))
+            try await eventually("it is heard") {
+                try await database.typing("feed status").output.contains("followed")
+            }
+            let log = worker.errorsSoFar
+            #expect(log.matches(of: /event="cannot follow the feed"/).count == 1, "\(log)")
+            #expect(log.matches(of: /event="follows the feed"/).count == 2, "\(log)")
+            for program in [worker, engine] { #expect(await program.stop().exitCode == 0) }
             #expect(try database.violations() == [])
         }
 

@@ -41,6 +41,8 @@ private final class StoredFeed: FeedConnector {
         let feed: StoredFeed
         let next: Guarded<Int>
 
+        var heardAt: ContinuousClock.Instant? { .now }
+
         func next() async throws(FeedStop) -> FeedPage {
             let (isCut, count) = feed.generator.withLock { generator in
                 (

@@ -116,6 +116,12 @@ extension EngineProcesses {
             try database.execute("update feed_state set advanced_at = now(), newest = 1000000")
             #expect(try await feed().contains("stream main is 999,993 records behind the engine"))
 
+            try database.execute("update feed_state set heard_at = now() - interval '5 minutes'")
+            said = try await feed()
+            #expect(said.contains("problem"))
+            #expect(said.contains("nothing was heard from the feed of stream main for 5 minutes; it is settled up to"))
+            #expect(said.contains("→ settle engine status --engine tcp://HOST:PORT"))
+
             try database.execute("update feed_state set halted_for = 'account 1001 is frozen', follower = null")
             said = try await feed()
             #expect(said.contains("problem") && said.contains("halted behind record 7: account 1001 is frozen"))

@@ -6,7 +6,7 @@ import Testing
 @Suite struct ReadmeTests {
     @Test(arguments: [
         "README.md", "docs/dead-letters.md", "docs/reading-the-books.md", "docs/reconciling.md",
-        "docs/tamper-evidence.md",
+        "docs/tamper-evidence.md", "docs/at-three-in-the-morning.md",
     ])
     func `the tour of a document does what it says`(document: String) async throws {
         let steps = try Tour.steps(of: document)

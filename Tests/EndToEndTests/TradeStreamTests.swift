@@ -104,6 +104,15 @@ extension EngineProcesses {
             #expect(try database.violations() == [])
         }
 
+        @Test func `a worker that settles once counts what it settled before it ends`() async throws {
+            let database = try await fundedDatabase()
+            let trades = [2, 1, 4].map { numbered($0) + "\n" }.joined()
+            #expect(try await Program.run(on: database, "trade", "submit", input: trades).exitCode == 0)
+            #expect(try await Program.run(on: database, "worker", "--once").exitCode == 0)
+            let status = try await database.typing("feed status")
+            #expect(status.output.contains("lacks 1 trade in 1 gap"), "\(status)")
+        }
+
         @Test func `a gap says how many of its trades have come and wait`() async throws {
             let database = try await fundedDatabase()
             try database.addMarket("BTC/EUR")

@@ -57,6 +57,51 @@ import TradeModel
         #expect(try state().hash == nil)
     }
 
+    @Test func `who tries again lets others follow at once, and is still the one that follows`() throws {
+        let first = try #require(try lease(1))
+        try connection.query(FeedStateStore.pause(main, first))
+        #expect(try state().follower == 1)
+        let second = try #require(try lease(2))
+        try connection.query(FeedStateStore.giveUp(main, second))
+        #expect(try state().follower == nil)
+    }
+
+    @Test func `for how long nothing was heard of a feed is known, whoever asks it anew`() throws {
+        // given
+        let lease = try #require(try lease(1))
+        #expect(try state().silenceMilliseconds == nil)
+        func advance(silence: Duration?) throws {
+            try connection.query(
+                FeedStateStore.advance(
+                    main, lease, to: 1, hash: 1, engineEpoch: 1, silence: silence, milliseconds: 60_000))
+        }
+
+        // when
+        try connection.script("update feed_state set heard_at = clock_timestamp() - interval '40 seconds'")
+        try advance(silence: nil)
+        try connection.query(FeedStateStore.pause(main, lease))
+        _ = try #require(try self.lease(1))
+
+        // then
+        let silence = try #require(try state().silenceMilliseconds)
+        #expect((40_000..<100_000).contains(silence))
+
+        // and
+        try connection.query(FeedStateStore.giveUp(main, try #require(try self.lease(1))))
+        #expect(try state().silenceMilliseconds == nil)
+    }
+
+    @Test func `a feed that is heard again is not silent, and no older word counts`() throws {
+        let lease = try #require(try lease(1))
+        try connection.script("update feed_state set heard_at = clock_timestamp() - interval '40 seconds'")
+        for (silence, isSilent) in [(50, true), (1, false), (50, false)] {
+            try connection.query(
+                FeedStateStore.advance(
+                    main, lease, to: 1, hash: 1, engineEpoch: 1, silence: .seconds(silence), milliseconds: 60_000))
+            #expect(try (state().silenceMilliseconds != nil) == isSilent)
+        }
+    }
+
     @Test func `the watermark does not go back`() throws {
         let lease = try #require(try lease(1))
         #expect(try advance(lease, to: 5, hash: 50))

@@ -96,7 +96,7 @@ actor ConsumerLoop {
             case .send(let message): enqueue(message)
             case .deliver(let run): inbox.deliver(run, status)
             case .reconnect:
-                diagnostics.warning("feed_silent", ["endpoint": endpoint])
+                diagnostics.debug("feed_silent", ["endpoint": endpoint])
                 outbox = []
                 socket = nil
                 socket = try Self.connect(endpoint)

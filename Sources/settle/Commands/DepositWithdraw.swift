@@ -142,14 +142,24 @@ private struct OperationRun {
                 + "give '--engine' the place where it takes orders")
     }
 
+    /// An engine that the environment named may be one that nobody thinks of any more.
+    private var engineOrigin: String {
+        switch arguments.$engine {
+        case .environment(let name): " (named by \(name))"
+        case .supplied(let place): " (named in \(place))"
+        case .commandLine, .default: ""
+        }
+    }
+
     private func carryOut(_ operation: Operation, by engine: IntakeEndpoint) async throws {
         let transfer = Transfer(
             key: operation.key, account: operation.account, asset: operation.asset, amount: operation.amount)
-        let record = try await EngineAccess(engine).record(
+        let access = try EngineAccess(engine)
+        let record = try await access.record(
             of: kind == .deposit ? .deposit(transfer) : .withdraw(transfer))
         let isDuplicate = record.rejection == .duplicateOperation
         if let reason = record.rejection, !isDuplicate {
-            throw CommandFailure("the engine refuses it: \(reason.sentence)")
+            throw access.refusal(reason, origin: engineOrigin)
         }
         try context.output.show([
             "id": .id(operation.key), "kind": .string(kind.rawValue), "account": .id(operation.account),

@@ -8,7 +8,8 @@ struct ShowFeed: Command {
         discussion: """
             Everything up to the watermark is settled, applied or parked, of an engine that is followed and of trades \
             that carry the sequence of another one. A stream that is followed is halted when going on would lose \
-            something, or would follow another engine than before.
+            something, or would follow another engine than before. It is silent when its follower has heard nothing of \
+            the engine for ten seconds: how far behind it is then, nobody knows.
             """,
         examples: [Example("settle feed status", ""), Example("settle feed status --json", "For a program.")])
 
@@ -31,7 +32,7 @@ struct ShowFeed: Command {
         let others = found.prefix(limit)
         try context.output.list(
             states.map { state in state.json(gap: gaps.first { $0.stream == state.stream }) } + others.map(\.json),
-            empty: "No engine is followed, and no trade carried a sequence. "
+            empty: "No engine is followed, and no trade that was counted carried a sequence. "
                 + "'settle worker --feed tcp://HOST:PORT' follows an engine."
         ) {
             var table = Table(
@@ -43,9 +44,7 @@ struct ShowFeed: Command {
                     "\(state.stream)", "\(state.watermark)", "\(state.newest - state.watermark)",
                     .init(state.hash?.hexadecimal ?? "-"),
                     .init(state.advancedAt.inSeconds), .init(state.follower.map { "\($0)" } ?? "-"),
-                    .init(
-                        state.haltedFor.map { "halted: \($0)" }
-                            ?? (state.follower == nil ? "nobody follows" : "followed")))
+                    .init(state.words))
             }
             for other in others {
                 table.add(
@@ -80,17 +79,26 @@ extension TradeStream {
             "advanced_at": .time(advancedAt), "newest": .count(newest), "lag": .count(newest - watermark),
             "lag_seconds": .count(lagSeconds), "worker": .null, "halted_for": .null, "gap": .null,
             "gaps": .count(openGapCount), "missing": .count(missingCount), "oldest_gap_at": .time(oldestGapAt),
-            "uncounted_for": .string(uncountedFor),
+            "uncounted_for": .string(uncountedFor), "heard_at": .null, "silent_seconds": .null,
         ]
     }
 }
 
 extension FeedState {
-    /// What an operator types next; nil while it is followed.
+    fileprivate var words: String {
+        if let haltedFor { return "halted: \(haltedFor)" }
+        if let silenceMilliseconds { return "silent for \(Checkup.duration(silenceMilliseconds))" }
+        return follower == nil ? "nobody follows" : "followed"
+    }
+
+    /// What an operator types next; nil while it is followed and heard.
     func remedy(_ gap: FeedGap?) -> String? {
         if let gap { return gap.remedy }
         if haltedFor != nil {
             return "settle feed resume \(stream.text.shellQuoted) --reason '…'    (once what halted it is mended)"
+        }
+        if silenceMilliseconds != nil {
+            return "settle engine status --engine tcp://HOST:PORT    (where the engine takes orders)"
         }
         return follower == nil ? "settle worker --feed tcp://HOST:PORT    (where the engine publishes)" : nil
     }
@@ -106,7 +114,8 @@ extension FeedState {
             "hash": .string(hash?.hexadecimal), "advanced_at": .time(advancedAt), "newest": .count(newest),
             "lag": .count(newest - watermark), "lag_seconds": .count(lagSeconds),
             "worker": follower.map { .integer(Int($0)) } ?? .null, "halted_for": .string(haltedFor),
-            "gap": gap?.json() ?? .null,
+            "gap": gap?.json() ?? .null, "heard_at": .time(heardAt),
+            "silent_seconds": .count((silenceMilliseconds ?? 0) / 1_000),
         ]
     }
 }

@@ -34,6 +34,13 @@ extension Checkup {
             return .problem(
                 name, "\(stream) is halted behind record \(state.watermark): \(reason)\(lost)", remedy: remedy)
         }
+        if let silence = state.silenceMilliseconds, let remedy {
+            return .problem(
+                name,
+                "nothing was heard from the feed of \(stream) for \(Self.duration(silence)); it is settled up to "
+                    + "record \(state.watermark), and worker \(state.follower ?? 0) asks again and again",
+                remedy: remedy)
+        }
         if let remedy {
             return .remark(
                 name, "nobody follows \(stream), which is settled up to record \(state.watermark)", remedy: remedy)

@@ -38,6 +38,24 @@ extension Checkup {
         return [.ok(name, "PostgreSQL \(version)")]
     }
 
+    /// Whether the server's disk takes what a commit may need.
+    func room() throws -> [Finding] {
+        let name = "room"
+        do throws(DatabaseError) {
+            try ServerHealth.writeScratch(connection)
+        } catch {
+            guard error.sqlState == DatabaseError.diskFull else { throw error }
+            return [
+                .problem(
+                    name,
+                    "the server's disk has no room for 16 MB, so that it takes no writes, or soon none: "
+                        + error.message,
+                    remedy: ConnectionAdvice.on("No space left").remedy)
+            ]
+        }
+        return [.ok(name, "the server's disk takes writes")]
+    }
+
     func durability(_ session: ServerHealth.Session) throws -> [Finding] {
         let name = "durability"
         let settings = try ServerHealth.settings(["fsync", "full_page_writes", "synchronous_commit"], connection)

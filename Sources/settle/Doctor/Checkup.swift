@@ -37,6 +37,9 @@ struct Checkup {
         // What sessions say that are shared out is not to be relied on.
         guard findings.allSatisfy({ $0.status == .ok }) else { return findings }
         let session = try ServerHealth.session(connection)
+        findings += try carryOut([("room", room)], session)
+        // What says that it lives cannot write it down: nothing that is judged by that is worth asking.
+        guard findings.allSatisfy({ $0.status != .problem }) else { return findings }
         findings += try carryOut(checks(session), session)
         guard let migrations = findings.last, migrations.name == "migrations", migrations.status == .ok else {
             return findings

@@ -22,6 +22,8 @@ private struct MeteredRecords: FeedRecords {
 
     func next() async throws(FeedStop) -> FeedPage { try await records.next() }
 
+    var heardAt: ContinuousClock.Instant? { get async { await records.heardAt } }
+
     func acknowledge(_ sequence: Int64) async {
         meter.settled(upTo: sequence)
         await records.acknowledge(sequence)
