@@ -17,8 +17,7 @@ extension TradeComparison {
         create temporary table if not exists stated_without_row (
             market_no integer, market text collate "C", trade_id text collate "C");
         create temporary table if not exists stated_with_entries (
-            market text collate "C", trade_id text collate "C", batch_no bigint);
-        create index if not exists stated_with_entries_of_trade on stated_with_entries (market, trade_id);
+            market text collate "C", trade_id text collate "C", batch_no bigint, primary key (market, trade_id));
         truncate stated_trades, stated_repeats, stated_without_row, stated_with_entries;
         """
 
@@ -42,7 +41,7 @@ extension TradeComparison {
         """)
 
     /// Looks through a range of the ledger for entries of what has no row: no index leads to them, and the accounts
-    /// that they name need not be those of the entries.
+    /// that they name need not be those of the entries. Of several ranges the first counts.
     static let withEntriesStatement = Statement(
         "stated_trades_with_entries",
         """
@@ -50,6 +49,7 @@ extension TradeComparison {
         select w.market, w.trade_id, min(e.batch_no)
           from ledger_entries e join stated_without_row w on w.market_no = e.market_no and w.trade_id = e.cause_id
          where e.batch_no >= $1 and e.batch_no < $2 group by w.market, w.trade_id
+            on conflict do nothing
         """)
 
     static let extentStatement = Statement(
@@ -113,7 +113,7 @@ extension TradeComparison {
     /// That a trade of theirs `f` was settled, though it has no row; null where nothing says so.
     private static let settledWithoutRow = """
         coalesce(
-            (select 'gone, settled in batch ' || min(e.batch_no) from stated_with_entries e
+            (select 'gone, settled in batch ' || e.batch_no from stated_with_entries e
               where e.market = f.market and e.trade_id = f.trade_id),
             (select 'gone, taken back in batch ' || r.batch_no from reversals r
               where r.market = f.market and r.trade_id = f.trade_id))

@@ -109,8 +109,8 @@ public struct TradeComparison {
         try connection.script("close trade_findings")
     }
 
-    /// Hands out what is missing here page by page: what neither has a row or entries, nor is known by a letter, and was
-    /// said once, or always in the same words.
+    /// Hands out what is missing here page by page: what neither has a row or entries, nor is known by a letter, and
+    /// was said once, or always in the same words.
     public func missing(page: ([StatedTrade]) throws -> Void) throws {
         try connection.script(Self.lookingUp(isFew: tradeCount <= Self.fewMax))
         try connection.query(Self.missingStatement)

@@ -138,7 +138,7 @@ extension TradeFinding.Kind {
         case .pending: "'settle queue status' says whether anything holds up what waits"
         case .parked: "'settle dlq show' says why, and what may be done"
         case .damaged:
-            "somebody has gone round the rules of the tables; 'settle verify' names all of it, and nothing is stored of it"
+            "somebody has gone round the rules of the tables; 'settle verify' names the rest, and none of it is stored"
         case .repeated: "its sender says which is right; the first was compared"
         }
     }

@@ -86,7 +86,7 @@ extension EngineProcesses {
             try database.addMarket("GEM/EUR")
             try await database.expecting("deposit alice 1 EUR --id d1")
             try await database.expecting("deposit bob 5 GEM --id d2")
-            _ = try await database.typing("trade submit", input: tradeLine("5", market: "GEM/EUR", price: "90000"))
+            _ = try await database.typing("trade submit", input: tradeLine("5", price: "90000", market: "GEM/EUR"))
             try await database.expecting("worker --once --log-level error")
             let result = try await Program.run(
                 on: database, in: try FreshDirectory(), "up", "--yes", "--trades", "20")
