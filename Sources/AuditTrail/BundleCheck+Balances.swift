@@ -33,10 +33,14 @@ extension BundleCheck {
         var moved: Moment
         /// What the last entry says that the balance was after it.
         var last: Moment
+        /// What the bundle's entries from before the period come to.
+        var earlier = Moment()
         var isKnownBefore = false
     }
 
     /// What each balance was at first, and what the entries of the period did to it, is what it was in the end.
+    ///
+    /// No seal covers what it was at first: that follows from the first entry of all on, or from the bundle before.
     func checkBalances(after previous: String?) throws(BundleProblem) {
         let content = BundleContent.balances
         let file = try BundleFile(content.fileName, columns: content.columns.count, in: folder)
@@ -96,16 +100,20 @@ extension BundleCheck {
                 note(BundleFinding(line, "this balance stands there twice"))
             }
         }
-        try entriesOfPeriod { entry in
+        try entriesUpToEnd { entry, isEarlier in
+            guard !isEarlier || isFirst else { return }
             guard let key = key([entry.account.kind, entry.account.id.text, entry.asset.text], from: 0) else { return }
             guard courses[key] != nil else {
                 note(BundleFinding(entry.line, "its balance is not among those of \(content.fileName)"))
                 return
             }
-            courses[key]!.take(entry)
+            courses[key]!.take(entry, isEarlier: isEarlier)
         }
         for course in courses.values.sorted(by: { $0.line.number < $1.line.number }) {
             if let fault = course.fault { note(BundleFinding(course.line, fault)) }
+            if isFirst, course.opening != course.earlier {
+                note(BundleFinding(course.line, "does not begin with nothing, or with what earlier entries come to"))
+            }
         }
         if let previous { try compare(&courses, with: previous, key: { key($0, from: 0) }) }
     }
@@ -133,13 +141,17 @@ extension BundleCheck {
         }
     }
 
-    /// The entries of batches that were committed within the period, of all those in the bundle's seals.
-    private func entriesOfPeriod(_ body: (BatchBooks.Entry) -> Void) throws(BundleProblem) {
+    /// Whether no seal comes before those of the bundle: it has each entry from the first of all on.
+    private var isFirst: Bool { before.seal == 0 }
+
+    /// The entries of batches that were committed before the end of the period, of all those in the bundle's seals,
+    /// and whether that was before its beginning.
+    private func entriesUpToEnd(_ body: (BatchBooks.Entry, Bool) -> Void) throws(BundleProblem) {
         let batches = try BundleFile(
             BundleContent.table(.batches).fileName, columns: SealedTable.batches.columns.count, in: folder)
         let entries = try BundleFile(
             BundleContent.table(.entries).fileName, columns: SealedTable.entries.columns.count, in: folder)
-        var batch: (number: Int64, isOfPeriod: Bool)?
+        var batch: (number: Int64, committedAt: Timestamp)?
         var isAtEnd = false
         while !isTired, let line = entries.next() {
             guard let entry = BatchBooks.Entry(line), let number = Int64(line.fields![0]) else { continue }
@@ -151,15 +163,23 @@ extension BundleCheck {
                 guard let fields = header.fields, let found = Int64(fields[0]), let time = Int64(fields[1]) else {
                     continue
                 }
-                batch = (found, period.contains(Timestamp(microseconds: time)))
+                batch = (found, Timestamp(microseconds: time))
             }
-            if let batch, batch.number == number, batch.isOfPeriod { body(entry) }
+            if let batch, batch.number == number, batch.committedAt < period.upperBound {
+                body(entry, batch.committedAt < period.lowerBound)
+            }
         }
     }
 }
 
 extension BundleCheck.Course {
-    fileprivate mutating func take(_ entry: BatchBooks.Entry) {
+    fileprivate mutating func take(_ entry: BatchBooks.Entry, isEarlier: Bool) {
+        guard !isEarlier else {
+            earlier.version &+= 1
+            earlier.available &+= entry.available
+            earlier.frozen &+= entry.frozen
+            return
+        }
         moved.version &+= 1
         moved.available &+= entry.available
         moved.frozen &+= entry.frozen
@@ -183,9 +203,17 @@ extension BundleCheck.Course {
 }
 
 extension BundleCheck {
-    /// The chain of this bundle goes on where that of the one before it ends.
+    /// The period and the chain of this bundle go on where those of the one before it end.
     func checkJoin(to previous: String) throws(BundleProblem) {
         let manifest = try Self.manifest(of: previous)
+        guard manifest.until == self.manifest.since else {
+            note(
+                BundleFinding(
+                    BundleManifest.fileName, nil,
+                    "begins at \(self.manifest.since), and \(previous) ends at \(manifest.until): it is not the one "
+                        + "before"))
+            return
+        }
         guard let end = manifest.after.mark, let start = manifest.before.mark else { return }
         let name = BundleContent.seals.fileName
         guard before.seal <= end.seal else {

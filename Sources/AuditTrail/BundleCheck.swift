@@ -24,6 +24,8 @@ public final class BundleCheck {
     public private(set) var head: SealMark
     public private(set) var before: SealMark
     private let noted: [SealMark]
+    /// How many batches were committed within the period, of those that were read.
+    private var batchesOfPeriod: Int64 = 0
 
     private var sections: [SealedTable: BundleSection] = [:]
     private var decimals: [Identifier: Int] = [:]
@@ -87,6 +89,8 @@ public final class BundleCheck {
         let seals = try BundleFile(BundleContent.seals.fileName, columns: Seal.columns.count, in: folder)
         var expected: (number: Int64, batch: Int64?) = (before.seal + 1, before.seal == 0 ? 0 : nil)
         check(noted: before)
+        checkPeriod()
+        var stranger: BundleLine?
         while let line = seals.next(), !isTired {
             if isCancelled() { return }
             guard let seal = Seal(line: line.text) else {
@@ -103,10 +107,14 @@ public final class BundleCheck {
             head = SealMark(seal)
             check(noted: head)
             sealCount += 1
+            let batchesBefore = batchesOfPeriod
             read(seal)
+            stranger = batchesOfPeriod == batchesBefore ? line : nil
+            if sealCount == 1 { noteStranger(stranger) }
             progress(sealCount)
         }
         guard !isTired else { return }
+        if sealCount > 1 { noteStranger(stranger) }
         finish(seals)
         for mark in noted where mark.seal > head.seal || mark.seal < before.seal {
             note(BundleFinding(seals.name, nil, "seal \(mark.seal), which was noted, is not in this bundle"))
@@ -115,6 +123,21 @@ public final class BundleCheck {
             try checkBalances(after: previous)
         }
         if let previous, !isTired { try checkJoin(to: previous) }
+    }
+
+    /// What is exported is a day.
+    private func checkPeriod() {
+        let dayMicroseconds: Int64 = 86_400_000_000
+        let (since, until) = (period.lowerBound.microseconds, period.upperBound.microseconds)
+        if since % dayMicroseconds != 0 || until - since != dayMicroseconds {
+            note(BundleFinding(BundleManifest.fileName, nil, "says a period that is no day of UTC"))
+        }
+    }
+
+    /// The first seal and the last are in a bundle since they have a batch of its day: no seal covers the period, but
+    /// the times of batches are sealed.
+    private func noteStranger(_ seal: BundleLine?) {
+        if let seal { note(BundleFinding(seal, "has no batch of the day that \(BundleManifest.fileName) says")) }
     }
 
     private func check(noted mark: SealMark) {
@@ -236,7 +259,7 @@ public final class BundleCheck {
         guard let batches = sections[.batches] else { return }
         var last: Int64?
         while !isTired, let line = batches.next() {
-            guard let fields = line.fields, let number = Int64(fields[0]), Int64(fields[1]) != nil,
+            guard let fields = line.fields, let number = Int64(fields[0]), let time = Int64(fields[1]),
                 let trades = Int64(fields[4]), let operations = Int64(fields[5]), let entries = Int64(fields[7])
             else {
                 note(BundleFinding(line, "is no batch"))
@@ -244,6 +267,7 @@ public final class BundleCheck {
             }
             if let last, number <= last { note(BundleFinding(line, "is not in the order of batches")) }
             last = number
+            if period.contains(Timestamp(microseconds: time)) { batchesOfPeriod += 1 }
             var books = BatchBooks(
                 header: line, says: (trades, operations, entries), decimals: decimals, markets: markets)
             for line in take(.trades, of: number) {

@@ -74,6 +74,7 @@ extension DeadLetterStore {
 
     /// What follows the choice of letters, for all that are retried as they are. The trades are locked first, then the
     /// letters, as everywhere; whoever edited or discarded a letter meanwhile has come first, and it is left alone.
+    /// What has a time of settling was settled, whatever its row says now.
     ///
     /// - Parameter wait: how to lock; empty to wait for whoever has a row.
     private static func retryOfChosen(_ status: String, wait: String = "") -> String {
@@ -81,7 +82,8 @@ extension DeadLetterStore {
         failed as materialized (
             select c.letter_no, t.market, t.trade_id, t.received_seq
               from chosen c join trades t on t.market = c.market and t.trade_id = c.trade_id
-             where t.status = 'FAILED' order by t.market, t.trade_id for update of t \(wait)),
+             where t.status = 'FAILED' and t.settled_at is null
+             order by t.market, t.trade_id for update of t \(wait)),
         locked as materialized (
             select f.* from failed f join dead_letters l on l.letter_no = f.letter_no
              where l.status::text = \(status) and l.version = 1 order by f.market, f.trade_id for update of l \(wait)),
@@ -133,7 +135,7 @@ extension DeadLetterStore {
                and l.market = c.market and l.trade_id = c.trade_id),
         failed as materialized (
             select c.* from chosen c join trades t on t.market = c.market and t.trade_id = c.trade_id
-             where t.status = 'FAILED' for update of t),
+             where t.status = 'FAILED' and t.settled_at is null for update of t),
         locked as materialized (
             select f.* from failed f join dead_letters l on l.letter_no = f.letter_no
              where l.status::text = $18 and l.version = $19 for update of l),

@@ -57,6 +57,8 @@ public struct TradeFinding: Sendable {
         case pending
         /// Here, or known by its letter alone, and not settled.
         case parked
+        /// Here, and the books contradict themselves: its entries stand without it, or its row is not what it was.
+        case damaged
         /// Said twice, with other content.
         case repeated
     }

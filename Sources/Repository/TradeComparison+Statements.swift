@@ -14,7 +14,11 @@ extension TradeComparison {
             executed_at timestamptz, committed_at timestamptz, stream text collate "C", stream_seq bigint);
         create temporary table if not exists stated_repeats (
             market text collate "C", trade_id text collate "C", place bigint);
-        truncate stated_trades, stated_repeats;
+        create temporary table if not exists stated_without_row (
+            market_no integer, market text collate "C", trade_id text collate "C");
+        create temporary table if not exists stated_with_entries (
+            market text collate "C", trade_id text collate "C", batch_no bigint, primary key (market, trade_id));
+        truncate stated_trades, stated_repeats, stated_without_row, stated_with_entries;
         """
 
     static let addStatement = Statement(
@@ -26,6 +30,26 @@ extension TradeComparison {
         """
         insert into stated_repeats
         select market, trade_id, min(place) from stated_trades group by market, trade_id having count(*) > 1
+        """)
+
+    static let withoutRowStatement = Statement(
+        "stated_trades_without_row",
+        """
+        insert into stated_without_row
+        select distinct m.market_no, f.market, f.trade_id from stated_trades f join markets m on m.symbol = f.market
+         where not exists (select from trades t where t.market = f.market and t.trade_id = f.trade_id)
+        """)
+
+    /// Looks through a range of the ledger for entries of what has no row: no index leads to them, and the accounts
+    /// that they name need not be those of the entries. Of several ranges the first counts.
+    static let withEntriesStatement = Statement(
+        "stated_trades_with_entries",
+        """
+        insert into stated_with_entries
+        select w.market, w.trade_id, min(e.batch_no)
+          from ledger_entries e join stated_without_row w on w.market_no = e.market_no and w.trade_id = e.cause_id
+         where e.batch_no >= $1 and e.batch_no < $2 group by w.market, w.trade_id
+            on conflict do nothing
         """)
 
     static let extentStatement = Statement(
@@ -86,6 +110,24 @@ extension TradeComparison {
         """
     }
 
+    /// That a trade of theirs `f` was settled, though it has no row; null where nothing says so.
+    private static let settledWithoutRow = """
+        coalesce(
+            (select 'gone, settled in batch ' || e.batch_no from stated_with_entries e
+              where e.market = f.market and e.trade_id = f.trade_id),
+            (select 'gone, taken back in batch ' || r.batch_no from reversals r
+              where r.market = f.market and r.trade_id = f.trade_id))
+        """
+
+    /// How its row `t`, or that it has none, contradicts the rest of the books; null where it does not.
+    private static let damage = """
+        case when t.trade_id is null then \(settledWithoutRow)
+             when t.status = 'SETTLED' then null
+             when t.settled_at is not null
+             then t.status::text || ', settled' || coalesce(' in batch ' || t.batch_no, '')
+             when t.status = 'FAILED' and not exists (\(letters(of: "f"))) then 'FAILED, without a letter' end
+        """
+
     /// How the server is to look up each of theirs: by the key of trades while they are few, else all at once. It would
     /// have to guess, from statistics that may be from before the trades.
     static func lookingUp(isFew: Bool) -> String {
@@ -106,8 +148,10 @@ extension TradeComparison {
             select f.place, f.market, f.trade_id, x.finding, x.field, x.theirs, x.ours
               from first f left join trades t on t.market = f.market and t.trade_id = f.trade_id
              cross join lateral (
-                   select case when t.trade_id is null then 'missing_here' when t.status = 'PENDING' then 'pending'
-                          else 'parked' end as finding, null as field, null as theirs, null as ours
+                   select case when d.damage is not null then 'damaged' when t.trade_id is null then 'missing_here'
+                               when t.status = 'PENDING' then 'pending' else 'parked' end as finding,
+                          case when d.damage is not null then 'row' end as field, null as theirs, d.damage as ours
+                     from (select \(damage)) d (damage)
                     where t.status is distinct from 'SETTLED'
                    union all
                    select 'different', d.field, d.theirs, d.ours
@@ -155,6 +199,7 @@ extension TradeComparison {
         with first as (\(first))
         select \(columns) from first f
          where not exists (select from trades t where t.market = f.market and t.trade_id = f.trade_id)
+           and \(settledWithoutRow) is null
            and not exists (\(letters(of: "f")))
            and not exists (
                select from stated_trades o join stated_repeats r

@@ -68,7 +68,22 @@ public struct TradeComparison {
         }
         (extent.committed, extent.executed) = (range(1), range(4))
         extent.markets = answers[1].indices.compactMap { MarketSymbol(answers[1].string($0, 0)) }
+        try lookForEntries()
         return extent
+    }
+
+    /// Finds which of those without a row have been settled all the same. That takes a reading of the whole ledger, so
+    /// it is done only where there are any.
+    private func lookForEntries() throws(DatabaseError) {
+        try connection.script(Self.lookingUp(isFew: tradeCount <= Self.fewMax))
+        guard try connection.query(Self.withoutRowStatement).affected > 0 else { return }
+        try connection.script("analyze stated_without_row; \(Self.lookingUp(isFew: false))")
+        let ranges = try connection.query(Rebuild.rangesStatement)
+        for row in ranges.indices {
+            try connection.query(
+                Self.withEntriesStatement, .int8(ranges.int64(row, 0)), .int8(ranges.int64(row, 1)))
+        }
+        try connection.script("analyze stated_with_entries")
     }
 
     /// Finds what is not the same, in the order of theirs and then of ours, and hands it out page by page.
@@ -94,8 +109,8 @@ public struct TradeComparison {
         try connection.script("close trade_findings")
     }
 
-    /// Hands out what is missing here page by page: what neither has a row, nor is known by a letter, and was said
-    /// once, or always in the same words.
+    /// Hands out what is missing here page by page: what neither has a row or entries, nor is known by a letter, and
+    /// was said once, or always in the same words.
     public func missing(page: ([StatedTrade]) throws -> Void) throws {
         try connection.script(Self.lookingUp(isFew: tradeCount <= Self.fewMax))
         try connection.query(Self.missingStatement)

@@ -49,10 +49,12 @@ struct LetterForesight {
     /// So many letters are judged together; those before one count as settled where they could be.
     static let chunkSize = 5_000
 
+    private let connection: PostgresConnection
     private let wallet: DirectWallet
     private let contents: LetterContents
 
     init(_ database: Database, on connection: PostgresConnection) {
+        self.connection = connection
         wallet = DirectWallet(database)
         contents = LetterContents(connection: connection)
     }
@@ -77,10 +79,22 @@ struct LetterForesight {
         guard !letters.isEmpty else { return [] }
         // A stored trade is its own row: looking at claims would call it a duplicate of itself.
         let stored = try await wallet.preview(items, lookingAtClaims: false)
-        guard letters.contains(where: { !$0.isStored }) else { return stored.map(LetterPrediction.of) }
-        let unstored = try await wallet.preview(items, lookingAtClaims: true)
+        let unstored =
+            letters.contains { !$0.isStored } ? try await wallet.preview(items, lookingAtClaims: true) : stored
+        let settled = try DeadLetterStore.settled(letters.map(\.number), on: connection)
         return zip(letters, zip(stored, unstored)).map { letter, pair in
-            .of(letter.isStored ? pair.0 : pair.1)
+            if let batch = settled[letter.number] { return .parkedAgain(.settled(in: batch)) }
+            return .of(letter.isStored ? pair.0 : pair.1)
         }
+    }
+}
+
+extension Rejection {
+    /// Why a trade is never settled again, whatever its row says.
+    static func settled(in batch: BatchNumber) -> Rejection {
+        Rejection(
+            .conflict,
+            "it was settled in batch \(batch), whose entries stand, though its row is gone or says otherwise; "
+                + "'settle verify' says more")
     }
 }

@@ -80,7 +80,17 @@ struct LetterRetry {
             followed += rows.indices.map { rows.int64($0, 0) }
             run = []
         }
+        let settled = try DeadLetterStore.settled(letters.map(\.number), on: connection)
         for letter in letters {
+            if letter.status == status, let batch = settled[letter.number] {
+                if try refuse(letter, .settled(in: batch)) == .refused {
+                    result.retried += 1
+                    result.parkedAgain += 1
+                } else {
+                    result.leftAlone += 1
+                }
+                continue
+            }
             if letter.status == status, letter.isStored, letter.version == 1 {
                 run.append(letter.number)
                 continue

@@ -11,7 +11,7 @@ struct SealReport: ParameterGroup {
     var first: Int64?
     @Option(
         "--expect", "SEAL:HASH",
-        help: "With --chain: a seal and its hash that were noted earlier, and must still be there; may be repeated.")
+        help: "With --chain: a seal and its hash that were noted earlier, and must still be there.")
     var marks: [SealMark]
 
     func validate() throws {

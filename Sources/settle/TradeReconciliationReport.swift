@@ -111,6 +111,7 @@ extension TradeFinding {
         case .missingHere, .repeated: return nil
         case .missingThere, .different: return "settle explain \(name.shellQuoted)"
         case .pending: return "settle explain \(name.shellQuoted)"
+        case .damaged: return "settle verify"
         case .parked:
             guard let letter else { return "settle explain \(name.shellQuoted)" }
             let state =
@@ -136,6 +137,8 @@ extension TradeFinding.Kind {
             "what is settled never changes here; 'settle explain' shows what moved, and both sides must agree"
         case .pending: "'settle queue status' says whether anything holds up what waits"
         case .parked: "'settle dlq show' says why, and what may be done"
+        case .damaged:
+            "somebody has gone round the rules of the tables; 'settle verify' names the rest, and none of it is stored"
         case .repeated: "its sender says which is right; the first was compared"
         }
     }

@@ -60,12 +60,14 @@ struct UpSummary {
         if try QueueControlStore.read(connection).isPaused {
             proposals.append(("queue resume", "the queue is paused, and would be the next time too"))
         }
-        let poor = LetterFilter(failureClass: .insufficientFunds, status: .open)
+        // Of the simulated customer who cannot pay; what real ones lack is for whoever knows them to say.
+        let poor = LetterFilter(
+            failureClass: .insufficientFunds, account: OtherVenue.poorAccount, status: .open)
         let any = LetterFilter(status: .open)
         let answers = try connection.pipeline([poor, any].map { DeadLetterStore.list($0, after: 0, limit: 1) })
         if let letter = answers.lazy.compactMap({ DeadLetterStore.decode($0).first }).first {
             proposals.append(("dlq show \(letter.number)", "why \(letter.name) was parked"))
-            if let lack = try await shortfall(of: letter, connection) {
+            if let lack = try await shortfall(of: letter, connection), lack.account == OtherVenue.poorAccount {
                 // Money comes in through the engine alone, which does not know this account.
                 let credit = lack.asset.text(try lack.creditLine.adding(lack.missing))
                 let account = lack.account.text.shellQuoted

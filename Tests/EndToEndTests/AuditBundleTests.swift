@@ -160,13 +160,14 @@ import Testing
                     "audit", "check", "\(folder)/\(later)", "--after", "\(folder)/\(earlier)")
                 #expect(result.exitCode == 0, "\(later): \(result.output)")
             }
-            // And: one that is left out is missed, by its seals or, where those are in another, by the balances.
-            if !inOne {
+            // And: one that is left out is missed, whatever seals it has; and none comes after itself.
+            for (later, previous, end) in [("2020-02-01", "2020-01-30", "31"), ("2020-01-31", "2020-01-31", "")] {
+                let until = end.isEmpty ? "2020-02-01" : "2020-01-\(end)"
                 #expect(
-                    findings("\(folder)/2020-02-01", after: "\(folder)/2020-01-30")
+                    findings("\(folder)/\(later)", after: "\(folder)/\(previous)")
                         == [
-                            "seals.tsv: begins behind seal 2, and \(folder)/2020-01-30 ends with seal 1: between them "
-                                + "something is missing"
+                            "manifest.json: begins at \(later)T00:00:00.000000Z, and \(folder)/\(previous) ends at "
+                                + "\(until)T00:00:00.000000Z: it is not the one before"
                         ])
             }
         }
@@ -419,12 +420,66 @@ import Testing
         }
     }
 
+    @Test func `another day than that of the sealed batches is found`() async throws {
+        try await withCopy { folder in
+            try editManifest(folder) { $0["since"] = "2020-01-30T00:00:00.000000Z" }
+            #expect(findings(folder).contains("manifest.json: says a period that is no day of UTC"))
+            try editManifest(folder) { $0["until"] = "2020-01-31T00:00:00.000000Z" }
+            #expect(
+                findings(folder).first == "seals.tsv:1: has no batch of the day that manifest.json says",
+                "\(findings(folder))")
+        }
+    }
+
+    @Test func `the first bundle begins with nothing, or with what its own entries brought`() async throws {
+        let folders = try await Self.bundle.value
+        try await withFolder { folder in
+            let path = folder + "/bundle"
+            try FileManager.default.copyItem(atPath: folders + "/2020-01-30", toPath: path)
+            #expect(findings(path) == [])
+            var count = 0
+            try edit(path, "balances.tsv") { lines in
+                lines.append("customer\tmallory\tUSDT\t1\t500\t0\t1\t500\t0")
+                lines.append("customer\tvictim\tUSDT\t1\t-500\t0\t1\t-500\t0")
+                count = lines.count
+            }
+            #expect(
+                findings(path)
+                    == [count - 1, count].map {
+                        "balances.tsv:\($0): does not begin with nothing, or with what earlier entries come to"
+                    })
+        }
+    }
+
+    @Test func `a first bundle whose seal began before its day is held to the entries before`() async throws {
+        let database = try await Self.books(sealed: true)
+        try await withFolder { folder in
+            let path = folder + "/bundle"
+            try await database.expecting("export audit --day \(Self.day) -O \(path)")
+            #expect(findings(path) == [])
+            // As much less for one as more for the other, from the beginning to the end.
+            try edit(path, "balances.tsv") { lines in
+                lines.edit(alice) {
+                    $0.replacing("1000000000", with: "1000000001").replacing("975000000", with: "975000001")
+                }
+                lines.edit("world\t0\tUSDT") {
+                    $0.replacing("-1000000000", with: "-1000000001").replacing("-998500000", with: "-998500001")
+                }
+            }
+            let found = findings(path)
+            #expect(found.contains { $0.contains("does not begin with nothing, or with what earlier") }, "\(found)")
+        }
+    }
+
     @Test func `what is no bundle is said to be none, in one line`() async throws {
         try await withFolder { folder in
             let empty = try await Program.run("audit", "check", folder)
             #expect(empty.exitCode == 3)
             #expect(empty.errors == "settle: \(folder): it has no manifest.json, as a bundle has\n")
-            #expect(try await Program.run("audit", "check", folder + "/none").exitCode == 3)
+            for words in [[folder + "/none"], [folder, "--after", folder + "/none"]] {
+                let none = try await Program(["audit", "check"] + words).wait()
+                #expect(none.exitCode == 5 && none.errors == "settle: there is no bundle \(folder)/none\n", "\(none)")
+            }
             for text in ["", "{}", "[", "null", String(repeating: "[", count: 60_000), "{\"format\":\"settle-audit\"}"]
             {
                 try write(Array(text.utf8), to: folder + "/manifest.json")

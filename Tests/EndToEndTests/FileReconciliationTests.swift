@@ -1,4 +1,5 @@
 import Foundation
+import Repository
 import SettleTesting
 import Testing
 import TradeModel
@@ -299,6 +300,110 @@ import TradeModel
                 "0 trades stored as PENDING; workers settle what waits, and 'settle trade list' shows it.\n"))
         #expect(try database.value("select count(*) from trades where trade_id = '50'") == "0")
         #expect(try database.violations() == [])
+    }
+
+    /// Past the rules of the tables, as only a superuser gets.
+    private func damage(_ sql: String) throws {
+        try database.execute("set session_replication_role = replica; \(sql)")
+    }
+
+    @Test func `what was settled is never stored again, whatever became of its row`() async throws {
+        // given: the row of 1 is gone, and the file names others for it; 2 and 3 count as failed, 4 as waiting
+        func batch(_ id: Int) throws -> String {
+            try database.value("select batch_no from trades where market = 'BTC/USDT' and trade_id = '\(id)'")
+        }
+        let batches = try (1...4).map(batch)
+        try await database.expecting("deposit carol 1000 USDT --id d-carol")
+        try damage(
+            """
+            delete from trades where trade_id = '1';
+            update trades set status = 'FAILED' where trade_id = '2';
+            update trades set status = 'FAILED', settled_at = null, batch_no = null where trade_id = '3';
+            update trades set status = 'PENDING' where trade_id = '4'
+            """)
+        let before = try database.contents()
+        let text = Self.withFees(Self.all.replacing("101.5,0.1,alice,bob", with: "101.5,0.1,carol,bob"))
+
+        // when
+        let result = try await reconcile(text, "--fix --yes --reason outage")
+
+        // then
+        #expect(result.exitCode == 3)
+        #expect(
+            result.output.replacing(#/\ +/#, with: " ") == """
+                LINE TRADE FINDING FIELD THEIRS HERE SEE
+                 2 BTC/USDT:1 damaged row - gone, settled in batch \(batches[0]) settle verify
+                 3 BTC/USDT:2 damaged row - FAILED, settled in batch \(batches[1]) settle verify
+                 4 BTC/USDT:3 damaged row - FAILED, without a letter settle verify
+                 5 BTC/USDT:4 damaged row - PENDING, settled in batch \(batches[3]) settle verify
+                4 trades of trades.csv: 4 damaged.
+                0 trades stored as PENDING; workers settle what waits, and 'settle trade list' shows it.
+
+                """, "\(result.output)")
+        try database.execute("delete from reconciliation_errors; delete from reconciliation_jobs")
+        #expect(try database.contents() == before)
+        #expect(try database.value("select count(*) from trades where trade_id = '1'") == "0")
+        #expect(try database.violations() != [])
+    }
+
+    @Test func `what was taken back is not stored again, though its entries are gone too`() async throws {
+        try await database.expecting("trade reverse BTC/USDT:1 --reason slip")
+        let batch = try database.value("select batch_no from reversals")
+        try damage("delete from trades where trade_id = '1'; delete from ledger_entries where cause_id = '1'")
+        let result = try await reconcile(Self.withFees(Self.all), "--fix --yes --reason outage")
+        #expect(result.exitCode == 3)
+        #expect(result.output.contains("gone, taken back in batch \(batch) "), "\(result.output)")
+        #expect(try database.value("select count(*) from trades where trade_id = '1'") == "0")
+    }
+
+    @Test(arguments: [false, true])
+    func `a letter whose trade has entries is not retried`(isIndexed: Bool) async throws {
+        // given: money for what was parked, settled by its letter; then both rows as they were before
+        try await database.expecting("deposit alice 90000 USDT --id more")
+        try await database.expecting("dlq retry --all --yes")
+        #expect(try database.value("select status from trades where trade_id = '5'") == "SETTLED")
+        let batch = try database.value("select batch_no from trades where trade_id = '5'")
+        try await database.expecting("deposit alice 90000 USDT --id again")
+        try await database.expecting("deposit bob 10 BTC --id again-too")
+        if isIndexed {
+            let connection = try database.connect()
+            while try ReadingIndexStore.advance(on: connection, pieceEntries: 1) != nil {}
+            #expect(try database.value("select bool_or(is_indexed) from ledger_segments()") == "true")
+        }
+        try damage(
+            """
+            update trades set status = 'FAILED', settled_at = null, batch_no = null where trade_id = '5';
+            update dead_letters set status = 'open'
+            """)
+        let money = "select string_agg(concat_ws(' ', account_no, asset_no, available), ',' order by 1) from balances"
+        let before = try database.value(money)
+        // when
+        let foreseen = try await database.typing("dlq retry --all --dry-run")
+        let retried = try await database.typing("dlq retry --all --yes")
+        // then
+        #expect(foreseen.output.contains("it was settled in batch \(batch), whose entries stand"), "\(foreseen)")
+        #expect(retried.exitCode == 1)
+        #expect(retried.output == "1 retried: 0 settled, 1 parked again, 0 still waiting\n", "\(retried)")
+        let shown = try await database.expecting("dlq show 1")
+        #expect(shown.contains("it was settled in batch \(batch), whose entries stand"), "\(shown)")
+        #expect(try database.value(money) == before)
+        // And, with the row gone too, neither when the letter is one without a row.
+        try damage("delete from trades where trade_id = '5'; update dead_letters set stored = false")
+        #expect(try await database.typing("dlq retry --all --yes").output == retried.output)
+        #expect(try database.value("select count(*) from trades where trade_id = '5'") == "0")
+        #expect(try database.value(money) == before)
+    }
+
+    @Test func `a row that says when it was settled is not retried, by an operator or by itself`() async throws {
+        try damage(
+            "update trades set settled_at = now() where trade_id = '5'; update dead_letters set auto_due_at = now()")
+        let connection = try database.connect()
+        #expect(try connection.query(DeadLetterStore.retry([1], actor: "test", reason: "r")).count == 0)
+        let due = DeadLetterStore.retryDue(
+            [.insufficientFunds], attemptsMax: 3, countMax: 10, backoffSeconds: 1, backoffSecondsMax: 1)
+        #expect(try connection.query(due).count == 0)
+        try damage("update trades set settled_at = null where trade_id = '5'")
+        #expect(try connection.query(due).count == 1)
     }
 
     @Test func `many lines are compared, and one more is found`() async throws {

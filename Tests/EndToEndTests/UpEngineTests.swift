@@ -81,6 +81,21 @@ extension EngineProcesses {
             #expect(try database.violations() == [])
         }
 
+        @Test func `what a customer lacks who is not simulated is not proposed to be granted`() async throws {
+            let database = try TestDatabase()
+            try database.addMarket("GEM/EUR")
+            try await database.expecting("deposit alice 1 EUR --id d1")
+            try await database.expecting("deposit bob 5 GEM --id d2")
+            _ = try await database.typing("trade submit", input: tradeLine("5", price: "90000", market: "GEM/EUR"))
+            try await database.expecting("worker --once --log-level error")
+            let result = try await Program.run(
+                on: database, in: try FreshDirectory(), "up", "--yes", "--trades", "20")
+            #expect(result.exitCode == 0, "\(result)")
+            #expect(result.output.contains(" dlq show 1\n"), "\(result.output)")
+            #expect(!result.output.contains("account credit") && !result.output.contains("dlq retry"))
+            #expect(try database.violations() == [])
+        }
+
         @Test func `books whose engine is elsewhere, or is another one, are left alone`() async throws {
             let database = try TestDatabase()
             let (home, elsewhere) = (try FreshDirectory(), try FreshDirectory())

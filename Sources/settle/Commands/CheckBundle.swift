@@ -1,5 +1,6 @@
 import AuditTrail
 import CommandKit
+import Glibc
 
 struct CheckBundle: Command {
     static let info = CommandInfo(
@@ -9,7 +10,8 @@ struct CheckBundle: Command {
             before; each batch sums to zero in each asset, and has the entries that its trades and operations ask for; \
             the balances at the beginning and the entries of the day come to those at the end. Exits 3 if anything is \
             wrong, and names file and line. Only a hash that was noted elsewhere, or the bundle of the day before, \
-            tells a chain that was made anew from the one that was there.
+            tells a chain that was made anew from the one that was there; and what accounts had at the beginning is \
+            shown by the bundle of the day before alone, back to the first.
             """,
         examples: [
             Example("settle audit check audit-2026-01-31", "One day."),
@@ -19,12 +21,15 @@ struct CheckBundle: Command {
     @Argument("BUNDLE", help: "The folder that was exported.") var folder: String
     @Option("--after", "BUNDLE", help: "The bundle of the time before, which this one must go on from.")
     var previous: String?
-    @Option("--expect", "SEAL:HASH", help: "A seal and its hash that were noted earlier; may be repeated.")
+    @Option("--expect", "SEAL:HASH", help: "A seal and its hash that were noted earlier.")
     var marks: [SealMark]
 
     func run(_ context: Context) async throws {
         let interruption = Interruption()
         defer { interruption.letGo() }
+        for bundle in [folder] + (previous.map { [$0] } ?? []) where access(bundle, F_OK) != 0 {
+            throw CommandFailure("there is no bundle \(bundle.printable)", exit: .notFound)
+        }
         do {
             let check = try BundleCheck(folder, noted: marks)
             let progress = ProgressLine(context.output, title: "seals")

@@ -20,7 +20,8 @@ struct Reconcile: Command {
             what the file says is compared. The file should have all that was settled in its markets from its first to \
             its last trade: by committed_at if every line says it, else by executed_at; if neither, all there is. \
             --market, --since and --until say otherwise.
-            --fix stores what is missing here as PENDING, and touches nothing else. What a comparison came to is kept in \
+            --fix stores what is missing here as PENDING, and touches nothing else: nothing that has entries in the \
+            ledger, though its row be gone. Run 'settle verify' before it. What a comparison came to is kept in \
             reconciliation_jobs and reconciliation_errors. Exits 3 if anything differs, and names it.
             """,
         examples: [
