@@ -40,6 +40,10 @@ extension TradeComparison {
          where not exists (select from trades t where t.market = f.market and t.trade_id = f.trade_id)
         """)
 
+    /// The numbers of batches that a part of the ledger is for.
+    static let ledgerRangesStatement = Statement(
+        "stated_trades_ranges", "select range_no << 20, (range_no + 1) << 20 from ledger_ranges() order by 1")
+
     /// Looks through a range of the ledger for entries of what has no row: no index leads to them, and the accounts
     /// that they name need not be those of the entries. Of several ranges the first counts.
     static let withEntriesStatement = Statement(

@@ -78,7 +78,7 @@ public struct TradeComparison {
         try connection.script(Self.lookingUp(isFew: tradeCount <= Self.fewMax))
         guard try connection.query(Self.withoutRowStatement).affected > 0 else { return }
         try connection.script("analyze stated_without_row; \(Self.lookingUp(isFew: false))")
-        let ranges = try connection.query(Rebuild.rangesStatement)
+        let ranges = try connection.query(Self.ledgerRangesStatement)
         for row in ranges.indices {
             try connection.query(
                 Self.withEntriesStatement, .int8(ranges.int64(row, 0)), .int8(ranges.int64(row, 1)))
