@@ -55,8 +55,13 @@ import TradeModel
         let wallet = database.wallet()
         _ = try await wallet.settle([deposit("d1", "alice", "100", "USDT"), deposit("d2", "bob", "2", "BTC")])
         try database.execute(
-            "update balances set lowest = 1 - 10::numeric ^ 38 where account_no = (select account_no from accounts where id = 'alice')"
-        )
+            """
+            update balances set lowest = 1 - 10::numeric ^ 38
+             where account_no = (select account_no from accounts where id = 'alice');
+            insert into operator_actions (actor, action, subject, reason, detail)
+            values ('ops', 'credit', 'account alice', 'a line',
+                    '{"asset": "USDT", "amount": "99999999999999999999999999999999.999999"}')
+            """)
         let item = trade("t1", price: "150", quantity: "1", buyer: "alice", seller: "bob")
         #expect(try await database.wallet().settle([item]) == [.settled])
         #expect(try database.available("alice", "USDT") == "-50.000000")
