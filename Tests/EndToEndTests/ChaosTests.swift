@@ -126,10 +126,10 @@ extension Processes {
             for crash in 1...3 {
                 let target = min(try database.trades(.settled) + 500, early.count)
                 try await eventually("it settles before crash \(crash)") { try database.trades(.settled) >= target }
-                let opened = worker.occurrences(of: "breaker opens")
+                let away = worker.occurrences(of: "database is away")
                 try crashing.cluster.stopImmediately()
                 let latecomers = Task { try await endpoint.push(late[(crash - 1) * 10..<crash * 10]) }
-                #expect(await worker.waitFor("breaker opens", times: opened + 1))
+                #expect(await worker.waitFor("database is away", times: away + 1))
                 let closed = worker.occurrences(of: "database is back")
                 try crashing.cluster.start()
                 #expect(await worker.waitFor("database is back", times: closed + 1))
