@@ -34,6 +34,8 @@ actor FeedFollower: SettlementService.Source {
     /// The time after which a lease is nobody's, if it was not kept.
     private let leaseTime: Duration
     private var session: Session?
+    /// Under which we were last, and mean to try again.
+    private var pausedLease: FeedLease?
     private var isStopping = false
     private var standsBy = false
     /// What keeps us from following, and whether something keeps us from writing: said once, not at each try.
@@ -126,6 +128,7 @@ actor FeedFollower: SettlementService.Source {
                 return await rest(Self.pause)
             }
             lease = found
+            pausedLease = nil
         } catch {
             return failed("\(error)")
         }
@@ -169,6 +172,7 @@ actor FeedFollower: SettlementService.Source {
 
     private func giveUp(_ lease: FeedLease, because stop: FeedStop) async {
         if case .later(let text) = stop {
+            pausedLease = lease
             failed(text)
         } else {
             log.error(
@@ -201,10 +205,11 @@ actor FeedFollower: SettlementService.Source {
     /// Writes where the work has come to, for the last time, and lets others follow.
     func finish() async {
         await write()
-        guard let session else { return }
-        self.session = nil
-        await session.records.stop()
-        try? await control.giveUp(connector.stream, session.lease)
+        guard let lease = session?.lease ?? pausedLease else { return }
+        let records = session?.records
+        session = nil
+        await records?.stop()
+        try? await control.giveUp(connector.stream, lease)
     }
 
     private func write() async {
