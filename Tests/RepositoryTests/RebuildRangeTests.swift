@@ -155,6 +155,7 @@ import WalletClient
         #expect(rebuild.differences == [])
         #expect(rebuild.entries == Int64(try database.count("ledger_entries")))
         #expect(rebuild.trades == Int64(try database.trades(.settled) - 3))
+        #expect(try database.violations() == [])
     }
 
     @Test func `a batch that stays undecided is not waited for without end`() async throws {

@@ -185,6 +185,13 @@ import WalletClient
         """
     }
 
+    private static func balance(_ index: Int) -> String {
+        """
+        (account_no, asset_no) = (select account_no, asset_no from balances order by account_no, asset_no
+                                   offset \(index) % (select count(*) from balances) limit 1)
+        """
+    }
+
     /// What somebody may do to the entry, the trade, the operation or the balance of a number.
     private static let damages: [@Sendable (Int) -> String] = [
         { "delete from ledger_entries where \(entry($0))" },
@@ -206,8 +213,8 @@ import WalletClient
         { "update trades set settled_at = null where trade_id = 't-\($0 % 60 + 1)'" },
         { "delete from trades where trade_id = 't-\($0 % 60 + 1)'" },
         { "delete from operations where key = (select key from operations order by key offset \($0) % 12 limit 1)" },
-        { "update balances set available = available + 1 where account_no = \($0 % 6 + 1)" },
-        { "update balances set version = version + 1 where account_no = \($0 % 6 + 1)" },
+        { "update balances set available = available + 1 where \(balance($0))" },
+        { "update balances set version = version + 1 where \(balance($0))" },
         { "delete from batches where batch_no = \($0 % 10 + 1)" },
         { "update batches set entries = entries + 1 where batch_no = \($0 % 10 + 1)" },
     ]
