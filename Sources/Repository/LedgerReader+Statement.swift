@@ -57,8 +57,9 @@ extension LedgerReader {
         var to = BatchNumber.max
         if let since { from = try number(beforeAllSince: since) }
         if let until { to = try number(afterAllUntil: until) }
+        let isFromNewest = newest - versions.upperBound < versions.lowerBound
         var wanted = segments.filter { $0.batches.upperBound > from && $0.batches.lowerBound < to }
-        if newest - versions.upperBound < versions.lowerBound { wanted.reverse() }
+        if isFromNewest { wanted.reverse() }
         // A segment without an index is read last but one where that may do: not for an account that has been quiet.
         if let bare = wanted.firstIndex(where: { !$0.isIndexed }),
             let indexed = wanted[bare...].firstIndex(where: { $0.isIndexed })
@@ -67,11 +68,14 @@ extension LedgerReader {
             wanted.insert(quick, at: bare)
         }
         var lines: [StatementLine] = []
-        for segment in wanted where lines.count < versions.count {
-            let rows = try connection.query(
-                Self.linesStatement, .int8(segment.batches.lowerBound), .int8(segment.batches.upperBound),
-                .int8(key.account), .int4(key.asset), .int8(versions.lowerBound), .int8(versions.upperBound))
-            lines += rows.indices.map { Self.line(rows, $0) }
+        for segment in wanted {
+            for batches in segment.isIndexed ? [segment.batches] : segment.stretches(isFromNewest: isFromNewest)
+            where lines.count < versions.count {
+                let rows = try connection.query(
+                    Self.linesStatement, .int8(batches.lowerBound), .int8(batches.upperBound), .int8(key.account),
+                    .int4(key.asset), .int8(versions.lowerBound), .int8(versions.upperBound))
+                lines += rows.indices.map { Self.line(rows, $0) }
+            }
         }
         return lines.sorted { $0.version < $1.version }
     }
@@ -89,6 +93,23 @@ extension LedgerReader {
                     seller: rows.string(row, 13), buyerFee: rows.decimal(row, 15), sellerFee: rows.decimal(row, 16))
             },
             order: rows.optional(row, 14, rows.string))
+    }
+}
+
+extension LedgerSegment {
+    /// Its batches in stretches that become longer: who trades much is found in the first, and who is found in none
+    /// costs little more than all at once would.
+    fileprivate func stretches(isFromNewest: Bool) -> [Range<BatchNumber>] {
+        var stretches: [Range<BatchNumber>] = []
+        var rest = batches
+        var length: BatchNumber = 16
+        while !rest.isEmpty {
+            let stretch = isFromNewest ? rest.suffix(Int(length)) : rest.prefix(Int(length))
+            stretches.append(stretch)
+            rest = isFromNewest ? rest.lowerBound..<stretch.lowerBound : stretch.upperBound..<rest.upperBound
+            length *= 16
+        }
+        return stretches
     }
 }
 

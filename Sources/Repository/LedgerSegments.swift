@@ -1,6 +1,6 @@
 import TradeModel
 
-/// A stretch of the ledger's batches, with an index by account or, at the end that grows, without.
+/// A range of the ledger: with an index by account, or one that entries are still appended to, or were until just now.
 struct LedgerSegment: Hashable, Sendable {
     let batches: Range<BatchNumber>
     let isIndexed: Bool
@@ -8,9 +8,13 @@ struct LedgerSegment: Hashable, Sendable {
 
 enum LedgerSegmentStore {
     static let readStatement = Statement(
-        "ledger_segments", "select first_batch, next_batch, is_indexed from ledger_segments() order by first_batch")
+        "ledger_segments",
+        """
+        select first_batch, least(next_batch, last_value + 1), is_indexed from batch_numbers, ledger_segments()
+         where first_batch <= last_value order by first_batch
+        """)
 
-    /// All of the ledger in order, without a gap.
+    /// All of the ledger in order, without a gap, up to the newest batch.
     static func read(_ connection: PostgresConnection) throws(DatabaseError) -> [LedgerSegment] {
         let rows = try connection.query(readStatement)
         return rows.indices.map {
@@ -21,20 +25,13 @@ enum LedgerSegmentStore {
 
 /// The indexes that readers want and that are built beside the work.
 public enum ReadingIndexStore {
-    /// So many entries at the end of the ledger may lack an index by account: what one reader may have to go through.
-    public static let pieceEntriesMax: Int64 = 200_000
-
     static let lockStatement = Statement(
         "reading_index_lock", "select pg_try_advisory_lock(\(AdvisoryLock.readingIndexes), 1)")
     static let unlockStatement = Statement(
         "reading_index_unlock", "select pg_advisory_unlock(\(AdvisoryLock.readingIndexes), 1)")
-    static let workStatement = Statement("reading_index_work", "select statement from reading_index_work($1)")
-    static let growthStatement = Statement(
-        "reading_index_growth",
-        """
-        select n.last_value, (select coalesce(sum(b.entries), 0)::bigint from batches b where b.batch_no > $1)
-          from batch_numbers n
-        """)
+    static let workStatement = Statement("reading_index_work", "select statement from reading_index_work()")
+    static let rangeInUseStatement = Statement(
+        "reading_index_range_in_use", "select ledger_range_of(last_value) from batch_numbers")
     static let summarizeTradesStatement = Statement(
         "reading_index_summarize_trades",
         """
@@ -44,13 +41,16 @@ public enum ReadingIndexStore {
            and c.relname in (t.relname || '_by_arrival', t.relname || '_by_batch')
          where i.inhparent = 'trades'::regclass
         """)
+    /// Only what is full: the summary of a stretch that grows would be changed by each entry.
     static let summarizeLedgerStatement = Statement(
         "reading_index_summarize_ledger",
         """
-        select brin_summarize_new_values(c.oid) from batch_numbers n
+        select coalesce(sum(brin_summarize_range(c.oid, block)), 0) from batch_numbers n
           join ledger_ranges() r on ledger_range_of(n.last_value) - r.range_no in (0, 1)
           join pg_index x on x.indrelid = r.relation and x.indisvalid
           join pg_class c on c.oid = x.indexrelid and c.relname = format('ledger_entries_%s_by_batch', r.range_no)
+          cross join generate_series(
+              0, pg_relation_size(r.relation) / current_setting('block_size')::int - 32, 32) block
         """)
 
     static let ownerStatement = Statement(
@@ -63,44 +63,51 @@ public enum ReadingIndexStore {
     }
 
     /// What is missing, as the statements that mend it.
-    public static func work(
-        on connection: PostgresConnection, pieceEntries: Int64 = pieceEntriesMax
-    ) throws(DatabaseError) -> [String] {
-        let rows = try connection.query(workStatement, .int8(pieceEntries))
+    public static func work(on connection: PostgresConnection) throws(DatabaseError) -> [String] {
+        let rows = try connection.query(workStatement)
         return rows.indices.map { rows.string($0, 0) }
     }
 
     /// Does the next thing that is missing, if another process is not at it; returns what it was, or nil for nothing.
     ///
     /// A build that is interrupted leaves an index that nobody uses and that the next call takes away.
-    public static func advance(
-        on connection: PostgresConnection, pieceEntries: Int64 = pieceEntriesMax
-    ) throws(DatabaseError) -> String? {
+    public static func advance(on connection: PostgresConnection) throws(DatabaseError) -> String? {
         guard try connection.query(lockStatement).bool(0, 0) else { return nil }
         defer { _ = try? connection.query(unlockStatement) }
-        guard let statement = try work(on: connection, pieceEntries: pieceEntries).first else { return nil }
+        guard let statement = try work(on: connection).first else { return nil }
         try connection.script(statement)
         return statement
     }
 
-    /// The newest number of a batch, and how many entries those after a certain one have: what tells, at little cost,
-    /// whether something may be missing.
-    public static func growth(
-        since number: BatchNumber, on connection: PostgresConnection
-    ) throws(DatabaseError) -> (newest: BatchNumber, entries: Int64) {
-        let rows = try connection.query(growthStatement, .int8(number))
-        return (rows.int64(0, 0), rows.int64(0, 1))
+    /// The range of the ledger that entries are appended to.
+    public static func rangeInUse(on connection: PostgresConnection) throws(DatabaseError) -> Int64 {
+        try connection.query(rangeInUseStatement).int64(0, 0)
     }
 
-    /// Brings the summaries of arrivals and of batches up to the newest trades and entries. Gives way to a vacuum,
-    /// which does the same.
+    /// Brings the summaries up to the newest trades and entries.
     public static func summarize(on connection: PostgresConnection) throws(DatabaseError) {
+        try summarizeTrades(on: connection)
+        try summarizeLedger(on: connection)
+    }
+
+    /// Says which arrivals and which batches are where among the newest trades.
+    public static func summarizeTrades(on connection: PostgresConnection) throws(DatabaseError) {
+        try summarize(summarizeTradesStatement, on: connection)
+    }
+
+    /// Says which batches and which accounts are where among the newest entries.
+    public static func summarizeLedger(on connection: PostgresConnection) throws(DatabaseError) {
+        try summarize(summarizeLedgerStatement, on: connection)
+    }
+
+    /// Gives way to a vacuum, which does the same.
+    private static func summarize(
+        _ statement: Statement, on connection: PostgresConnection
+    ) throws(DatabaseError) {
         try connection.script("set lock_timeout = 100")
-        for statement in [summarizeTradesStatement, summarizeLedgerStatement] {
-            do {
-                try connection.query(statement)
-            } catch  where error.sqlState == DatabaseError.lockNotAvailable {}
-        }
+        do {
+            try connection.query(statement)
+        } catch  where error.sqlState == DatabaseError.lockNotAvailable {}
         try connection.script("set lock_timeout = 0")
     }
 }

@@ -1,21 +1,21 @@
 import Repository
 import ServiceKit
-import TradeModel
 
-/// Builds the indexes that readers want, of all processes on a database one at a time.
+/// Builds the indexes that readers want, of all processes on a database one at a time, and keeps the summaries of what
+/// is appended up to date.
 ///
-/// What is missing is asked for from time to time, and sooner when the ledger has grown: at full speed it gets another
-/// piece's entries every few seconds. Whether it has grown is asked often, and costs next to nothing.
+/// What is missing is asked for from time to time, and as soon as the ledger has left a range, whose index is due then.
 struct IndexBuilding: BesideDuty {
-    /// So many new entries are reason enough to look: a part of a piece, so that its index is begun when it is due.
-    private static let growthMin = ReadingIndexStore.pieceEntriesMax / 8
+    /// The time between summaries: a reader goes through what was appended since.
+    private static let summaryInterval = Duration.seconds(2)
 
     let name = "building of an index"
-    /// The time between looks that no growth asks for.
+    /// The time between looks at everything.
     let interval: Duration
     private var nextRound = ContinuousClock.now
-    /// The newest batch at the last look.
-    private var lastSeen = BatchNumber.max
+    private var nextSummary = ContinuousClock.now
+    /// The range of the ledger in use at the last look.
+    private var lastRange: Int64?
     /// Whether the role may do it; asked once.
     private var mayBuild: Bool?
 
@@ -31,16 +31,19 @@ struct IndexBuilding: BesideDuty {
             }
         }
         guard mayBuild == true else { return false }
-        let growth = try ReadingIndexStore.growth(since: lastSeen, on: connection)
+        if ContinuousClock.now >= nextSummary {
+            try ReadingIndexStore.summarizeLedger(on: connection)
+            nextSummary = .now + Self.summaryInterval
+        }
+        let range = try ReadingIndexStore.rangeInUse(on: connection)
         let isRound = ContinuousClock.now >= nextRound
-        guard isRound || growth.entries >= Self.growthMin else { return false }
-        // From before the builds: what comes while they last is growth, too.
-        lastSeen = growth.newest
+        guard isRound || range != lastRange else { return false }
+        lastRange = range
         while !Task.isCancelled, let done = try ReadingIndexStore.advance(on: connection) {
             log.info("index", ["statement": done])
         }
         if isRound, !Task.isCancelled {
-            try ReadingIndexStore.summarize(on: connection)
+            try ReadingIndexStore.summarizeTrades(on: connection)
             nextRound = .now + interval
         }
         return false

@@ -79,6 +79,9 @@ struct PoolState {
 
     var isIdle: Bool { waitingCount == 0 && inFlightCount == 0 && submitters.isEmpty }
 
+    /// Whether more comes than is settled.
+    var isCrowded: Bool { waitingCount * 2 >= capacity }
+
     private var hasRoom: Bool { waitingCount < capacity && waitingBytes < queueBytesMax }
 
     // MARK: Submitting

@@ -7,9 +7,13 @@ import ServiceKit
 struct Sealing: BesideDuty {
     let name = "sealing"
     private var sealer: Sealer
-    private var resting = Resting()
+    private var resting: Resting
 
-    init(interval: Duration = .seconds(60), rowsMax: Int64 = Sealer.rowsMax) {
+    /// - Parameter isCrowded: whether more trades come than are settled.
+    init(
+        interval: Duration = .seconds(60), rowsMax: Int64 = Sealer.rowsMax, isCrowded: Guarded<Bool> = Guarded(false)
+    ) {
+        resting = Resting(isCrowded: isCrowded)
         sealer = Sealer(interval: interval, rowsMax: rowsMax)
     }
 

@@ -16,6 +16,8 @@ public actor SettlementPool {
     /// Where the shielded writes run; nil is the usual place.
     let executor: (any TaskExecutor)?
     private let elapsed: @Sendable () -> Duration
+    /// Whether more comes than is settled; read from outside the actor.
+    nonisolated let isCrowded = Guarded(false)
 
     /// A batch, and which one it follows.
     struct Assignment: Sendable {
@@ -216,6 +218,7 @@ public actor SettlementPool {
 
     /// Carries out what the state decided.
     private func perform(_ action: PoolState.Action) {
+        isCrowded.withLock { $0 = state.isCrowded }
         for (ticket, answer) in action.answers {
             submitters.removeValue(forKey: ticket)?.resume(returning: answer)
         }

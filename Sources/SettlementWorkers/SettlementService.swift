@@ -122,7 +122,11 @@ public actor SettlementService {
                 besideWork("indexes", [IndexBuilding()]), besideWork("streams", [StreamCounting()]),
                 besideWork(
                     "proofs",
-                    [Sealing(), Verifying(configuration.limits, worker: worker, state: verification)]),
+                    [
+                        Sealing(isCrowded: pool.isCrowded),
+                        Verifying(
+                            configuration.limits, worker: worker, isCrowded: pool.isCrowded, state: verification),
+                    ]),
             ].map { work in (work: work, run: Task { await work.run() }) }
 
             await stopSignal.wait()

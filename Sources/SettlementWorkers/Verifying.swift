@@ -10,15 +10,21 @@ struct Verifying: BesideDuty {
     private let limits: LiveLimits
     private var verification: SteadyVerification
     private var nextStep = ContinuousClock.now
-    private var resting = Resting()
+    private var resting: Resting
     /// What is known of the newest look, whichever process took it.
     private let state: Guarded<VerificationState?>
     /// What was logged last, and is not said again.
     private var told: [Verification.Violation] = []
 
-    /// - Parameter state: where what is known is put down.
-    init(_ limits: LiveLimits, worker: Int64, state: Guarded<VerificationState?>) {
+    /// - Parameters:
+    ///   - isCrowded: whether more trades come than are settled.
+    ///   - state: where what is known is put down.
+    init(
+        _ limits: LiveLimits, worker: Int64, isCrowded: Guarded<Bool> = Guarded(false),
+        state: Guarded<VerificationState?>
+    ) {
         self.limits = limits
+        resting = Resting(isCrowded: isCrowded)
         self.state = state
         verification = SteadyVerification(actor: "worker \(worker)")
     }

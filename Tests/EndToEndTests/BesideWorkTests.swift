@@ -7,7 +7,7 @@ import Testing
 
 /// What is looked at, and when, beside the settling.
 @Suite struct BesideWorkTests {
-    @Test func `it looks at everything from time to time, and sooner when the ledger has grown`() async throws {
+    @Test func `it looks at everything from time to time, and at once when the ledger has left a range`() async throws {
         // Given: everything is there.
         let database = try TestDatabase()
         let keeper = BesideWork(
@@ -16,33 +16,23 @@ import Testing
         func isThere(_ index: String) throws -> Bool {
             try database.value("select to_regclass('\(index)') is not null") == "true"
         }
-        func write(entries: Int64) throws {
-            try database.execute(
-                """
-                insert into batches (batch_no, trades, operations, rejected, entries)
-                values (nextval('batch_numbers'), 0, 0, 0, \(entries))
-                """)
-        }
         #expect(await keeper.work())
         #expect(try isThere("batches_by_time"))
 
-        // When: something is missing, and little was written.
+        // When: something is missing.
         try database.execute("drop index batches_by_time")
-        try write(entries: 1_000)
         // Then: that can wait.
         #expect(await keeper.work())
         #expect(try !isThere("batches_by_time"))
 
-        // When: so much was written that a piece may be due.
-        try write(entries: ReadingIndexStore.pieceEntriesMax)
-        try write(entries: 1)
+        // When: a range is full.
+        try database.execute("select seal_ledger_range(0)")
         // Then
         #expect(await keeper.work())
         #expect(try isThere("batches_by_time"))
-        #expect(
-            try database.value("select count(*) from ledger_account_indexes() where range_no = 0 and is_valid") == "1")
+        #expect(try isThere("ledger_entries_0_by_account"))
 
-        // When: it was done, and nothing came.
+        // When: it was done, and no other is.
         try database.execute("drop index batches_by_time")
         // Then
         #expect(await keeper.work())

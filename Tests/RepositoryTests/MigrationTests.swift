@@ -71,7 +71,7 @@ import WalletClient
         #expect(
             try database.value(
                 """
-                select string_agg(split_part(statement, ' ', 4), ' ') from reading_index_work(1000)
+                select string_agg(split_part(statement, ' ', 4), ' ') from reading_index_work()
                  where statement like '%ledger_entries%by_batch%'
                 """) == "ledger_entries_0_by_batch")
         #expect(try database.value("select count(*) from balances where room is not null") == "0")
@@ -80,6 +80,49 @@ import WalletClient
         try connection.liftStatementTimeout()
         while try ReadingIndexStore.advance(on: connection) != nil {}
         #expect(try database.value("select to_regclass('ledger_entries_0_by_batch') is not null") == "true")
+        #expect(try database.violations() == [])
+    }
+
+    @Test func `indexes of stretches of the ledger go, and an account is found without`() async throws {
+        // Given: books from before, with an index on a part of the range in use.
+        try database.addMarket()
+        let wallet = database.wallet()
+        _ = try await wallet.settle([operation("d1", .deposit, "alice", "1000", "USDT")])
+        _ = try await wallet.settle([operation("d2", .deposit, "alice", "2000", "USDT")])
+        try migrator().down(to: 14)
+        try database.execute(
+            """
+            create index ledger_entries_0_batches_0_2 on ledger_entries_0 (account_no, asset_no, version)
+             where batch_no >= 0 and batch_no < 2;
+            drop index ledger_entries_0_by_batch, ledger_entries_1_by_batch;
+            create index ledger_entries_0_by_batch on ledger_entries_0 using brin (batch_no);
+            create index ledger_entries_1_by_batch on ledger_entries_1 using brin (batch_no)
+            """)
+        #expect(
+            try database.value("select string_agg(is_indexed::text, ' ' order by first_batch) from ledger_segments()")
+                == "true false false")
+        // When
+        try migrator().up()
+        // Then
+        let connection = try database.connect()
+        #expect(try database.value("select count(*) from pg_class where relname like '%\\_batches\\_%\\_%'") == "0")
+        #expect(
+            try database.value("select string_agg(is_indexed::text, ' ' order by first_batch) from ledger_segments()")
+                == "false false")
+        #expect(
+            try database.value(
+                "select string_agg(relname || ' ' || indnatts, ', ' order by relname) from pg_index "
+                    + "join pg_class on oid = indexrelid where relname like 'ledger_entries%by_batch'")
+                == "ledger_entries_0_by_batch 1, ledger_entries_1_by_batch 2")
+        let (key, moment) = try #require(
+            BalanceStore.current(
+                of: [AccountNumber(database.value("select account_no from accounts where id = 'alice'"))!],
+                asset: nil, connection
+            ).first)
+        let lines = try LedgerReader.read(connection) { reader throws(DatabaseError) in
+            try reader.lines(of: key, versions: 1...2, newest: moment.version)
+        }
+        #expect(lines.map(\.cause.text) == ["d1", "d2"])
         #expect(try database.violations() == [])
     }
 

@@ -66,13 +66,10 @@ import TradeModel
     @Test func `a range that is full is read by its index, and what is appended by none`() async throws {
         let run = try await ScenarioRun(seed: 11)
         let connection = try run.database.connect()
-        let names = try run.database.value(
-            "select string_agg(index_name, ',' order by index_name) from ledger_account_indexes()")
-        #expect(names.contains("ledger_entries_0_by_account"))
-        #expect(names.contains("ledger_entries_2_batches_"))
-        #expect(!names.contains("ledger_entries_0_batches_"))
+        let segments = try LedgerSegmentStore.read(connection)
+        #expect(segments.map(\.isIndexed) == [true, true, false])
         try connection.script("set enable_seqscan = off; set enable_bitmapscan = off; set enable_sort = off")
-        for segment in try LedgerSegmentStore.read(connection) where segment.isIndexed {
+        for segment in segments where segment.isIndexed {
             let rows = try connection.query(
                 Statement(
                     "plan_\(segment.batches.lowerBound)",
@@ -82,7 +79,7 @@ import TradeModel
                        and account_no = 5 and asset_no = 1 and version >= 3 order by version limit 1
                     """))
             let plan = rows.indices.map { rows.string($0, 0) }.joined(separator: "\n")
-            #expect(plan.contains("_by_account") || plan.contains("_batches_"), "\(plan)")
+            #expect(plan.contains("_by_account"), "\(plan)")
         }
     }
 
@@ -277,11 +274,11 @@ private struct ScenarioRun {
         try connection.liftStatementTimeout()
         let wallets = [database.wallet(), database.wallet()]
         _ = try await wallets[0].settle(scenario.startingDeposits())
-        for round in 0..<30 {
+        for round in 0..<60 {
             let batch = (0..<Int.random(in: 1..<12, using: &scenario.random)).map { _ in scenario.next() }
             _ = try await wallets[Int.random(in: 0...1, using: &scenario.random)].settle(batch)
             if round % 5 == 2 {
-                while try ReadingIndexStore.advance(on: connection, pieceEntries: 10) != nil {}
+                while try ReadingIndexStore.advance(on: connection) != nil {}
             }
             if round == 9 || round == 19 {
                 try database.execute(
