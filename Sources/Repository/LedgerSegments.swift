@@ -10,8 +10,9 @@ enum LedgerSegmentStore {
     static let readStatement = Statement(
         "ledger_segments",
         """
-        select first_batch, least(next_batch, last_value + 1), is_indexed from batch_numbers, ledger_segments()
-         where first_batch <= last_value order by first_batch
+        select first_batch, least(next_batch, newest + 1), is_indexed
+          from (select max(batch_no) as newest from batches) b, ledger_segments()
+         where first_batch <= newest order by first_batch
         """)
 
     /// All of the ledger in order, without a gap, up to the newest batch.

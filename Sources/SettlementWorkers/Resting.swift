@@ -3,8 +3,8 @@ import ServiceKit
 import TradeModel
 
 /// Keeps a duty to a fifth of the time, so that settling keeps the server: it rests for four times as long as its last
-/// piece of work took. Where more trades come than are settled, it takes a twentieth: it would fall behind with a fifth,
-/// too. Where nothing settles, it goes on at once.
+/// piece of work took. Where more trades come than are settled it takes a twentieth, since with a fifth it would fall
+/// behind, too. Where nothing settles, it goes on at once.
 struct Resting {
     private static let restPerWork = 4
     private static let restPerWorkInCrowd = 19

@@ -32,6 +32,16 @@ import TradeModel
         #expect(state.ready(0).started == [0: [2, 3, 4]])
     }
 
+    @Test func `with half of the queue taken, more comes than is settled`() {
+        var state = pool(capacity: 8, lanes: 1, ready: false)
+        for number in 1...3 { submit(trade(number, 1, 2), to: &state) }
+        #expect(!state.isCrowded)
+        submit(trade(4, 1, 2), to: &state)
+        #expect(state.isCrowded)
+        _ = state.ready(0)
+        #expect(!state.isCrowded)
+    }
+
     @Test func `a batch is never larger than allowed`() {
         var state = pool(lanes: 1, ready: false)
         for number in 1...9 { submit(trade(number, 1, 2), to: &state) }
