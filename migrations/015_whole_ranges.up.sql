@@ -50,7 +50,7 @@ begin
     execute pg_catalog.format('alter table ledger_entries attach partition %I for values from (%s) to (%s)',
         partition_name, range_no << 20, (range_no + 1) << 20);
     execute pg_catalog.format('create index %I on %I using brin (batch_no, account_no '
-        'int8_bloom_ops(n_distinct_per_range = 2000)) with (pages_per_range = 32, autosummarize = on)',
+        'int8_bloom_ops(n_distinct_per_range = 2000)) with (pages_per_range = 32)',
         partition_name || '_by_batch', partition_name);
 end $$;
 
@@ -88,8 +88,26 @@ begin
     for made in select r.range_no from ledger_ranges() r where pg_relation_size(r.relation) = 0 loop
         execute format('drop index if exists %I', format('ledger_entries_%s_by_batch', made.range_no));
         execute format('create index %I on %I using brin (batch_no, account_no '
-            'int8_bloom_ops(n_distinct_per_range = 2000)) with (pages_per_range = 32, autosummarize = on)',
+            'int8_bloom_ops(n_distinct_per_range = 2000)) with (pages_per_range = 32)',
             format('ledger_entries_%s_by_batch', made.range_no), format('ledger_entries_%s', made.range_no));
+    end loop;
+end $$;
+
+-- Workers bring the summaries up to date, and a vacuum does. The server would ask its autovacuum for the same at each
+-- stretch of pages, of which there are dozens a second when much is settled, and log each for which it has no room.
+do $$
+declare
+    summed record;
+begin
+    for summed in
+        select n.oid::regclass as name from pg_index x join pg_class n on n.oid = x.indexrelid
+         where n.reloptions @> array['autosummarize=on']
+           and (x.indrelid = 'operations'::regclass
+                or x.indrelid in (select inhrelid from pg_inherits where inhparent = 'trades'::regclass)
+                or x.indrelid in (select r.relation from ledger_ranges() r, batch_numbers b
+                                   where r.range_no >= ledger_range_of(b.last_value) - 1))
+    loop
+        execute format('alter index %s reset (autosummarize)', summed.name);
     end loop;
 end $$;
 
@@ -111,7 +129,7 @@ begin
     select wanted.built from (
         select 0 as turn, - r.range_no as place, format('ledger_entries_%s_by_batch', r.range_no) as name,
                format('create index concurrently %I on %I using brin (batch_no, account_no '
-                   || 'int8_bloom_ops(n_distinct_per_range = 2000)) with (pages_per_range = 32, autosummarize = on)',
+                   || 'int8_bloom_ops(n_distinct_per_range = 2000)) with (pages_per_range = 32)',
                    format('ledger_entries_%s_by_batch', r.range_no), format('ledger_entries_%s', r.range_no)) as built
           from ledger_ranges() r
         union all
@@ -120,7 +138,7 @@ begin
         union all
         select 2, 0, c.relname || '_by_arrival',
                format('create index concurrently %I on %I using brin (received_seq, received_at) '
-                   || 'with (pages_per_range = 32, autosummarize = on)', c.relname || '_by_arrival', c.relname)
+                   || 'with (pages_per_range = 32)', c.relname || '_by_arrival', c.relname)
           from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'trades'::regclass
         union all
         select 3, 0, c.relname || '_failed',
@@ -130,12 +148,12 @@ begin
         union all
         select 4, 0, c.relname || '_by_batch',
                format('create index concurrently %I on %I using brin (batch_no) '
-                   || 'with (pages_per_range = 32, autosummarize = on)', c.relname || '_by_batch', c.relname)
+                   || 'with (pages_per_range = 32)', c.relname || '_by_batch', c.relname)
           from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'trades'::regclass
         union all
         select 5, 0, 'operations_by_batch',
                'create index concurrently operations_by_batch on operations using brin (batch_no) '
-                   || 'with (pages_per_range = 32, autosummarize = on)'
+                   || 'with (pages_per_range = 32)'
         union all
         select 6, 0, 'dead_letters_by_batch',
                'create index concurrently dead_letters_by_batch on dead_letters (batch_no)'

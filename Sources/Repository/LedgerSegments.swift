@@ -36,11 +36,13 @@ public enum ReadingIndexStore {
     static let summarizeTradesStatement = Statement(
         "reading_index_summarize_trades",
         """
-        select brin_summarize_new_values(c.oid) from pg_inherits i join pg_class t on t.oid = i.inhrelid
+        select brin_summarize_new_values(c.oid)
+          from (select inhrelid as oid from pg_inherits where inhparent = 'trades'::regclass
+                union all
+                select 'operations'::regclass) t
           join pg_index x on x.indrelid = t.oid and x.indisvalid
           join pg_class c on c.oid = x.indexrelid
-           and c.relname in (t.relname || '_by_arrival', t.relname || '_by_batch')
-         where i.inhparent = 'trades'::regclass
+          join pg_am a on a.oid = c.relam and a.amname = 'brin'
         """)
     /// Only what is full: the summary of a stretch that grows would be changed by each entry.
     static let summarizeLedgerStatement = Statement(
@@ -85,13 +87,13 @@ public enum ReadingIndexStore {
         try connection.query(rangeInUseStatement).int64(0, 0)
     }
 
-    /// Brings the summaries up to the newest trades and entries.
+    /// Brings the summaries up to what came last.
     public static func summarize(on connection: PostgresConnection) throws(DatabaseError) {
         try summarizeTrades(on: connection)
         try summarizeLedger(on: connection)
     }
 
-    /// Says which arrivals and which batches are where among the newest trades.
+    /// Says which arrivals and which batches are where among the newest trades and operations.
     public static func summarizeTrades(on connection: PostgresConnection) throws(DatabaseError) {
         try summarize(summarizeTradesStatement, on: connection)
     }

@@ -95,7 +95,7 @@ import WalletClient
             create index ledger_entries_0_batches_0_2 on ledger_entries_0 (account_no, asset_no, version)
              where batch_no >= 0 and batch_no < 2;
             drop index ledger_entries_0_by_batch, ledger_entries_1_by_batch;
-            create index ledger_entries_0_by_batch on ledger_entries_0 using brin (batch_no);
+            create index ledger_entries_0_by_batch on ledger_entries_0 using brin (batch_no) with (autosummarize = on);
             create index ledger_entries_1_by_batch on ledger_entries_1 using brin (batch_no)
             """)
         #expect(
@@ -114,6 +114,8 @@ import WalletClient
                 "select string_agg(relname || ' ' || indnatts, ', ' order by relname) from pg_index "
                     + "join pg_class on oid = indexrelid where relname like 'ledger_entries%by_batch'")
                 == "ledger_entries_0_by_batch 1, ledger_entries_1_by_batch 2")
+        #expect(
+            try database.value("select count(*) from pg_class where reloptions::text like '%autosummarize%'") == "0")
         let (key, moment) = try #require(
             BalanceStore.current(
                 of: [AccountNumber(database.value("select account_no from accounts where id = 'alice'"))!],

@@ -97,6 +97,13 @@ import WalletClient
         #expect(try database.value(summarized) == "true true")
     }
 
+    @Test func `nobody but workers and vacuums is asked for summaries`() throws {
+        _ = try advanceToTheEnd()
+        let summaries = "select count(*) from pg_class c join pg_am a on a.oid = c.relam where a.amname = 'brin'"
+        #expect(try database.value(summaries) == "5")
+        #expect(try database.value(summaries + " and reloptions::text like '%autosummarize%'") == "0")
+    }
+
     @Test func `of an account's entries in the range in use, only the pages are read that may have some`() throws {
         // Given: an account with entries at one end of many.
         try database.execute(
