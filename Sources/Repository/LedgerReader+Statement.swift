@@ -118,10 +118,12 @@ extension AccountStore {
         "accounts_named",
         """
         select a.account_no, a.kind::text, a.id, a.opened_at, a.status::text from accounts a
-         where (a.kind = 'customer' and a.id = $1)
-            or (a.kind <> 'customer' and (a.kind::text = $1 or a.kind || '/' || a.id = $1)
-                and not exists (select from accounts c where c.kind = 'customer' and c.id = $1))
-         order by a.account_no
+         where a.kind = 'customer' and a.id = $1
+        union all
+        select a.account_no, a.kind::text, a.id, a.opened_at, a.status::text from accounts a
+         where a.kind <> 'customer' and (a.kind::text = $1 or a.kind || '/' || a.id = $1)
+           and not exists (select from accounts c where c.kind = 'customer' and c.id = $1)
+         order by account_no
         """)
 
     /// The account that a name means: a customer's; or, where no customer is called so, all of the house or of the

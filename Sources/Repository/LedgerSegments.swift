@@ -33,28 +33,6 @@ public enum ReadingIndexStore {
     static let workStatement = Statement("reading_index_work", "select statement from reading_index_work()")
     static let rangeInUseStatement = Statement(
         "reading_index_range_in_use", "select ledger_range_of(last_value) from batch_numbers")
-    static let summarizeTradesStatement = Statement(
-        "reading_index_summarize_trades",
-        """
-        select brin_summarize_new_values(c.oid)
-          from (select inhrelid as oid from pg_inherits where inhparent = 'trades'::regclass
-                union all
-                select 'operations'::regclass) t
-          join pg_index x on x.indrelid = t.oid and x.indisvalid
-          join pg_class c on c.oid = x.indexrelid
-          join pg_am a on a.oid = c.relam and a.amname = 'brin'
-        """)
-    /// Only what is full: the summary of a stretch that grows would be changed by each entry.
-    static let summarizeLedgerStatement = Statement(
-        "reading_index_summarize_ledger",
-        """
-        select coalesce(sum(brin_summarize_range(c.oid, block)), 0) from batch_numbers n
-          join ledger_ranges() r on ledger_range_of(n.last_value) - r.range_no in (0, 1)
-          join pg_index x on x.indrelid = r.relation and x.indisvalid
-          join pg_class c on c.oid = x.indexrelid and c.relname = format('ledger_entries_%s_by_batch', r.range_no)
-          cross join generate_series(
-              0, pg_relation_size(r.relation) / current_setting('block_size')::int - 32, 32) block
-        """)
 
     static let ownerStatement = Statement(
         "reading_index_owner",
@@ -85,32 +63,5 @@ public enum ReadingIndexStore {
     /// The range of the ledger that entries are appended to.
     public static func rangeInUse(on connection: PostgresConnection) throws(DatabaseError) -> Int64 {
         try connection.query(rangeInUseStatement).int64(0, 0)
-    }
-
-    /// Brings the summaries up to what came last.
-    public static func summarize(on connection: PostgresConnection) throws(DatabaseError) {
-        try summarizeTrades(on: connection)
-        try summarizeLedger(on: connection)
-    }
-
-    /// Says which arrivals and which batches are where among the newest trades and operations.
-    public static func summarizeTrades(on connection: PostgresConnection) throws(DatabaseError) {
-        try summarize(summarizeTradesStatement, on: connection)
-    }
-
-    /// Says which batches and which accounts are where among the newest entries.
-    public static func summarizeLedger(on connection: PostgresConnection) throws(DatabaseError) {
-        try summarize(summarizeLedgerStatement, on: connection)
-    }
-
-    /// Gives way to a vacuum, which does the same.
-    private static func summarize(
-        _ statement: Statement, on connection: PostgresConnection
-    ) throws(DatabaseError) {
-        try connection.script("set lock_timeout = 100")
-        do {
-            try connection.query(statement)
-        } catch  where error.sqlState == DatabaseError.lockNotAvailable {}
-        try connection.script("set lock_timeout = 0")
     }
 }

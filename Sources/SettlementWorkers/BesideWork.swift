@@ -29,7 +29,7 @@ actor BesideWork {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    /// - Parameter name: what its thread and its connection are called, in the plural: "indexes".
+    /// - Parameter name: what its thread and its connection are called, such as "indexes".
     init(
         _ name: String, _ connectionString: String, limits: Limits, log: Log, duties: [any BesideDuty],
         failurePause: Duration = .seconds(10)

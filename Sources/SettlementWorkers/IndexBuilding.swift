@@ -1,19 +1,14 @@
 import Repository
 import ServiceKit
 
-/// Builds the indexes that readers want, of all processes on a database one at a time, and keeps the summaries of what
-/// is appended up to date.
+/// Builds the indexes that readers want, of all processes on a database one at a time.
 ///
 /// What is missing is asked for from time to time, and as soon as the ledger has left a range, whose index is due then.
 struct IndexBuilding: BesideDuty {
-    /// The time between summaries: a reader goes through what was appended since.
-    private static let summaryInterval = Duration.seconds(2)
-
     let name = "building of an index"
     /// The time between looks at everything.
     let interval: Duration
     private var nextRound = ContinuousClock.now
-    private var nextSummary = ContinuousClock.now
     /// The range of the ledger in use at the last look.
     private var lastRange: Int64?
     /// Whether the role may do it; asked once.
@@ -31,10 +26,6 @@ struct IndexBuilding: BesideDuty {
             }
         }
         guard mayBuild == true else { return false }
-        if ContinuousClock.now >= nextSummary {
-            try ReadingIndexStore.summarizeLedger(on: connection)
-            nextSummary = .now + Self.summaryInterval
-        }
         let range = try ReadingIndexStore.rangeInUse(on: connection)
         let isRound = ContinuousClock.now >= nextRound
         guard isRound || range != lastRange else { return false }
@@ -42,10 +33,7 @@ struct IndexBuilding: BesideDuty {
         while !Task.isCancelled, let done = try ReadingIndexStore.advance(on: connection) {
             log.info("index", ["statement": done])
         }
-        if isRound, !Task.isCancelled {
-            try ReadingIndexStore.summarizeTrades(on: connection)
-            nextRound = .now + interval
-        }
+        if isRound { nextRound = .now + interval }
         return false
     }
 }

@@ -20,7 +20,10 @@ struct Sealing: BesideDuty {
     mutating func work(on connection: PostgresConnection, log: Log) throws(DatabaseError) -> Bool {
         guard resting.isOver else { return false }
         let start = ContinuousClock.now
-        guard let seal = try sealer.advance(on: connection) else { return false }
+        guard let seal = try sealer.advance(on: connection) else {
+            resting.caughtUp()
+            return false
+        }
         try resting.begin(afterWorkSince: start, newest: BatchHorizon.newest(on: connection))
         log.debug(
             "sealed",

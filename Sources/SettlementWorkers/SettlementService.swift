@@ -119,7 +119,7 @@ public actor SettlementService {
             // An index may wait long for what else goes on in the server, and a range that is verified takes some time:
             // what is due sooner does not wait behind them.
             let beside = [
-                besideWork("indexes", [IndexBuilding()]), besideWork("streams", [StreamCounting()]),
+                besideWork("indexes", [IndexBuilding()]), besideWork("upkeep", [StreamCounting(), Summarizing()]),
                 besideWork(
                     "proofs",
                     [
@@ -182,7 +182,7 @@ public actor SettlementService {
             let leftovers = await drain(
                 until: .now + .seconds(configuration.limits.shutdownTimeoutSeconds))
             // Nobody else may come to count what was just settled.
-            if failure == nil { _ = await besideWork("streams", [StreamCounting()]).work() }
+            if failure == nil { _ = await besideWork("upkeep", [StreamCounting()]).work() }
             group.cancelAll()
             await leave(leftovers)
             if let failure { throw failure }

@@ -39,6 +39,7 @@ struct Verifying: BesideDuty {
         state.withLock { $0 = known }
         try resting.begin(afterWorkSince: start, newest: BatchHorizon.newest(on: connection))
         guard let step else { return false }
+        if step.isAtEnd { resting.caughtUp() }
         tell(step, log)
         // Whoever is behind goes on as soon as it has rested.
         guard step.report.isClean, !step.isAtEnd else { return false }

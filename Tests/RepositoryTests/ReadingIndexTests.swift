@@ -74,29 +74,6 @@ import WalletClient
         #expect(try database.violations() == [])
     }
 
-    @Test func `what came last is found by batch once it was summarized`() throws {
-        // Given: more pages than the summary takes together, in the range in use and in the one before.
-        try database.execute(
-            """
-            set session_replication_role = replica;
-            insert into ledger_entries
-            select b << 20, 1, n, n, 1, null, 'deposit', 'x', 1, 0, n, 0
-              from generate_series(0, 1) b, generate_series(1, 10000) n;
-            select setval('batch_numbers', (1 << 20) + 5)
-            """)
-        let summarized = """
-            select string_agg((brin_summarize_new_values(format('ledger_entries_%s_by_batch', n)::regclass) <= 1)::text, ' ')
-              from generate_series(0, 1) n
-            """
-        // The last stretch of pages is not full.
-        let size = "select pg_relation_size('ledger_entries_1') / 8192 > 64"
-        #expect(try database.value(size) == "true")
-        // When
-        try ReadingIndexStore.summarize(on: connection)
-        // Then
-        #expect(try database.value(summarized) == "true true")
-    }
-
     @Test func `nobody but workers and vacuums is asked for summaries`() throws {
         _ = try advanceToTheEnd()
         let summaries = "select count(*) from pg_class c join pg_am a on a.oid = c.relam where a.amname = 'brin'"
@@ -113,7 +90,8 @@ import WalletClient
             select 9, case when n < 3 then 7 else 1000 + n % 500 end, n, n, 1, null, 'deposit', 'x', 1, 0, n, 0
               from generate_series(1, 20000) n
             """)
-        try ReadingIndexStore.summarize(on: connection)
+        var summaries = Summaries()
+        try summaries.bringLedgerUp(on: connection)
         // When
         try connection.script(LedgerStore.readingSettings)
         try connection.script(

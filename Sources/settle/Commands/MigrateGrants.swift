@@ -86,7 +86,9 @@ struct MigrateIndexes: Command {
             statements = try ReadingIndexStore.work(on: connection)
         } else {
             while let statement = try ReadingIndexStore.advance(on: connection) { statements.append(statement) }
-            try ReadingIndexStore.summarize(on: connection)
+            var summaries = Summaries()
+            try summaries.bringLedgerUp(on: connection)
+            try Summaries.bringTradesUp(on: connection)
         }
         try context.output.list(
             statements.map { ["statement": .string($0)] }, empty: "Every index is there."
