@@ -4,9 +4,9 @@ import TradeModel
 
 /// Keeps a duty from the settling's way.
 ///
-/// While something settles it gets a twentieth of the time: it rests for so many times as long as its last piece of work
-/// took. Once it has been behind for minutes it gets a fifth, unless more trades come than are settled, with which it
-/// would fall behind all the same. Where nothing settles, it goes on at once.
+/// While something settles it gets a twentieth of the time: it rests for so many times as long as its last piece of
+/// work took. Once it has been behind for minutes it gets a fifth, unless more trades come than are settled, with which
+/// it would fall behind all the same. Where nothing settles, it goes on at once.
 struct Resting {
     private static let restPerWork = 19
     private static let restPerWorkWhenLate = 4
