@@ -31,9 +31,9 @@ public struct Summaries: Sendable {
           join pg_am a on a.oid = c.relam and a.amname = 'brin'
         """)
 
-    /// The range of the ledger in use at the last look, and the first of its pages that had no summary then.
-    private var range: Int64?
-    private var page: Int64 = 0
+    /// The first page without a summary of the range of the ledger in use and of the one before, into which batches may
+    /// come late.
+    private var pages: [Int64: Int64] = [:]
 
     public init() {}
 
@@ -42,14 +42,12 @@ public struct Summaries: Sendable {
     /// Only of stretches of pages that are full: the summary of one that grows would be changed by each entry.
     public mutating func bringLedgerUp(on connection: PostgresConnection) throws(DatabaseError) {
         let inUse = try ReadingIndexStore.rangeInUse(on: connection)
-        if let range, range != inUse {
-            _ = try Self.summarize(range, from: page, on: connection)
-            page = 0
-        } else if range == nil, inUse > 0 {
-            _ = try Self.summarize(inUse - 1, from: 0, on: connection)
+        let known = pages
+        pages = [:]
+        for range in max(0, inUse - 1)...inUse {
+            let page = known[range] ?? 0
+            pages[range] = try Self.summarize(range, from: page, on: connection) ?? page
         }
-        range = inUse
-        page = try Self.summarize(inUse, from: page, on: connection) ?? page
     }
 
     /// Says which arrivals and which batches are where among the newest trades and operations.
