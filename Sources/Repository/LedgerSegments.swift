@@ -30,7 +30,7 @@ public enum ReadingIndexStore {
         "reading_index_lock", "select pg_try_advisory_lock(\(AdvisoryLock.readingIndexes), 1)")
     static let unlockStatement = Statement(
         "reading_index_unlock", "select pg_advisory_unlock(\(AdvisoryLock.readingIndexes), 1)")
-    static let workStatement = Statement("reading_index_work", "select statement from reading_index_work()")
+    static let workStatement = Statement("reading_index_work", "select statement from reading_index_work($1)")
     static let rangeInUseStatement = Statement(
         "reading_index_range_in_use", "select ledger_range_of(last_value) from batch_numbers")
 
@@ -45,17 +45,31 @@ public enum ReadingIndexStore {
 
     /// What is missing, as the statements that mend it.
     public static func work(on connection: PostgresConnection) throws(DatabaseError) -> [String] {
-        let rows = try connection.query(workStatement)
+        try work(decided: BatchHorizon.newest(on: connection), on: connection)
+    }
+
+    /// - Parameter decided: every batch up to it is there for good, or never will be.
+    private static func work(
+        decided: BatchNumber, on connection: PostgresConnection
+    ) throws(DatabaseError) -> [String] {
+        let rows = try connection.query(workStatement, .int8(decided))
         return rows.indices.map { rows.string($0, 0) }
     }
 
     /// Does the next thing that is missing, if another process is not at it; returns what it was, or nil for nothing.
     ///
-    /// A build that is interrupted leaves an index that nobody uses and that the next call takes away.
-    public static func advance(on connection: PostgresConnection) throws(DatabaseError) -> String? {
+    /// A build that is interrupted leaves an index that nobody uses and that the next call takes away. A range that was
+    /// left, but into which a batch may still come after the patience, is for another time.
+    public static func advance(
+        on connection: PostgresConnection, patience: Duration = .seconds(1)
+    ) throws(DatabaseError) -> String? {
         guard try connection.query(lockStatement).bool(0, 0) else { return nil }
         defer { _ = try? connection.query(unlockStatement) }
-        guard let statement = try work(on: connection).first else { return nil }
+        let horizon = try BatchHorizon(on: connection)
+        let isReached = try horizon.wait(on: connection, patience: patience)
+        guard let statement = try work(decided: isReached ? horizon.newest : -1, on: connection).first else {
+            return nil
+        }
         try connection.script(statement)
         return statement
     }

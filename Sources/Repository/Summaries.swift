@@ -12,7 +12,7 @@ public struct Summaries: Sendable {
             select l.relation, pg_relation_size(l.relation) / current_setting('block_size')::int / 32 * 32 as filled,
                    exists (select from pg_locks k join pg_database d on d.oid = k.database
                             where d.datname = current_database() and k.relation = l.relation and k.granted
-                              and k.mode = 'ShareUpdateExclusiveLock') as is_taken
+                              and k.mode in ('ShareUpdateExclusiveLock', 'ShareLock')) as is_taken
               from (select to_regclass(format('ledger_entries_%s', $1)) as relation) l)
         select filled, (select sum(brin_summarize_range(x.indexrelid, page))
                           from pg_index x, generate_series($2, filled - 32, 32) page

@@ -43,7 +43,7 @@ import WalletClient
         try database.execute("select setval('batch_numbers', (1 << 20) + 1)")
         let sealed = try advanceToTheEnd()
         #expect(sealed.count == 1)
-        #expect(sealed.allSatisfy { $0.hasPrefix("create index concurrently ledger_entries_0_by_account") })
+        #expect(sealed.allSatisfy { $0.hasPrefix("create index ledger_entries_0_by_account") })
         #expect(
             try database.value(
                 "select string_agg(first_batch || '-' || next_batch || is_indexed, ' ' order by first_batch) from ledger_segments()"

@@ -52,10 +52,11 @@ import Testing
         #expect(try missing(in: 1) <= 1)
     }
 
-    @Test func `where a vacuum or the building of an index is at it, that is done later`() throws {
+    @Test(arguments: ["share update exclusive", "share"])
+    func `where a vacuum or the building of an index is at it, that is done later`(mode: String) throws {
         try append(to: 0)
         let other = try database.connect()
-        try other.script("begin; lock table ledger_entries_0 in share update exclusive mode")
+        try other.script("begin; lock table ledger_entries_0 in \(mode) mode")
         var summaries = Summaries()
         try summaries.bringLedgerUp(on: connection)
         // As when its index is built as soon as it was left.
