@@ -70,6 +70,8 @@ public enum ReadingIndexStore {
         guard let statement = try work(decided: isReached ? horizon.newest : -1, on: connection).first else {
             return nil
         }
+        // A second core would make it no faster.
+        try connection.script("set max_parallel_maintenance_workers = 0")
         try connection.script(statement)
         return statement
     }

@@ -98,7 +98,7 @@ actor BesideWork {
         let connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle \(name)")
         // What is done here takes long, and waits for transactions that are older than it.
         try connection.liftStatementTimeout()
-        try connection.script("set lock_timeout = 0; set max_parallel_maintenance_workers = 0")
+        try connection.script("set lock_timeout = 0")
         self.connection = connection
         interrupter.withLock { $0 = connection.interrupter() }
         return connection

@@ -44,6 +44,8 @@ import WalletClient
         let sealed = try advanceToTheEnd()
         #expect(sealed.count == 1)
         #expect(sealed.allSatisfy { $0.hasPrefix("create index ledger_entries_0_by_account") })
+        let workers = Statement("workers", "select current_setting('max_parallel_maintenance_workers')")
+        #expect(try connection.query(workers).string(0, 0) == "0")
         #expect(
             try database.value(
                 "select string_agg(first_batch || '-' || next_batch || is_indexed, ' ' order by first_batch) from ledger_segments()"
