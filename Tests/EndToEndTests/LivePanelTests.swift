@@ -13,7 +13,8 @@ extension Processes {
         @Test func `the panel shows what happens, and its keys do what they say`() async throws {
             // given
             let database = try TestDatabase()
-            let terminal = try panel(on: database, "--rate", "300/s")
+            // With room for more events than five letters, which would push away what was said just before them.
+            let terminal = try panel(on: database, "--rate", "300/s", rows: 40)
             let modes = terminal.modes
 
             // when it has begun
@@ -26,7 +27,7 @@ extension Processes {
             #expect(screen.isAlternate && !screen.isCursorVisible && !screen.wrapsLines)
             #expect(screen.lines[0].hasPrefix(" settle up  running"), "\(screen.text)")
             #expect(!screen.text.contains("password"))
-            #expect(screen.lines[23] == " p pause    x poison   k kill a worker   q stop   ? help")
+            #expect(screen.lines[39] == " p pause    x poison   k kill a worker   q stop   ? help")
 
             // then poison is parked, each kind under its class
             terminal.type("x")
@@ -42,7 +43,7 @@ extension Processes {
             // and a pause ends the rate, and a resume begins it again
             terminal.type("p")
             try await terminal.waitUntil("it has paused") {
-                $0.lines[0].contains("paused") && $0.holds(" 0/s") && $0.lines[23].hasPrefix(" p resume")
+                $0.lines[0].contains("paused") && $0.holds(" 0/s") && $0.lines[39].hasPrefix(" p resume")
             }
             #expect(try await database.expecting("queue status").contains("paused"))
             let paused = terminal.screen
@@ -303,9 +304,12 @@ extension Processes {
             #expect(try database.violations() == [])
         }
 
-        private func panel(on database: TestDatabase, _ arguments: String...) throws -> PseudoTerminal {
+        private func panel(
+            on database: TestDatabase, _ arguments: String..., rows: Int = 24
+        ) throws -> PseudoTerminal {
             try PseudoTerminal(
-                ["up"] + arguments, environment: ["DATABASE_URL": database.connectionString], directory: folder.path)
+                ["up"] + arguments, rows: rows, environment: ["DATABASE_URL": database.connectionString],
+                directory: folder.path)
         }
 
         private func expectTerminalIsBack(
