@@ -302,11 +302,6 @@ import TradeModel
         #expect(try database.violations() == [])
     }
 
-    /// Past the rules of the tables, as only a superuser gets.
-    private func damage(_ sql: String) throws {
-        try database.execute("set session_replication_role = replica; \(sql)")
-    }
-
     @Test func `what was settled is never stored again, whatever became of its row`() async throws {
         // given: the row of 1 is gone, and the file names others for it; 2 and 3 count as failed, 4 as waiting
         func batch(_ id: Int) throws -> String {
@@ -314,7 +309,7 @@ import TradeModel
         }
         let batches = try (1...4).map(batch)
         try await database.expecting("deposit carol 1000 USDT --id d-carol")
-        try damage(
+        try database.damage(
             """
             delete from trades where trade_id = '1';
             update trades set status = 'FAILED' where trade_id = '2';
@@ -349,7 +344,7 @@ import TradeModel
     @Test func `what was taken back is not stored again, though its entries are gone too`() async throws {
         try await database.expecting("trade reverse BTC/USDT:1 --reason slip")
         let batch = try database.value("select batch_no from reversals")
-        try damage("delete from trades where trade_id = '1'; delete from ledger_entries where cause_id = '1'")
+        try database.damage("delete from trades where trade_id = '1'; delete from ledger_entries where cause_id = '1'")
         let result = try await reconcile(Self.withFees(Self.all), "--fix --yes --reason outage")
         #expect(result.exitCode == 3)
         #expect(result.output.contains("gone, taken back in batch \(batch) "), "\(result.output)")
@@ -371,7 +366,7 @@ import TradeModel
             while try ReadingIndexStore.advance(on: connection) != nil {}
             #expect(try database.value("select bool_or(is_indexed) from ledger_segments()") == "true")
         }
-        try damage(
+        try database.damage(
             """
             update trades set status = 'FAILED', settled_at = null, batch_no = null where trade_id = '5';
             update dead_letters set status = 'open'
@@ -389,21 +384,21 @@ import TradeModel
         #expect(shown.contains("it was settled in batch \(batch), whose entries stand"), "\(shown)")
         #expect(try database.value(money) == before)
         // And, with the row gone too, neither when the letter is one without a row.
-        try damage("delete from trades where trade_id = '5'; update dead_letters set stored = false")
+        try database.damage("delete from trades where trade_id = '5'; update dead_letters set stored = false")
         #expect(try await database.typing("dlq retry --all --yes").output == retried.output)
         #expect(try database.value("select count(*) from trades where trade_id = '5'") == "0")
         #expect(try database.value(money) == before)
     }
 
     @Test func `a row that says when it was settled is not retried, by an operator or by itself`() async throws {
-        try damage(
+        try database.damage(
             "update trades set settled_at = now() where trade_id = '5'; update dead_letters set auto_due_at = now()")
         let connection = try database.connect()
         #expect(try connection.query(DeadLetterStore.retry([1], actor: "test", reason: "r")).count == 0)
         let due = DeadLetterStore.retryDue(
             [.insufficientFunds], attemptsMax: 3, countMax: 10, backoffSeconds: 1, backoffSecondsMax: 1)
         #expect(try connection.query(due).count == 0)
-        try damage("update trades set settled_at = null where trade_id = '5'")
+        try database.damage("update trades set settled_at = null where trade_id = '5'")
         #expect(try connection.query(due).count == 1)
     }
 

@@ -200,7 +200,7 @@ extension Processes {
 
         @Test func `a database that goes away is told, counted against nobody, and found again`() async throws {
             let crashing = try CrashingDatabase()
-            let terminal = try panel(on: crashing.database, "--rate", "200/s")
+            let terminal = try panel(on: crashing.database, "--rate", "200/s", rows: 40)
             try await terminal.waitUntil("trades are settled") { $0.settled > 100 }
             try crashing.cluster.stopImmediately()
             try await terminal.waitUntil("it says that the database is away") {

@@ -32,13 +32,12 @@ import WalletClient
     }
 
     private func damage(_ sql: String) throws {
-        try database.execute(
+        try database.damage(
             """
             create or replace function account(text) returns bigint language sql as
                 $$ select account_no from accounts where id = $1 and kind = 'customer' $$;
             create or replace function asset(text) returns integer language sql as
                 $$ select asset_no from assets where symbol = $1 $$;
-            set session_replication_role = replica;
             \(sql)
             """)
     }

@@ -128,6 +128,37 @@ extension EngineProcesses {
             #expect(try database.violations() == [])
         }
 
+        @Test func `a settled trade whose row is gone is named as damage, and is not stored to settle again`()
+            async throws
+        {
+            // given
+            let database = try TestDatabase()
+            let venue = try await TradingVenue()
+            let worker = try await Program.worker(on: database, ["--feed", venue.feed.name])
+            try await venue.carryOut(Self.trading)
+            try await eventually("it is settled") { try database.watermark() == 9 }
+            #expect(await worker.stop().exitCode == 0)
+            let batch = try database.value("select batch_no from trades where trade_id = '2'")
+            try database.damage("delete from trades where trade_id = '2'")
+
+            // when
+            let fixed = try await venue.settle("reconcile --as-of 9 --trades --fix --yes --reason lost", on: database)
+
+            // then
+            #expect(fixed.exitCode == 3)
+            #expect(
+                fixed.output.contains(#/BTC\/USDT:2 +damaged .*gone, settled in batch /#)
+                    && fixed.output.contains("in batch \(batch) "), "\(fixed)")
+            #expect(fixed.output.contains("0 trades stored as PENDING"), "\(fixed)")
+            try await database.expecting("worker --once --log-level error")
+            #expect(try database.value("select count(*) from trades where trade_id = '2'") == "0")
+            let balances = try await venue.settle("reconcile --as-of 9", on: database)
+            #expect(balances.exitCode == 0, "\(balances)")
+            #expect(try await venue.settle("reconcile --as-of 8 --trades", on: database).exitCode == 0)
+            #expect(await venue.engine.stop().exitCode == 0)
+            #expect(try database.violations() != [])
+        }
+
         @Test func `while orders go on, any record that is settled can be asked about`() async throws {
             // given
             let seed = UInt64.random(in: 1...999_999)

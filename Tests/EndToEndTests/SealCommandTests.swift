@@ -74,8 +74,8 @@ import Testing
         try await database.expecting("audit seal")
         let batch = try database.value("select batch_no from trades")
         let last = try database.value("select next_batch - 1 from ledger_seals")
-        try database.execute(
-            "set session_replication_role = replica; delete from ledger_entries where batch_no = \(batch) and place = 1"
+        try database.damage(
+            "delete from ledger_entries where batch_no = \(batch) and place = 1"
         )
         let text = try await database.typing("verify --chain")
         #expect(text.exitCode == 3)
@@ -109,8 +109,7 @@ import Testing
         try await database.expecting("audit seal")
         try await database.expecting("verify --chain --expect \(noted) --expect \(head(database))")
         #expect(try await database.expecting("verify --chain --from-seal 2").contains("sealed: 1 seal over 1 batch,"))
-        try database.execute(
-            "set session_replication_role = replica; truncate ledger_seals; update trades set price = 101")
+        try database.damage("truncate ledger_seals; update trades set price = 101")
         #expect(try await database.typing("verify --chain --expect \(noted)").exitCode == 3)
         try await database.expecting("audit seal")
         try await database.expecting("verify --chain")
@@ -153,9 +152,9 @@ import Testing
         #expect(try database.violations() == [])
 
         // When: the day is over.
-        try database.execute(
+        try database.damage(
             """
-            set session_replication_role = replica; truncate ledger_seals;
+            truncate ledger_seals;
             update batches set committed_at = committed_at - interval '3 days'
             """)
         try await database.expecting("audit seal")

@@ -14,9 +14,8 @@ import Testing
 
     /// 60 000 trades with a hole in their numbers; every 20 000th failed, the last three wait.
     private func fill() throws {
-        try database.execute(
+        try database.damage(
             """
-            set session_replication_role = replica;
             insert into trades (market, trade_id, price, quantity, buyer_id, seller_id, received_seq, received_at, status, batch_no,
                                 not_before)
             select 'BTC/USDT', n::text, 1, 1, 'a', 'b', n + case when n > 30000 then 5000000 else 0 end,

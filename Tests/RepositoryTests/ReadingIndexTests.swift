@@ -85,9 +85,8 @@ import WalletClient
 
     @Test func `of an account's entries in the range in use, only the pages are read that may have some`() throws {
         // Given: an account with entries at one end of many.
-        try database.execute(
+        try database.damage(
             """
-            set session_replication_role = replica;
             insert into ledger_entries
             select 9, case when n < 3 then 7 else 1000 + n % 500 end, n, n, 1, null, 'deposit', 'x', 1, 0, n, 0
               from generate_series(1, 20000) n

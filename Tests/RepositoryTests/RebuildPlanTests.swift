@@ -12,9 +12,8 @@ import TradeModel
     init() throws {
         database = try TestDatabase()
         try database.addMarket()
-        try database.execute(
+        try database.damage(
             """
-            set session_replication_role = replica;
             insert into accounts (id) select 'acc-' || n from generate_series(0, 999) n;
             insert into accounts (id, kind) values ('0', 'world');
             create temporary table moves as
@@ -51,8 +50,8 @@ import TradeModel
         #expect(clean.differences == [])
         #expect((clean.balances, clean.entries, clean.operations, clean.trades) == (1_001, 101_000, 100_000, 0))
 
-        try database.execute(
-            "set session_replication_role = replica; delete from ledger_entries where cause_id = 'in-41012' and place < 100"
+        try database.damage(
+            "delete from ledger_entries where cause_id = 'in-41012' and place < 100"
         )
         let found = try rebuild()
         #expect(
@@ -62,7 +61,7 @@ import TradeModel
     }
 
     @Test func `the first hundred differences are named, and all counted`() throws {
-        try database.execute("set session_replication_role = replica; update balances set frozen = 5")
+        try database.damage("update balances set frozen = 5")
         let found = try rebuild()
         #expect(found.differenceCount == 1_001 && found.differences.count == 100)
         #expect(found.differences.allSatisfy { $0.figure == .frozen && $0.standing == "0.000005" })

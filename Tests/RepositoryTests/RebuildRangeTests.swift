@@ -87,11 +87,6 @@ import WalletClient
         Set(rebuild.differences.map { "\($0.account) \($0.asset) \($0.figure) \($0.change)" })
     }
 
-    /// As somebody with all rights would: no trigger stands in the way.
-    private func damage(_ sql: String) throws {
-        try database.execute("set session_replication_role = replica; \(sql)")
-    }
-
     private static let number = "(select account_no from accounts where id = 'acc-2' and kind = 'customer')"
     private static let usdt = "(select asset_no from assets where symbol = 'USDT')"
     private static let ofSomebody = "account_no = \(number) and asset_no = \(usdt)"
@@ -124,13 +119,14 @@ import WalletClient
     }
 
     @Test func `a nudged balance that keeps moving is named`() async throws {
-        try damage("update balances set available = available + 1 where \(Self.ofSomebody)")
+        try database.damage("update balances set available = available + 1 where \(Self.ofSomebody)")
         let rebuild = try await rebuild { step in if step < 50 { try await settleLater(step) } }
         #expect(names(rebuild) == ["acc-2 USDT available -0.000001"])
     }
 
     @Test func `a balance taken away is named, while new ones come`() async throws {
-        try damage("delete from balances where account_no = (select account_no from accounts where id = 'resting')")
+        try database.damage(
+            "delete from balances where account_no = (select account_no from accounts where id = 'resting')")
         let rebuild = try await rebuild { step in
             _ = try await wallet.settle([operation("new-\(step)", .deposit, "new-\(step)", "1", "USDT")])
         }
@@ -171,13 +167,15 @@ import WalletClient
     @Test(arguments: ["9223372036854775807", "900000", "0", "-1", "-9223372036854775808"])
     func `a number that no batch has hides nothing`(number: String) async throws {
         let before = try await rebuild()
-        try damage(
+        try database.damage(
             """
             update trades set batch_no = \(number) where trade_id = 't-1';
             update operations set batch_no = \(number) where key = 'rest';
             update reversals set batch_no = \(number)
             """)
-        if number == "900000" { try damage("update ledger_entries set batch_no = \(number) where cause_id = 't-1'") }
+        if number == "900000" {
+            try database.damage("update ledger_entries set batch_no = \(number) where cause_id = 't-1'")
+        }
         let rebuild = try await rebuild()
         #expect(rebuild.differences == [])
         #expect((rebuild.entries, rebuild.trades) == (before.entries, before.trades))
@@ -234,7 +232,7 @@ import WalletClient
     func `damage is found alike by tiny ranges and by one`(kind: Int) async throws {
         let index = Int.random(in: 0..<1_000)
         let done = Self.damages[kind](index)
-        try damage(done)
+        try database.damage(done)
         let whole = try await rebuild(rangeEntries: .max)
         #expect(!whole.isClean, "\(done)")
         for rangeEntries in [1, Self.few, 40] {

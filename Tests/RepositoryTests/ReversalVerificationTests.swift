@@ -73,7 +73,7 @@ import WalletClient
         #expect(try database.violations() == [])
         #expect(throws: (any Error).self) { try database.execute("delete from reversals") }
         // When: as somebody with all rights would.
-        try database.execute("set session_replication_role = replica; \(damage.sql)")
+        try database.damage(damage.sql)
         // Then
         let found = try database.violations()
         #expect(found.contains { $0.hasPrefix(damage.finds) }, "\(damage.name): missing \(damage.finds) in \(found)")

@@ -182,13 +182,11 @@ import WalletClient
     @Test(arguments: damages)
     func `a change is found and named`(damage: Damage) async throws {
         let database = try await Self.books()
-        // As somebody with all rights would: no trigger stands in the way.
-        try database.execute(
+        try database.damage(
             """
             create function account(text) returns bigint language sql as
                 $$ select account_no from accounts where id = $1 and kind = 'customer' $$;
             create function usdt() returns integer language sql as $$ select asset_no from assets where symbol = 'USDT' $$;
-            set session_replication_role = replica;
             \(damage.sql)
             """)
         let found = try database.findings()
@@ -202,9 +200,8 @@ import WalletClient
         let database = try await Self.books()
         let head = SealMark(try #require(try SealStore.last(on: try database.connect())))
         #expect(try database.findings(marks: [head]) == [])
-        try database.execute(
+        try database.damage(
             """
-            set session_replication_role = replica;
             update trades set price = price + 1 where trade_id = 't1'; truncate ledger_seals
             """)
         try database.seal()
@@ -223,7 +220,7 @@ import WalletClient
     @Test func `seals that are gone from the end are missed by whoever noted the head`() async throws {
         let database = try await Self.books()
         let head = SealMark(try #require(try SealStore.last(on: try database.connect())))
-        try database.execute("set session_replication_role = replica; delete from ledger_seals where seal_no = 3")
+        try database.damage("delete from ledger_seals where seal_no = 3")
         #expect(try database.findings() == [])
         #expect(
             try database.findings(marks: [head]) == ["3 seal: was noted and is missing: the chain ends with seal 2"])
@@ -238,12 +235,10 @@ import WalletClient
 
     @Test func `from a seal on, those before it are taken as they are`() async throws {
         let database = try await Self.books()
-        try database.execute(
-            "set session_replication_role = replica; update operations set amount = 7 where key = 'd1'")
+        try database.damage("update operations set amount = 7 where key = 'd1'")
         #expect(try database.findings().count == 1)
         #expect(try database.findings(from: 2) == [])
-        try database.execute(
-            "set session_replication_role = replica; update ledger_seals set chain = sha256('x') where seal_no = 1")
+        try database.damage("update ledger_seals set chain = sha256('x') where seal_no = 1")
         #expect(try database.findings(from: 2).count == 1)
     }
 }

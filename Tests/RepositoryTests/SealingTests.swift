@@ -126,9 +126,8 @@ import WalletClient
                         key: Identifier("k\\n")!, kind: .deposit, account: Identifier(id)!, asset: AssetSymbol("USDT")!,
                         amount: DecimalNumber("1")!, order: nil)), origin: .message("test"))
         ])
-        try database.execute(
+        try database.damage(
             """
-            set session_replication_role = replica;
             update accounts set id = id || E'\\t\\n\\r\\b\\f\\x0b' where kind = 'customer';
             update operations set applied_at = 'infinity', order_id = '\\N'
             """)

@@ -47,11 +47,6 @@ import WalletClient
             .filter { $0.invariant == 7 }.map { "\($0.subject): \($0.detail)" }
     }
 
-    /// As somebody with all rights would.
-    private func damage(_ database: TestDatabase, _ sql: String) throws {
-        try database.execute("set session_replication_role = replica; \(sql)")
-    }
-
     @Test(arguments: [3, 4, 5] as [UInt64])
     func `what is missing on record, given up or parked is no violation, and what came is one run`(seed: UInt64)
         async throws
@@ -118,7 +113,7 @@ import WalletClient
         let (sql, finds) = Self.damages[index]
         #expect(try found(database) == [])
         // when
-        try damage(database, sql)
+        try database.damage(sql)
         // then
         let found = try found(database)
         for expected in finds {
@@ -131,7 +126,7 @@ import WalletClient
     @Test func `a gap that was deleted is found without reading the trades again`() async throws {
         let database = try await books()
         #expect(try found(database, actor: "test") == [])
-        try damage(database, "delete from trade_stream_gaps where first_seq = 7")
+        try database.damage("delete from trade_stream_gaps where first_seq = 7")
         let expected = ["stream other: numbers 7 to 8 are counted, and no trades and no letters have them"]
         #expect(try found(database, .since) == expected)
         var steady = SteadyVerification(actor: "worker 1")
@@ -157,8 +152,7 @@ import WalletClient
 
     @Test func `a parked trade that was given another number may wait again`() async throws {
         let database = try await books()
-        try damage(
-            database,
+        try database.damage(
             """
             update trades set stream_seq = 41, status = 'PENDING', batch_no = null where status = 'FAILED';
             update trade_streams set newest = 41; update dead_letters set status = 'retried'
@@ -168,8 +162,7 @@ import WalletClient
 
     @Test func `a stream that was counted and is not known any more is named`() async throws {
         let database = try await books()
-        try damage(
-            database,
+        try database.damage(
             """
             update trade_stream_count set batch_no = 1000; delete from trade_stream_gaps; delete from trade_streams;
             delete from trades where stream_seq = 12
@@ -185,8 +178,7 @@ import WalletClient
 
     @Test func `letters of what was no trade excuse nothing`() async throws {
         let database = try await books()
-        try damage(
-            database,
+        try database.damage(
             """
             insert into purged_letters (letter_no, fingerprint, class, status, stored, version, parked_at, actor, reason,
                                         actions)
@@ -206,8 +198,7 @@ import WalletClient
             "update trade_streams set uncounted_for = 'it has more than 10000 gaps'",
         ] {
             let database = try await books()
-            try damage(
-                database,
+            try database.damage(
                 """
                 \(sql); update trades set stream_seq = 13 where stream_seq = 12;
                 delete from trade_stream_gaps where first_seq = 7
@@ -221,7 +212,7 @@ import WalletClient
     {
         // given: a letter without a row
         let database = try await books()
-        try damage(database, "update dead_letters set stored = false; delete from trades where status = 'FAILED'")
+        try database.damage("update dead_letters set stored = false; delete from trades where status = 'FAILED'")
         #expect(try found(database) == [])
         try database.execute(
             "update dead_letters set status = 'discarded', changed_at = now() - interval '100 days'")
@@ -236,13 +227,13 @@ import WalletClient
         #expect(try found(database) == [])
 
         // when: it was cleared away by a version that did not keep it
-        try damage(database, "update purged_letters set stream = null, stream_seq = null, has_number = false")
+        try database.damage("update purged_letters set stream = null, stream_seq = null, has_number = false")
         // then: none is excused that was cleared away since
         #expect(try found(database).count == 1)
-        try damage(database, "update purged_letters set purged_at = '2020-01-01'")
+        try database.damage("update purged_letters set purged_at = '2020-01-01'")
         // then: one number may be its, two are not
         #expect(try found(database) == [])
-        try damage(database, "delete from trades where stream_seq = 12")
+        try database.damage("delete from trades where stream_seq = 12")
         #expect(try found(database).count == 2)
     }
 }

@@ -15,9 +15,8 @@ import Testing
 
     /// Appends to a range several stretches of pages, of which the last is not full.
     private func append(to range: Int) throws {
-        try database.execute(
+        try database.damage(
             """
-            set session_replication_role = replica;
             insert into ledger_entries
             select \(range)::bigint << 20, 1, n, n, 1, null, 'deposit', 'x', 1, 0, n, 0 from generate_series(1, 10000) n
             """)

@@ -83,9 +83,8 @@ import WalletClient
         #expect(counts.count == 24)
         #expect(counts.allSatisfy { $0.value == 0 }, "\(counts)")
 
-        try database.execute(
+        try database.damage(
             """
-            set session_replication_role = replica;
             update balances set available = available + 1 where version = 2;
             delete from ledger_entries where place = 0;
             delete from dead_letters

@@ -44,11 +44,6 @@ import WalletClient
         Set(report.violations.map { "\($0.invariant): \($0.subject)" })
     }
 
-    /// As somebody with all rights would: no trigger stands in the way.
-    private func damage(_ database: TestDatabase, _ sql: String) throws {
-        try database.execute("set session_replication_role = replica; \(sql)")
-    }
-
     private static let number = "(select account_no from accounts where id = 'acc-2' and kind = 'customer')"
     private static let usdt = "(select asset_no from assets where symbol = 'USDT')"
     private static let ofSomebody = "account_no = \(number) and asset_no = \(usdt)"
@@ -128,7 +123,7 @@ import WalletClient
     func `damage is found in a ledger that grows faster than it is read`(index: Int) async throws {
         let database = try await books()
         let (sql, finds) = Self.hotDamages[index]
-        try damage(database, sql)
+        try database.damage(sql)
         let (report, came, _) = try await reportWhileGrowing(database)
         #expect(came >= 100)
         #expect(subjects(report).contains { $0.hasPrefix(finds) }, "\(report.violations)")
@@ -150,14 +145,13 @@ import WalletClient
 
     @Test func `a number that a stream counts and no trade has is found in a ledger that grows`() async throws {
         let database = try await books()
-        try damage(
-            database,
+        try database.damage(
             """
             insert into trade_streams (stream, newest) values ('other', 60);
             update trades set stream = 'other', stream_seq = substr(trade_id, 3)::bigint where trade_id like 't-%';
             """)
         #expect(try await reportWhileGrowing(database).report.violations == [])
-        try damage(database, "update trades set stream_seq = null where trade_id = 't-58'")
+        try database.damage("update trades set stream_seq = null where trade_id = 't-58'")
         // when: what is counted grows, too
         let (report, _, _) = try await reportWhileGrowing(database) {
             try self.damage(database, "update trade_streams set newest = 1000")
@@ -231,7 +225,7 @@ import WalletClient
                 let another = Self.damages.randomElement(using: &generator)!
                 done.append(another(Int.random(in: 0..<1_000, using: &generator)))
             }
-            try damage(database, done.joined(separator: ";\n"))
+            try database.damage(done.joined(separator: ";\n"))
             let whole = subjects(try report(database, rangeEntries: .max))
             for rangeEntries in [1, Self.few, 40] {
                 let found = subjects(try report(database, rangeEntries: rangeEntries))
@@ -245,7 +239,7 @@ import WalletClient
 
     @Test func `versions that are missing between ranges are named`() async throws {
         let database = try await books()
-        try damage(database, "delete from ledger_entries where \(Self.ofSomebody) and version in (3, 5, 6)")
+        try database.damage("delete from ledger_entries where \(Self.ofSomebody) and version in (3, 5, 6)")
         let found = try report(database).violations.filter { $0.subject == "balance of customer acc-2 in USDT" }
         #expect(found.count == 1)
         #expect(found.first?.detail.hasSuffix("; there are none of version 3, 5 to 6") == true, "\(found)")
@@ -255,8 +249,8 @@ import WalletClient
         let database = try await books()
         let batch = try database.value(
             "select batch_no from ledger_entries where \(Self.ofSomebody) and version = 4")
-        try damage(
-            database, "update ledger_entries set batch_no = batch_no + 3 where \(Self.ofSomebody) and version = 4")
+        try database.damage(
+            "update ledger_entries set batch_no = batch_no + 3 where \(Self.ofSomebody) and version = 4")
         let found = try report(database).violations
         #expect(found.contains { $0.subject == "batch \(batch)" })
         #expect(found.contains { $0.subject == "batch \(Int(batch)! + 3)" })
@@ -266,7 +260,7 @@ import WalletClient
     @Test(arguments: ["1000000", "9223372036854775807", "0", "-1", "-9223372036854775808"])
     func `a settled trade in a batch that was never there is found`(number: String) async throws {
         let database = try await books()
-        try damage(database, "update trades set batch_no = \(number) where trade_id = 't-1'")
+        try database.damage("update trades set batch_no = \(number) where trade_id = 't-1'")
         let found = try report(database).violations.filter { $0.invariant == 3 }
         #expect(found.allSatisfy { $0.subject == "trade BTC/USDT:t-1" })
         #expect(found.contains { $0.detail.hasPrefix("batch \(number), ") && $0.detail.hasSuffix(", the ledger 0") })
@@ -274,8 +268,7 @@ import WalletClient
 
     @Test func `a settled trade in no batch is found where the table allows it`() async throws {
         let database = try await books()
-        try damage(
-            database,
+        try database.damage(
             """
             do $$ declare c record; begin
                 for c in select conrelid::regclass as name, conname from pg_constraint
@@ -313,7 +306,7 @@ import WalletClient
         let outcomes = try await database.wallet().settle([SettlementItem(.trade(trade), origin: .message("test"))])
         #expect(outcomes == [.settled])
         #expect(try report(database).violations == [])
-        try damage(database, "\(change) where trade_id = 'self'")
+        try database.damage("\(change) where trade_id = 'self'")
         #expect(subjects(try report(database)) == ["3: trade BTC/USDT:self"])
     }
 
@@ -359,8 +352,7 @@ import WalletClient
         _ = try await wallet.settle([operation("d1", .deposit, "alice", "1", "USDT")])
         _ = try await wallet.settle([operation("d2", .deposit, "alice", "1", "USDT")])
         _ = try await wallet.settle([operation("d3", .deposit, "alice", "1", "USDT")])
-        try damage(
-            database,
+        try database.damage(
             """
             create function swapped(bigint) returns bigint language sql immutable as
                 $$ select case $1 when 2 then 3 when 3 then 2 else $1 end $$;

@@ -28,10 +28,6 @@ import WalletClient
         try #require(try run(kind)).violations.map { "\($0.invariant): \($0.subject)" }
     }
 
-    private func damage(_ sql: String) throws {
-        try database.execute("set session_replication_role = replica; \(sql)")
-    }
-
     private func state() throws -> VerificationState? { try VerificationStore.state(try database.connect()) }
 
     private static let entryOfAlice = """
@@ -43,7 +39,7 @@ import WalletClient
 
     @Test func `without a clean run there is nothing to go on from`() throws {
         #expect(try run(.since) == nil)
-        try damage("update balances set available = available + 1 where \(Self.entryOfAlice)")
+        try database.damage("update balances set available = available + 1 where \(Self.entryOfAlice)")
         #expect(try !found(.full).isEmpty)
         #expect(try run(.since) == nil)
     }
@@ -69,14 +65,14 @@ import WalletClient
         var steady = SteadyVerification(actor: "worker 1")
         #expect(try steady.step(on: try database.connect())?.report.violations == [])
         // When: an entry from before changes.
-        try damage(
+        try database.damage(
             "update ledger_entries set available_after = available_after + 1 where \(Self.entryOfAlice) and version = 1"
         )
         // Then
         #expect(try found(.since) == [])
         #expect(try found(.full) == ["2: balance of customer alice in USDT", "2: balance of customer alice in USDT"])
         // When: a balance changes that nobody has touched since.
-        try damage("update balances set frozen = frozen + 1 where \(Self.entryOfAlice)")
+        try database.damage("update balances set frozen = frozen + 1 where \(Self.entryOfAlice)")
         // Then
         #expect(
             try Set(found(.since)) == [
@@ -89,7 +85,7 @@ import WalletClient
         #expect(try steady.step(on: try database.connect())?.report.violations == [])
         let verified = try #require(try state()?.next)
         _ = try await wallet.settle([trade("t2", quantity: "0.5")])
-        try damage("delete from ledger_entries where cause_id = 't2' and place = 0")
+        try database.damage("delete from ledger_entries where cause_id = 't2' and place = 0")
         #expect(try !found(.since).isEmpty)
         #expect(try state()?.next == verified)
         #expect(try !found(.since).isEmpty)
@@ -141,7 +137,7 @@ import WalletClient
     @Test func `what a worker finds counts until it is mended, and it does not move on over it`() async throws {
         let connection = try database.connect()
         var steady = SteadyVerification(actor: "worker 1")
-        try damage("update trades set quantity = 0.4 where trade_id = 't1'")
+        try database.damage("update trades set quantity = 0.4 where trade_id = 't1'")
         for _ in 0..<2 {
             let step = try #require(try steady.step(on: connection))
             #expect(Set(step.report.violations.map(\.subject)) == ["trade BTC/USDT:t1"])
@@ -152,7 +148,7 @@ import WalletClient
         }
         #expect(try database.count("verified_balances") == 0)
         // When
-        try damage("update trades set quantity = 0.5 where trade_id = 't1'")
+        try database.damage("update trades set quantity = 0.5 where trade_id = 't1'")
         // Then
         #expect(try steady.step(on: connection)?.report.violations == [])
         #expect(try state()?.violations == 0)
@@ -164,7 +160,7 @@ import WalletClient
         let connection = try database.connect()
         var steady = SteadyVerification(actor: "worker 1")
         #expect(try steady.step(on: connection)?.report.violations == [])
-        try damage("update balances set version = version + 1 where \(Self.entryOfAlice)")
+        try database.damage("update balances set version = version + 1 where \(Self.entryOfAlice)")
         var later = SteadyVerification(actor: "worker 2")
         let step = try #require(try later.step(on: connection))
         #expect(step.report.violations.map(\.subject) == ["balance of customer alice in USDT"])
@@ -213,7 +209,7 @@ import WalletClient
         #expect(open.reasonNotKept == "a transaction that has the number of a batch does not end")
         #expect(try state()?.next == nil)
         // what it finds is known all the same
-        try damage("update balances set version = version + 1 where \(Self.entryOfAlice)")
+        try database.damage("update balances set version = version + 1 where \(Self.entryOfAlice)")
         #expect(try Verification.run(options, on: connection)?.isClean == false)
         #expect(try state()?.violations == 1)
     }
@@ -222,7 +218,7 @@ import WalletClient
         let connection = try database.connect()
         var steady = SteadyVerification(actor: "worker 1")
         #expect(try steady.step(on: connection)?.report.violations == [])
-        try damage(
+        try database.damage(
             "update ledger_entries set available_after = available_after + 1 where \(Self.entryOfAlice) and version = 1"
         )
         #expect(try !found(.full).isEmpty)
@@ -232,7 +228,7 @@ import WalletClient
         #expect(try state()?.violations == 2)
         #expect(try state()?.foundBy == .full)
         // When: it is mended, a full run says so.
-        try damage(
+        try database.damage(
             "update ledger_entries set available_after = available_after - 1 where \(Self.entryOfAlice) and version = 1"
         )
         #expect(try found(.full) == [])
@@ -267,13 +263,13 @@ import WalletClient
     @Test func `a record that takes effect twice, and a place that its key does not say, are found`() async throws {
         try database.execute("insert into feed_state (stream, watermark, newest) values ('main', 9, 9)")
         #expect(try database.violations() == [])
-        try damage(
+        try database.damage(
             """
             update operations set stream = 'main', stream_seq = 5;
             update operations set kind = 'reserve', key = 'main:4.0' where key = 'd2';
             """)
         #expect(try found(.full).contains("7: operation main:4.0"))
-        try damage("update operations set kind = 'deposit', key = 'd2' where key = 'main:4.0'")
+        try database.damage("update operations set kind = 'deposit', key = 'd2' where key = 'main:4.0'")
         let violations = try #require(try run(.full)).violations.filter { $0.invariant == 7 }
         #expect(violations.map(\.subject) == ["stream main"])
         #expect(violations.map(\.detail) == ["record 5 moves money in or out 2 times: d1, d2"])

@@ -78,6 +78,11 @@ public final class TestDatabase: Sendable {
         try connect().script(sql)
     }
 
+    /// The same past the triggers and keys of the tables, as only a superuser gets.
+    public func damage(_ sql: String) throws {
+        try execute("set session_replication_role = replica; \(sql)")
+    }
+
     /// The first column of the first row, as text.
     public func value(_ sql: String) throws -> String {
         let rows = try connect().query(Statement("value", "select (\(sql))::text"))
