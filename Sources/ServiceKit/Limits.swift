@@ -3,7 +3,7 @@ import TradeModel
 /// Every limit of the service, with its default, in one place. The unit stands last in each name.
 public struct Limits: Sendable, Equatable {
     /// How many trades wait in memory before the reader has to.
-    public var queueCapacity = 1_000
+    public var queueCapacity = 2_000
     /// How many bytes of received messages wait in memory before the reader has to.
     public var queueBytesMax = 67_108_864
     /// How many batches may be in work at once.
@@ -11,7 +11,7 @@ public struct Limits: Sendable, Equatable {
     /// How many connections settle; nil means one for each core.
     public var connectionCount: Int?
     /// How many trades one transaction takes at most.
-    public var batchSizeMax = 500
+    public var batchSizeMax = 1_000
     /// How many bytes of received messages one transaction takes at most; PostgreSQL takes no gigabyte at once.
     public var batchBytesMax = 16_777_216
 
