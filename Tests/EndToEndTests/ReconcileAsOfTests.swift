@@ -154,7 +154,6 @@ extension EngineProcesses {
             #expect(try database.value("select count(*) from trades where trade_id = '2'") == "0")
             let balances = try await venue.settle("reconcile --as-of 9", on: database)
             #expect(balances.exitCode == 0, "\(balances)")
-            #expect(try await venue.settle("reconcile --as-of 8 --trades", on: database).exitCode == 0)
             #expect(await venue.engine.stop().exitCode == 0)
             #expect(try database.violations() != [])
         }

@@ -135,8 +135,7 @@ import WalletClient
         let database = try await books()
         _ = try await database.wallet().settle([operation("d-rest", .deposit, "resting", "1", "BTC")])
         let (report, _, _) = try await reportWhileGrowing(database) {
-            try self.damage(
-                database,
+            try database.damage(
                 "update balances set \(change) where account_no = "
                     + "(select account_no from accounts where id = 'resting')")
         }
@@ -154,7 +153,7 @@ import WalletClient
         try database.damage("update trades set stream_seq = null where trade_id = 't-58'")
         // when: what is counted grows, too
         let (report, _, _) = try await reportWhileGrowing(database) {
-            try self.damage(database, "update trade_streams set newest = 1000")
+            try database.damage("update trade_streams set newest = 1000")
         }
         #expect(
             report.violations.map(\.detail) == ["number 58 is counted, and no trade and no letter has it"])
