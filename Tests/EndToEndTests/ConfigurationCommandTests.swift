@@ -200,7 +200,7 @@ final class ConfigurationFolder: Sendable {
                 {"key":"log.level","variable":"SETTLE_LOG_LEVEL","value":"warning","origin":"environment",\
                 "place":"SETTLE_LOG_LEVEL","default":null,"reloadable":true}
                 {"key":"queue.capacity","variable":"SETTLE_QUEUE_CAPACITY","value":"5","origin":"file",\
-                "place":"settle.yaml:2","default":"1000","reloadable":false}
+                "place":"settle.yaml:2","default":"2000","reloadable":false}
                 {"key":"queue.bytes_max","variable":"SETTLE_QUEUE_BYTES_MAX","value":"3000000","origin":"environment",\
                 "place":"SETTLE_QUEUE_BYTES_MAX","default":"67108864","reloadable":false}
                 {"key":"worker.count","variable":"SETTLE_WORKER_COUNT","value":"4","origin":"file",\
@@ -218,7 +218,7 @@ final class ConfigurationFolder: Sendable {
         #expect(text.output == "" && text.errors == "Every setting has its default.\n" && text.exitCode == 0)
         #expect(try await folder.settle("config show --changed --json").output == "[]\n")
         let all = try await folder.settle("config show")
-        #expect(all.output.contains(#/queue\.capacity +1000 +default/#))
+        #expect(all.output.contains(#/queue\.capacity +2000 +default/#))
         #expect(all.output.contains("one for each core"))
     }
 

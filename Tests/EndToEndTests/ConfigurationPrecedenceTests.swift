@@ -24,7 +24,7 @@ import Testing
             #expect(result.exitCode == 0, "\(result.errors)")
             return result.errors.firstMatch(of: #/queue_capacity=(\d+)/#).map { String($0.1) } ?? ""
         }
-        #expect(try await started([], [:]) == "1000")
+        #expect(try await started([], [:]) == "2000")
         try folder.write("queue: {capacity: 20}")
         #expect(try await started([], [:]) == "20")
         #expect(try await started([], ["SETTLE_QUEUE_CAPACITY": ""]) == "20")

@@ -137,7 +137,9 @@ private let timeout = WalletError.retry(DatabaseFault(sqlState: "57014", message
 
     @Test func `of 1001 trades 1000 are queued, and the one without room is parked by its caller`() async throws {
         let wallet = ScriptedWallet()
-        let pool = SettlementPool(wallet: wallet, limits: Limits(), clock: ManualClock(), seed: 1)
+        var limits = Limits()
+        limits.queueCapacity = 1000
+        let pool = SettlementPool(wallet: wallet, limits: limits, clock: ManualClock(), seed: 1)
         for item in strangers(0..<1001) {
             do throws(PoolError) {
                 try await pool.trySubmit(item)
