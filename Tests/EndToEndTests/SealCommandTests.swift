@@ -74,9 +74,7 @@ import Testing
         try await database.expecting("audit seal")
         let batch = try database.value("select batch_no from trades")
         let last = try database.value("select next_batch - 1 from ledger_seals")
-        try database.damage(
-            "delete from ledger_entries where batch_no = \(batch) and place = 1"
-        )
+        try database.damage("delete from ledger_entries where batch_no = \(batch) and place = 1")
         let text = try await database.typing("verify --chain")
         #expect(text.exitCode == 3)
         #expect(text.errors == "settle: the books are not as they were sealed\n")

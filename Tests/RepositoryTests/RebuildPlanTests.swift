@@ -50,9 +50,7 @@ import TradeModel
         #expect(clean.differences == [])
         #expect((clean.balances, clean.entries, clean.operations, clean.trades) == (1_001, 101_000, 100_000, 0))
 
-        try database.damage(
-            "delete from ledger_entries where cause_id = 'in-41012' and place < 100"
-        )
+        try database.damage("delete from ledger_entries where cause_id = 'in-41012' and place < 100")
         let found = try rebuild()
         #expect(
             found.differences.map { "\($0.account) \($0.figure) \($0.change)" }
