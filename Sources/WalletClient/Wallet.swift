@@ -35,8 +35,6 @@ public actor Wallet {
     private let executor = BlockingExecutor(label: "settle.wallet")
     private let configuration: WalletConfiguration
     private let cache: AccountCache
-    /// Whether there was a session before.
-    private var hasConnected = false
     private var session: WalletSession? {
         didSet {
             let (interrupter, backend) = (session?.interrupter(), session?.connection.backend)
@@ -132,11 +130,10 @@ public actor Wallet {
             session = open
         } else {
             do throws(DatabaseError) {
-                // Behind a connection that was lost there may be another server now, one that has not all that we saw
-                // committed: there the number of an account may be another's.
-                if hasConnected { cache.contents.withLock { $0.forget() } }
                 session = try WalletSession(configuration, cache)
-                hasConnected = true
+                // Behind a new connection there may be another server than behind those before it, whichever wallet
+                // had them, and one without all that we saw committed: there an account's number may be another's.
+                cache.contents.withLock { $0.forget() }
             } catch { throw .unavailable(DatabaseFault(error)) }
             self.session = session
         }

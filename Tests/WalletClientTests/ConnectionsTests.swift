@@ -75,11 +75,7 @@ import TradeModel
                 [deposit("a"), deposit("b", "2", to: "bob")], resolving: nil) == [.settled, .settled])
 
         // when the server goes on from a state in which their numbers belong to others
-        try database.execute(
-            """
-            update accounts set id = 'nobody' where id = 'alice'; update accounts set id = 'alice' where id = 'bob';
-            update accounts set id = 'bob' where id = 'nobody'
-            """)
+        try swapAliceAndBob(in: database)
         let backend = try #require(await pool.connections[0].backend)
         #expect(try database.value("select pg_terminate_backend(\(backend))") == "true")
         await #expect(throws: WalletError.self) { try await pool.settle([deposit("c", "10")], resolving: nil) }
@@ -89,5 +85,47 @@ import TradeModel
             try await pool.settle([deposit("c", "10")], resolving: nil) == [.settled])
         #expect(try database.available("alice", "USDT") == "12.000000")
         #expect(try database.violations() == [])
+    }
+
+    @Test func `a connection that was never there before does not believe what others saw of another server`()
+        async throws
+    {
+        // given accounts that one of two connections remembers, and a server where their numbers belong to others
+        let database = try TestDatabase()
+        try database.addMarket()
+        let pool = WalletPool(database.walletConfiguration(), connectionCount: 2)
+        let deposits = [deposit("a"), deposit("b", "2", to: "bob"), deposit("c", "3", to: "carol")]
+        #expect(try await pool.settle(deposits, resolving: nil) == [.settled, .settled, .settled])
+        #expect(await pool.connections.filter { $0.backend != nil }.count == 1)
+        try swapAliceAndBob(in: database)
+
+        // when the other one connects, since the first is at work
+        let lock = try database.connect()
+        try lock.script(
+            "begin; select from balances join accounts using (account_no) where id = 'carol' for update of balances")
+        let settling = Task { try await pool.settle([deposit("d", to: "carol")], resolving: nil) }
+        try await eventually("it waits") {
+            try database.value(
+                """
+                select count(*) from pg_stat_activity
+                 where wait_event_type = 'Lock' and datname = current_database()
+                """) != "0"
+        }
+        #expect(try await pool.settle([deposit("e", "10")], resolving: nil) == [.settled])
+        try lock.script("rollback")
+        #expect(try await settling.value == [.settled])
+        #expect(await pool.connections.filter { $0.backend != nil }.count == 2)
+
+        // then money goes to whom it is for
+        #expect(try database.available("alice", "USDT") == "12.000000")
+        #expect(try database.violations() == [])
+    }
+
+    private func swapAliceAndBob(in database: TestDatabase) throws {
+        try database.execute(
+            """
+            update accounts set id = 'nobody' where id = 'alice'; update accounts set id = 'alice' where id = 'bob';
+            update accounts set id = 'bob' where id = 'nobody'
+            """)
     }
 }
