@@ -57,19 +57,23 @@ public enum AccountStore {
 
     static let openStripeStatement = Statement(
         "accounts_open_stripe",
-        """
-        with opened as (
-            insert into accounts (id, kind) values ($2, $1::account_kind) on conflict (id, kind) do nothing
-            returning account_no)
-        select account_no from opened
-        union all
-        select account_no from accounts where id = $2 and kind = $1::account_kind
-        limit 1
-        """)
+        "insert into accounts (id, kind) values ($1, 'house'), ($1, 'world') on conflict (id, kind) do nothing")
+    static let findStripeStatement = Statement(
+        "accounts_find_stripe", "select account_no from accounts where id = $1 and kind = $2::account_kind")
 
-    /// The account of the house or the outside world that belongs to one stripe.
-    public static func openStripe(_ kind: AccountKind, _ stripe: Int) -> Request {
-        Request(openStripeStatement, [.text(kind.rawValue), .text(String(stripe))])
+    /// The accounts of the house and the outside world that belong to one stripe.
+    ///
+    /// Looking is a statement of its own: where another connection has just opened them, only the next one sees them.
+    public static func openStripe(
+        _ stripe: Int, on connection: PostgresConnection
+    ) throws(DatabaseError) -> (house: AccountNumber, world: AccountNumber) {
+        let name = Parameter.text(String(stripe))
+        let answers = try connection.pipeline([
+            Request(openStripeStatement, [name]),
+            Request(findStripeStatement, [name, .text(AccountKind.house.rawValue)]),
+            Request(findStripeStatement, [name, .text(AccountKind.world.rawValue)]),
+        ])
+        return (answers[1].int64(0, 0), answers[2].int64(0, 0))
     }
 
     static let leaseStripeStatement = Statement(

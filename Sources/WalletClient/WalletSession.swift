@@ -25,11 +25,8 @@ final class WalletSession {
         connection = try PostgresConnection(
             configuration.connectionString, limits: configuration.limits, applicationName: "settle wallet")
         try connection.script(Self.settings)
-        let stripe = try Self.leaseStripe(connection)
-        let opened = try connection.pipeline([
-            AccountStore.openStripe(.house, stripe), AccountStore.openStripe(.world, stripe),
-        ])
-        books = Books(house: opened[0].int64(0, 0), world: opened[1].int64(0, 0), cache: cache)
+        let own = try AccountStore.openStripe(Self.leaseStripe(connection), on: connection)
+        books = Books(house: own.house, world: own.world, cache: cache)
         recent = RecentTrades(countMax: configuration.limits.recentTradesMax)
         books.catalog = try CatalogStore.readToSettle(connection)
     }
