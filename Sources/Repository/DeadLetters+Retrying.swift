@@ -217,17 +217,18 @@ extension DeadLetterStore {
                set status = 'open', class = $2, message = $3, attempts = attempts + 1, changed_at = now(),
                    short_account = null, short_asset = null, short_needed = null, short_available = null,
                    short_held = null, short_missing = null
-             where letter_no = $1 and status::text = $5 and version = $6 returning letter_no)
+             where letter_no = $1 and status::text = $5 and version = $6 and attempts = $7 returning letter_no)
         \(recorded("refused", of: "refused", by: "$4", failureClass: "$2", saying: "$3"))
         """)
 
-    /// A retry that could not even begin: the letter is open, with the new reason.
+    /// A retry that could not even begin: the letter is open, with the new reason. Nothing, where another retry came to
+    /// the same meanwhile.
     public static func recordRefusal(_ letter: DeadLetter, _ rejection: Rejection, actor: String) -> Request {
         Request(
             recordRefusalStatement,
             [
                 .int8(letter.number), .text(rejection.failureClass.rawValue), .text(rejection.message), .text(actor),
-                .text(letter.status.rawValue), .int4(Int32(letter.version)),
+                .text(letter.status.rawValue), .int4(Int32(letter.version)), .int4(Int32(letter.attempts)),
             ])
     }
 
