@@ -11,6 +11,9 @@ actor ControlConnection {
     let limits: Limits
     private let worker: WorkerIdentity
     private var connection: PostgresConnection?
+    /// The server's process for the connection, and those for the ones before it that may still be at work.
+    private var backend = ""
+    private var lostBackends: Set<String> = []
     /// How many connections there were, and over which of them a stream was leased.
     private var connectionCount = 0
     private var leasedOver = 0
@@ -39,6 +42,7 @@ actor ControlConnection {
             let answers = try connection.pipeline([
                 worker.beat(report), WorkerStore.removeDead, BatchStore.maintain, QueueControlStore.read,
             ])
+            try releaseLateClaims(connection)
             return QueueControlStore.decode(answers[3])
         }
     }
@@ -159,6 +163,7 @@ actor ControlConnection {
             return try body(self.connection!)
         } catch {
             // Whatever went wrong, a new connection is free of it; nothing here fails in the course of work.
+            if connection != nil { lostBackends.insert(backend) }
             connection = nil
             throw error
         }
@@ -167,9 +172,20 @@ actor ControlConnection {
     private func open() throws(DatabaseError) -> PostgresConnection {
         let connection = try PostgresConnection(connectionString, limits: limits, applicationName: "settle worker")
         // A claim whose answer was lost with the connection before would be nobody's: ours, and unknown to us.
-        _ = try connection.pipeline(WorkerStore.listen + [TradeStore.releaseAllClaims(of: worker.number)])
+        let answers = try connection.pipeline(
+            [BackendStore.own] + WorkerStore.listen + [TradeStore.releaseAllClaims(of: worker.number)])
+        backend = BackendStore.decodeOwn(answers[0])
         connectionCount += 1
         return connection
+    }
+
+    /// The server may still have been at such a claim, and have committed it since.
+    private func releaseLateClaims(_ connection: PostgresConnection) throws(DatabaseError) {
+        guard !lostBackends.isEmpty else { return }
+        let remaining = try BackendStore.remaining(of: lostBackends, connection)
+        guard remaining.count < lostBackends.count else { return }
+        lostBackends = remaining
+        try connection.query(TradeStore.releaseAllClaims(of: worker.number))
     }
 }
 

@@ -133,6 +133,34 @@ extension Processes {
             #expect(try database.violations() == [])
         }
 
+        @Test func `a claim that commits after its worker gave up waiting is taken up by that worker`() async throws {
+            // given a server whose first claim takes longer to commit than the worker waits for an answer
+            let database = try TestDatabase()
+            try await prepareOneTrade(database)
+            try database.execute(
+                """
+                create sequence claims;
+                create function be_slow() returns trigger language plpgsql as
+                    $$ begin if nextval('claims') = 1 then perform pg_sleep(9); end if; return null; end $$;
+                create constraint trigger slow after update of claimed_by on trades deferrable initially deferred
+                    for each row when (new.claimed_by is not null) execute function be_slow();
+                """)
+            let worker = try await Program.worker(
+                on: database,
+                environment: [
+                    "SETTLE_STATEMENT_TIMEOUT_MILLISECONDS": "1000", "SETTLE_SWEEP_INTERVAL_MILLISECONDS": "200",
+                ])
+
+            // when
+            try database.execute(insertOneTrade)
+            #expect(await worker.waitFor("sweep failed", timeout: .seconds(60)))
+
+            // then
+            try await eventually("it is settled", timeout: .seconds(60)) { try database.trades(.settled) == 1 }
+            #expect(await worker.stop().exitCode == 0)
+            #expect(try database.violations() == [])
+        }
+
         @Test func `a row that nobody announces is found by the timer`() async throws {
             let database = try TestDatabase()
             try await prepareOneTrade(database)
