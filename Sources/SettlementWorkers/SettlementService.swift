@@ -63,6 +63,7 @@ public actor SettlementService {
     /// Why the run ended by itself, if it did.
     public private(set) var intakeFailure: String?
     private var intake: Task<Void, Never>?
+    private var finishing: Task<Void, Never>?
     private var draining: Task<[SettlementItem], Never>?
 
     /// Registers the process; throws when the database cannot be reached.
@@ -133,11 +134,14 @@ public actor SettlementService {
             for (_, run) in beside { run.cancel() }
             configuration.log.info("worker stops", ["worker": "\(worker)"])
             let deadline = ContinuousClock.now + .seconds(configuration.limits.shutdownTimeoutSeconds)
-            // Rows that wait for room stay in the table; what sources have received exists nowhere else: while the
-            // queue is paused it is stored, to wait there.
-            if queueControl.isPaused { wallets.storeOnly() }
-            // Nothing more of what an engine does, of which some would be stored and some take effect.
             await follower?.stop()
+            // Rows that wait for room stay in the table; what sources have received exists nowhere else: while the
+            // queue is paused it is stored, to wait there. What was taken in before the pause is finished first: of
+            // what an engine does, trades would be stored, and what rests on them take effect.
+            if queueControl.isPaused {
+                await finishWhatIsHeld(until: deadline)
+                wallets.storeOnly()
+            }
             gate.openForGood()
             sweeping.cancel()
             for source in sources { await source.stop() }
@@ -222,7 +226,20 @@ public actor SettlementService {
         isAborted = true
         stopSignal.fire()
         intake?.cancel()
+        finishing?.cancel()
         draining?.cancel()
+    }
+
+    private func finishWhatIsHeld(until deadline: ContinuousClock.Instant) async {
+        let finishing = Task { await pool.untilIdle() }
+        self.finishing = finishing
+        if isAborted { finishing.cancel() }
+        let timer = Task {
+            try await Task.sleep(until: deadline, clock: .continuous)
+            finishing.cancel()
+        }
+        await finishing.value
+        timer.cancel()
     }
 
     private func drain(until deadline: ContinuousClock.Instant) async -> [SettlementItem] {

@@ -87,6 +87,33 @@ extension Processes {
             #expect(try database.violations() == [])
         }
 
+        @Test func `what a worker had taken in before a pause is settled, though it stops at once`() async throws {
+            // given a worker with five trades in memory, one of which waits for a lock
+            let database = try await databaseWithWaitingTrades(0)
+            let endpoint = Endpoint()
+            let worker = try await Program.worker(
+                on: database, ["--batch", "1"], intake: endpoint.name,
+                environment: ["SETTLE_HEARTBEAT_INTERVAL_MILLISECONDS": "50"])
+            let lock = try database.connect()
+            try lock.script("begin; select from balances for update")
+            try await endpoint.push(
+                (1...5).map { trade("m\($0)", price: "1", quantity: "0.1", buyer: "alice", seller: "bob") })
+            try await eventually("it holds all") {
+                try database.count("workers where in_flight + queued = 5") == 1
+            }
+
+            // when the queue is paused and the worker is asked to stop
+            try await database.expecting("queue pause")
+            worker.signal(SIGTERM)
+            #expect(await worker.waitFor("worker stops"))
+            try lock.script("rollback")
+
+            // then nothing of it is put off
+            #expect(await worker.wait().exitCode == 0)
+            #expect(try database.trades(.settled) == 5)
+            #expect(try database.violations() == [])
+        }
+
         @Test func `settling once in a pause is refused and settles nothing`() async throws {
             let database = try await databaseWithWaitingTrades(3)
             try await database.expecting("queue pause --reason night")
