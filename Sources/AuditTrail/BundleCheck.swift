@@ -7,7 +7,7 @@ import TradeModel
 /// One batch is in memory at a time, and a million balances.
 public final class BundleCheck {
     /// So many findings are named; what comes after them is not looked for.
-    public static let findingsMax = 100
+    static let findingsMax = 100
     /// A batch of ours has some thousands of lines.
     static let batchLinesMax = 1_000_000
     static let batchBytesMax = 1 << 28
@@ -69,7 +69,8 @@ public final class BundleCheck {
         return try BundleManifest(decoding: Array(bytes[..<count]))
     }
 
-    var isTired: Bool { findings.count >= Self.findingsMax }
+    /// Whether so much was found that no more is looked for.
+    public var isTired: Bool { findings.count >= Self.findingsMax }
 
     func note(_ finding: BundleFinding) {
         if !isTired { findings.append(finding) }

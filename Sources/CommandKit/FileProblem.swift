@@ -64,6 +64,20 @@ public struct FileProblem: Error, Equatable, CustomStringConvertible {
         }
     }
 
+    /// Writes all of it.
+    ///
+    /// - Parameter path: what is written, as a problem names it.
+    public static func write(
+        _ bytes: [UInt8], to descriptor: Int32, of path: String
+    ) throws(FileProblem) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count >= 0 || errno == EINTR else { throw FileProblem(.write, path) }
+            rest = rest.dropFirst(max(0, count))
+        }
+    }
+
     /// Reads up to the end, but no more than so many bytes.
     public static func read(
         _ descriptor: Int32, upToCount countMax: Int, of path: String

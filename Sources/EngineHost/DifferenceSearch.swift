@@ -49,9 +49,9 @@ struct DifferenceSearch {
         let here = try records.read(from: sequence + 1, recordsMax: 1, bytesMax: 1).start
         let consumer = try FeedConsumer(
             endpoint: leader,
-            start: FeedCursor.Start(
-                consumer: Identifier(stored: "compare-\(UInt64.random(in: .min ... .max).hexadecimal)"), stream: stream,
-                instance: UInt64(Timestamp.now.microseconds), after: here.sequence, hash: here.hash, keepsPlace: false))
+            start: .onlooker(
+                "compare-\(UInt64.random(in: .min ... .max).hexadecimal)", of: stream, after: here.sequence,
+                hash: here.hash))
         let running = Task { try await consumer.run() }
         let deadline = ContinuousClock.now + Self.patience
         var result: Result<Comparison, any Error>?

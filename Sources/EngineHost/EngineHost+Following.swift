@@ -91,7 +91,7 @@ extension EngineHost {
             commands.append(command)
             records.append(record)
             // In the order in which the leader took them in, which never goes back.
-            if let view = try? EngineCommandView(command) { lastTime = max(lastTime, view.time.microseconds) }
+            if let view = try? EngineCommandView(command) { lastTime = max(lastTime, view.time) }
         }
         if !records.isEmpty {
             try store.commands?.append(commands)
@@ -132,7 +132,7 @@ extension EngineHost {
             throw EngineFailure(
                 "the leader at \(replica.leader) no longer keeps record \(first), only those from \(oldest) on: begin "
                     + "with a copy of the folder of an engine that was stopped and has more, and '--wal'")
-        case .damaged, .otherStream, .otherVersion, .replaced:
+        case .damaged, .unreadable, .otherStream, .otherVersion, .replaced:
             throw EngineFailure("the leader at \(replica.leader) cannot be followed: \(failure)")
         }
     }

@@ -17,7 +17,7 @@ extension EngineHost {
     /// Notes a wish to be judged; or refuses it at once.
     func note(_ number: UInt64, _ json: [UInt8], of caller: EntrySocket.Caller) -> EntryMessage? {
         guard let request = try? JSONDecoder().decode(PromotionRequest.self, from: Data(json)),
-            !request.reason.isEmpty || request.isTrial
+            !request.reason.isEmpty || request.isDryRun
         else { return .refused(number, .malformed, "this is no wish to lead, with who wishes it and why") }
         guard wishes.count < Self.wishesMax else {
             return .refused(number, .mayNotLead, "others wait already to hear whether this engine may lead")
@@ -50,7 +50,7 @@ extension EngineHost {
         case .wait: return nil
         case .refuse(let text): return .refused(wish.number, .mayNotLead, text)
         case .lead(let lostUpTo):
-            if !wish.request.isTrial { try takeLead(wish.request, lostUpTo) }
+            if !wish.request.isDryRun { try takeLead(wish.request, lostUpTo) }
             return answer(wish, isNew: true, lostUpTo: lostUpTo)
         }
     }
@@ -58,7 +58,7 @@ extension EngineHost {
     private func answer(_ wish: Wish, isNew: Bool, lostUpTo: Int64?) -> EntryMessage {
         let answer = PromotionAnswer(
             stream: settings.stream.text, sequence: position.sequence, hash: position.hash.hexadecimal,
-            epoch: lead.epoch + (isNew && wish.request.isTrial ? 1 : 0), isNew: isNew, lostUpTo: lostUpTo,
+            epoch: lead.epoch + (isNew && wish.request.isDryRun ? 1 : 0), isNew: isNew, lostUpTo: lostUpTo,
             feed: feedEndpoint)
         guard let json = try? JSONEncoder().encode(answer) else {
             return .refused(wish.number, .malformed, "the answer cannot be written")
@@ -80,36 +80,5 @@ extension EngineHost {
                 "sequence": "\(engine.sequence)", "hash": engine.hash.hexadecimal, "epoch": "\(lead.epoch)",
                 "lost_up_to": lostUpTo.map { "\($0)" } ?? "nothing", "by": request.actor, "reason": request.reason,
             ])
-    }
-}
-
-// MARK: Letting go of consumers
-
-extension EngineHost {
-    /// Keeps nothing any longer for a consumer that is away, and will not come back.
-    func forget(_ number: UInt64, _ json: [UInt8]) -> EntryMessage {
-        guard let request = try? JSONDecoder().decode(ForgetRequest.self, from: Data(json)),
-            !request.reason.isEmpty || request.isTrial
-        else { return .refused(number, .malformed, "this does not say whom to forget, who wishes it and why") }
-        guard following == nil else {
-            return .refused(number, .notLeading, "this engine follows another, and keeps nothing for anybody")
-        }
-        let consumer = publisher.consumers.first { $0.consumer.text == request.consumer }
-        let outcome: ForgetAnswer.Outcome =
-            consumer.map { $0.isFollowing ? .following : .forgotten } ?? .unknown
-        if let consumer, outcome == .forgotten, !request.isTrial {
-            publisher.forget(consumer.consumer)
-            log.info(
-                "a consumer is forgotten",
-                [
-                    "consumer": request.consumer, "acknowledged": "\(consumer.acknowledged)", "by": request.actor,
-                    "reason": request.reason,
-                ])
-        }
-        guard
-            let answer = try? JSONEncoder().encode(
-                ForgetAnswer(outcome: outcome, acknowledged: consumer?.acknowledged))
-        else { return .refused(number, .malformed, "the answer cannot be written") }
-        return .answer(number, Array(answer))
     }
 }

@@ -31,7 +31,7 @@ public actor EngineHost {
     private let isStopping = Guarded(false)
     private let isClosed = Guarded(false)
     private var takesCommands = true
-    var lastTime: Int64
+    var lastTime: Timestamp
     /// From then on, what is asked is refused; nil while nobody wants it to stop.
     private var farewell: ContinuousClock.Instant?
     private var snapshotAt: UInt64
@@ -69,7 +69,7 @@ public actor EngineHost {
         self.log = log
         self.store = store
         snapshotAt = engine.sequence
-        lastTime = try store.lastTime()?.microseconds ?? 0
+        lastTime = try store.lastTime() ?? Timestamp(microseconds: 0)
         entryEndpoint = socket.endpoint
         waker = socket.waker
         feedEndpoint = publisher.endpoint
@@ -247,9 +247,8 @@ public actor EngineHost {
 
     /// Stamps a command with the time, which never goes back, and has it carried out.
     private func carryOut(_ command: inout [UInt8]) throws -> [UInt8] {
-        let now = Int64((Date().timeIntervalSince1970 * 1_000_000).rounded(.down))
-        lastTime = max(lastTime, now)
-        EngineCommand.stamp(&command, with: Timestamp(microseconds: lastTime))
+        lastTime = max(lastTime, .now)
+        EngineCommand.stamp(&command, with: lastTime)
         return try command.withUnsafeBytes { bytes in
             let record = try engine.apply(bytes)
             commands.append(bytes)

@@ -4,18 +4,18 @@ public struct ForgetRequest: Codable, Hashable, Sendable {
     public var actor: String
     public var reason: String
     /// Whether it is only to say what would happen.
-    public var isTrial: Bool
+    public var isDryRun: Bool
 
-    public init(consumer: String, actor: String, reason: String, isTrial: Bool = false) {
+    public init(consumer: String, actor: String, reason: String, isDryRun: Bool = false) {
         self.consumer = consumer
         self.actor = actor
         self.reason = reason
-        self.isTrial = isTrial
+        self.isDryRun = isDryRun
     }
 
     enum CodingKeys: String, CodingKey {
         case consumer, actor, reason
-        case isTrial = "dry_run"
+        case isDryRun = "dry_run"
     }
 }
 

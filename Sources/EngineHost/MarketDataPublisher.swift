@@ -56,9 +56,7 @@ public actor MarketDataPublisher {
         // From the newest record on: nothing of the past is told.
         let consumer = try FeedConsumer(
             endpoint: feed,
-            start: FeedCursor.Start(
-                consumer: Identifier("market-data")!, instance: UInt64(Timestamp.now.microseconds),
-                after: beginning.sequence, hash: nil, keepsPlace: false))
+            start: .onlooker("market-data", after: beginning.sequence, hash: nil))
         let running = Task { try await consumer.run() }
         defer { running.cancel() }
         let clock = ContinuousClock()

@@ -7,19 +7,19 @@ public struct PromotionRequest: Codable, Hashable, Sendable {
     /// Whether it leads although it lacks records that its leader had.
     public var isForced: Bool
     /// Whether it is only to say what would happen.
-    public var isTrial: Bool
+    public var isDryRun: Bool
 
-    public init(actor: String, reason: String, isForced: Bool = false, isTrial: Bool = false) {
+    public init(actor: String, reason: String, isForced: Bool = false, isDryRun: Bool = false) {
         self.actor = actor
         self.reason = reason
         self.isForced = isForced
-        self.isTrial = isTrial
+        self.isDryRun = isDryRun
     }
 
     enum CodingKeys: String, CodingKey {
         case actor, reason
         case isForced = "force"
-        case isTrial = "dry_run"
+        case isDryRun = "dry_run"
     }
 }
 

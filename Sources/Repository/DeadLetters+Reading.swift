@@ -135,11 +135,11 @@ extension DeadLetterStore {
 
     /// Open letters of later trades that lack what a trade would have brought its buyer and its seller.
     public static func funded(by trade: Trade, of letter: DeadLetter, limit: Int) -> Request {
-        let assets = trade.market.assets
-        return Request(
+        Request(
             fundedStatement,
             [
-                .text(trade.buyer.text), .text(assets.base), .text(trade.seller.text), .text(assets.quote),
+                .text(trade.buyer.text), .text(trade.market.base.text), .text(trade.seller.text),
+                .text(trade.market.quote.text),
                 .int8(letter.place), .int8(letter.number), .int8(Int64(limit)),
             ])
     }
@@ -174,12 +174,5 @@ extension DeadLetterStore {
                 .int8(letter.number), .timestamp(letter.parkedAt), .int8(Int64(funderCandidatesMax)),
                 .int8(Int64(limit)),
             ])
-    }
-}
-
-extension MarketSymbol {
-    fileprivate var assets: (base: String, quote: String) {
-        let parts = text.split(separator: "/")
-        return (String(parts[0]), String(parts[1]))
     }
 }

@@ -27,6 +27,9 @@ public struct FeedState: Sendable {
     /// Why it is not followed until an operator has looked.
     public let haltedFor: String?
 
+    /// Whether anything of it was settled, or somebody follows it.
+    public var isInUse: Bool { watermark > 0 || follower != nil }
+
     /// A feed that is there says something every second, of which is written down every few.
     private static let silenceMillisecondsMax: Int64 = 10_000
 
@@ -110,6 +113,15 @@ public enum FeedStateStore {
     /// Lets others follow at once, and follows no more.
     public static func giveUp(_ stream: Identifier, _ lease: FeedLease) -> Request {
         Request(giveUpStatement, [.text(stream.text), .int8(lease.epoch)])
+    }
+
+    static let releaseStatement = Statement(
+        "feed_state_release",
+        "update feed_state set follower = null, leased_until = null where stream = $1 and follower = $2")
+
+    /// Lets others follow a stream at once, whose follower is known to have ended.
+    public static func release(_ stream: Identifier, from follower: Int64) -> Request {
+        Request(releaseStatement, [.text(stream.text), .int8(follower)])
     }
 
     static let pauseStatement = Statement(

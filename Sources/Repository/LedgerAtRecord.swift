@@ -25,14 +25,6 @@ public struct LedgerAtRecord {
 
     private static let houseNumber: AccountNumber = -1
 
-    private static let newestBatchStatement = Statement(
-        "batch_numbers_newest", "select last_value from batch_numbers")
-
-    /// A batch such that all those begun from now on have larger numbers, or the same.
-    public static func newestBatch(_ connection: PostgresConnection) throws(DatabaseError) -> BatchNumber {
-        try connection.query(newestBatchStatement).int64(0, 0)
-    }
-
     /// Each entry's cause is found by its key, however large the tables are: the planner has no other way.
     static let laterStatement = Statement(
         "ledger_later_than_record",

@@ -19,6 +19,9 @@ public final class PostgresConnection {
             ("fallback_application_name", applicationName),
             ("client_encoding", "UTF8"),
             ("connect_timeout", String(limits.connectTimeoutSeconds)),
+            // A server that vanished without a word is missed within a minute, also by a statement without a timeout.
+            ("keepalives_idle", "15"), ("keepalives_interval", "5"), ("keepalives_count", "3"),
+            ("tcp_user_timeout", "60000"),
             // Last, since the later of two settings wins: what the user says goes.
             ("dbname", connectionString),
         ]
@@ -174,14 +177,7 @@ public final class PostgresConnection {
     public func script(_ sql: String) throws(DatabaseError) {
         guard PQsendQuery(handle, sql) == 1 else { throw connectionError() }
         try flush()
-        var failure: DatabaseError?
-        while true {
-            try awaitAnswer()
-            guard let result = PQgetResult(handle) else { break }
-            if PQresultStatus(result) == PGRES_FATAL_ERROR { failure = failure ?? error(of: result) }
-            PQclear(result)
-        }
-        if let failure { throw failure }
+        try finish()
         guard PQstatus(handle) == CONNECTION_OK else { throw connectionError() }
     }
 
@@ -205,6 +201,11 @@ public final class PostgresConnection {
         }
         try retryingWhenFull { PQputCopyEnd(handle, nil) }
         try flush()
+        try finish()
+    }
+
+    /// Takes the answers that are left, and throws the first failure among them.
+    private func finish() throws(DatabaseError) {
         var failure: DatabaseError?
         while true {
             try awaitAnswer()

@@ -9,6 +9,13 @@ public struct WorkerIdentity: Sendable {
     private let processID: Int32
     private let version: String
 
+    /// What this machine is called.
+    static var thisHost: String {
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count - 1)
+        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
     private static let registerStatement = Statement(
         "workers_register",
         """
@@ -19,10 +26,7 @@ public struct WorkerIdentity: Sendable {
     public static func register(on connection: PostgresConnection, version: String) throws(DatabaseError)
         -> WorkerIdentity
     {
-        var name = [CChar](repeating: 0, count: 256)
-        gethostname(&name, name.count - 1)
-        let host = String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
-        let processID = getpid()
+        let (host, processID) = (Self.thisHost, getpid())
         let rows = try connection.query(registerStatement, .text(host), .int4(processID), .text(version))
         return WorkerIdentity(number: rows.int64(0, 0), host: host, processID: processID, version: version)
     }
@@ -95,6 +99,11 @@ public struct RecordedWorker: Sendable {
     /// Whether it gave a sign of life lately.
     public func isLiving(_ limits: Limits) -> Bool {
         silence < .milliseconds(limits.heartbeatTimeoutMilliseconds)
+    }
+
+    /// Whether it was a process of this machine and is none any more. Of other machines' processes we know nothing.
+    public var hasEndedHere: Bool {
+        host == WorkerIdentity.thisHost && kill(pid_t(processID), 0) != 0 && errno == ESRCH
     }
 
     /// Whether it obeys the queue's control as it stands.

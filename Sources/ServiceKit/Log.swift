@@ -94,7 +94,7 @@ public struct Log: Sendable {
 }
 
 extension Timestamp {
-    /// The wall clock; for logs and for people, never for what is settled.
+    /// The wall clock. What it says decides nothing about money.
     public static var now: Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)

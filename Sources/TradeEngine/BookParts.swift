@@ -57,11 +57,6 @@ struct BookSide: ~Copyable {
     mutating func findBest() {
         best = (side == .buy ? prices.highest : prices.lowest) ?? -1
     }
-
-    /// Whether an order of the other side with such a limit meets a price.
-    @inline(__always) func isMet(at tick: Int64, byLimit limit: Int64) -> Bool {
-        side == .buy ? tick >= limit : tick <= limit
-    }
 }
 
 /// What stands for an owner's own id of an order; nothing where it has none.

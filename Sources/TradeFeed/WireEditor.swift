@@ -38,7 +38,7 @@ public enum WireEditor {
         writer.open()
         if fields.texts[.stream] != nil || fields.texts[.sequence] != nil {
             writer.field(.version, number: 1)
-            if let stream = fields.texts[.stream] { writer.field(.stream, anyText: stream) }
+            if let stream = fields.texts[.stream] { writer.field(.stream, text: stream) }
             if let sequence = fields.texts[.sequence].flatMap(Int64.init) { writer.field(.sequence, number: sequence) }
             writer.field(.type, text: "trade")
             writer.key(.trade)
@@ -47,7 +47,7 @@ public enum WireEditor {
         let given = Dictionary(changes.map { ($0.field, $0.text) }) { _, last in last }
         for field in WireField.allCases where field.belongs(to: .trade) {
             let text = given["\(field.name)"] ?? fields.texts[field]
-            if let text, !text.isEmpty || given["\(field.name)"] == nil { writer.field(field, anyText: text) }
+            if let text, !text.isEmpty || given["\(field.name)"] == nil { writer.field(field, text: text) }
         }
         writer.close()
         if fields.texts[.stream] != nil || fields.texts[.sequence] != nil { writer.close() }

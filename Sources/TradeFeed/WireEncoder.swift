@@ -74,19 +74,8 @@ struct ObjectWriter {
         bytes.append(contentsOf: String(number).utf8)
     }
 
-    /// An `Identifier` holds no control characters, so that only two characters need an escape.
+    /// The text may hold anything, control characters included.
     mutating func field(_ field: WireField, text: String) {
-        key(field)
-        bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
-            bytes.append(byte)
-        }
-        bytes.append(UInt8(ascii: "\""))
-    }
-
-    /// A text that may hold anything, control characters included.
-    mutating func field(_ field: WireField, anyText text: String) {
         key(field)
         bytes.append(UInt8(ascii: "\""))
         for byte in text.utf8 {

@@ -5,7 +5,7 @@ import TradeModel
 
 /// Compares an engine's balances with the ledger's at the same record, page by page, and keeps where they differ.
 struct BalanceComparison {
-    private(set) var found: Reconciliation
+    private(set) var found: BalanceReconciliation
     /// Whether the house's balances were compared, too.
     private(set) var hasHouse = false
     /// What explains the differences of an account.
@@ -31,7 +31,7 @@ struct BalanceComparison {
         let house: Amount
     }
 
-    init(_ found: Reconciliation, of chosen: Set<Identifier>? = nil, without later: EngineChanges = .init()) {
+    init(_ found: BalanceReconciliation, of chosen: Set<Identifier>? = nil, without later: EngineChanges = .init()) {
         self.found = found
         self.chosen = chosen
         self.later = later
@@ -58,8 +58,8 @@ struct BalanceComparison {
             let key = Key(account: account, asset: asset.symbol)
             let other = there.removeValue(forKey: key)
             if let other { try Self.check(asset.symbol, asset.decimals, other.asset.decimals) }
-            var engine = Reconciliation.Money(available: available, held: held)
-            let ledger = other.map { Reconciliation.Money(available: $0.available, held: $0.frozen) } ?? .nothing
+            var engine = BalanceReconciliation.Money(available: available, held: held)
+            let ledger = other.map { BalanceReconciliation.Money(available: $0.available, held: $0.frozen) } ?? .nothing
             if let change = later.balances[key] {
                 laterCount += 1
                 engine.available = try engine.available.subtracting(change.available)
@@ -82,13 +82,13 @@ struct BalanceComparison {
     }
 
     private mutating func compare(
-        _ account: Identifier, _ asset: AssetSymbol, _ decimals: Int, _ engine: Reconciliation.Money,
-        _ ledger: Reconciliation.Money
+        _ account: Identifier, _ asset: AssetSymbol, _ decimals: Int, _ engine: BalanceReconciliation.Money,
+        _ ledger: BalanceReconciliation.Money
     ) {
         found.balanceCount += 1
         guard engine != ledger else { return }
         found.add(
-            Reconciliation.Difference(
+            BalanceReconciliation.Difference(
                 kind: .customer, account: account, asset: asset, decimals: decimals, engine: engine, ledger: ledger))
     }
 
@@ -102,7 +102,7 @@ struct BalanceComparison {
             found.balanceCount += 1
             guard earned != amount else { continue }
             found.add(
-                Reconciliation.Difference(
+                BalanceReconciliation.Difference(
                     kind: .house, account: Identifier(stored: "house"), asset: asset.symbol, decimals: asset.decimals,
                     engine: .init(available: earned, held: .zero), ledger: .init(available: amount, held: .zero)))
         }
@@ -166,7 +166,8 @@ struct BalanceComparison {
         }
         if let trade = waiting.first {
             let isMore = waiting.count > 1 ? " and others wait" : " waits"
-            parts.append("trade \(trade.market):\(trade.id)\(isMore) to be settled: settle explain \(trade.id)")
+            let name = "\(trade.market):\(trade.id)"
+            parts.append("trade \(name)\(isMore) to be settled: settle explain \(name.shellQuoted)")
         }
         return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }

@@ -52,7 +52,7 @@ extension BenchmarkReport {
         [
             "skew": .string(result.kind.shape.skew.name), "zipf": Optional(result.kind.shape.skew).json,
             "loop": .string(result.kind.pace == nil ? "closed" : "open"),
-            "offered_per_second": result.offeredPerSecond.map { .integer($0) } ?? .null,
+            "offered_per_second": .count(result.offeredPerSecond),
             "processes": .integer(result.kind.processCount), "prefill": .integer(result.kind.prefillCount),
             "unfundable_percent": .measure(Double(result.kind.shape.unfundableBasisPoints) / 100, decimals: 2),
             "duplicates_percent": .measure(Double(result.kind.shape.duplicateBasisPoints) / 100, decimals: 2),

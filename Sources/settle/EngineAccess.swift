@@ -6,13 +6,10 @@ import TradeModel
 
 /// The engine that a command talks to.
 struct EngineAccess {
-    /// Where an engine takes orders, unless somebody says otherwise.
-    static let usual = IntakeEndpoint(text: "tcp://127.0.0.1:5560")
-
-    private let endpoint: IntakeEndpoint
+    private let endpoint: Endpoint
     private let client: EntryClient
 
-    init(_ endpoint: IntakeEndpoint) throws {
+    init(_ endpoint: Endpoint) throws {
         self.endpoint = endpoint
         client = try EntryClient(endpoint: endpoint.text)
     }
@@ -40,25 +37,25 @@ struct EngineAccess {
     }
 
     func ask(_ query: EngineQuery) async throws -> EngineAnswer {
-        do {
-            let answer = try await client.query(Array(try JSONEncoder().encode(query)))
-            return try JSONDecoder().decode(EngineAnswer.self, from: Data(answer))
-        } catch let failure as EntryFailure { throw Self.failure(failure) }
+        try await exchange(query) { try await client.query($0) }
     }
 
     /// Has an engine that follows another lead in its place.
     func promote(_ request: PromotionRequest) async throws -> PromotionAnswer {
-        do {
-            let answer = try await client.promote(Array(try JSONEncoder().encode(request)))
-            return try JSONDecoder().decode(PromotionAnswer.self, from: Data(answer))
-        } catch let failure as EntryFailure { throw Self.failure(failure) }
+        try await exchange(request) { try await client.promote($0) }
     }
 
     /// Has an engine keep nothing any longer for a consumer.
     func forget(_ request: ForgetRequest) async throws -> ForgetAnswer {
+        try await exchange(request) { try await client.forget($0) }
+    }
+
+    private func exchange<Answer: Decodable>(
+        _ request: some Encodable, by send: ([UInt8]) async throws -> [UInt8]
+    ) async throws -> Answer {
         do {
-            let answer = try await client.forget(Array(try JSONEncoder().encode(request)))
-            return try JSONDecoder().decode(ForgetAnswer.self, from: Data(answer))
+            let answer = try await send(Array(try JSONEncoder().encode(request)))
+            return try JSONDecoder().decode(Answer.self, from: Data(answer))
         } catch let failure as EntryFailure { throw Self.failure(failure) }
     }
 

@@ -9,7 +9,7 @@ struct EngineChanges {
         let asset: AssetSymbol
     }
 
-    private(set) var balances: [Key: Reconciliation.Money] = [:]
+    private(set) var balances: [Key: BalanceReconciliation.Money] = [:]
     private(set) var house: [AssetSymbol: Amount] = [:]
 
     /// Adds what a record has changed; its amounts have so many decimals.

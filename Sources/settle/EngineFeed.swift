@@ -47,7 +47,10 @@ private actor EngineRecords: FeedRecords {
                 throw FeedStop.later("the feed was left")
             }
             if run.isEmpty { try beThere() }
-            return page(try records(run))
+            return page(
+                try run.outputs().map { position, output in
+                    FeedPage.Record(hash: position.hash, items: output.items(of: stream), listing: output.listing)
+                })
         } catch let stop as FeedStop {
             throw stop
         } catch let failure as FeedFailure {
@@ -73,24 +76,6 @@ private actor EngineRecords: FeedRecords {
         return FeedPage(records: records, engineEpoch: status.epoch, newest: status.newest)
     }
 
-    private func records(_ run: RecordRun) throws -> [FeedPage.Record] {
-        var position = run.start
-        return try run.records.map { bytes in
-            let bytes = Array(bytes)
-            position = StreamPosition(
-                sequence: position.sequence + 1, hash: RecordBuffer([bytes]).hash(after: position.hash))
-            let record: EngineOutput
-            do { record = try bytes.withUnsafeBytes { try EngineOutput(bytes: $0) } } catch {
-                throw FeedStop.halted("record \(position.sequence) of the feed cannot be read: \(error)")
-            }
-            guard record.sequence == UInt64(position.sequence) else {
-                throw FeedStop.halted("record \(position.sequence) of the feed says that it is \(record.sequence)")
-            }
-            return FeedPage.Record(
-                hash: position.hash, items: record.items(of: stream), listing: record.listing)
-        }
-    }
-
     func acknowledge(_ sequence: Int64) {
         consumer.acknowledge(upTo: sequence)
     }
@@ -106,7 +91,7 @@ extension FeedFailure {
     fileprivate var stop: FeedStop {
         switch self {
         case .notKept(_, let oldest): .notKept(description, oldest: oldest)
-        case .ahead, .hashDiffers, .damaged: .halted(description)
+        case .ahead, .hashDiffers, .damaged, .unreadable: .halted(description)
         case .otherStream, .replaced, .otherVersion: .later(description)
         }
     }

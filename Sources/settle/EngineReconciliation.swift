@@ -6,14 +6,14 @@ import TradeModel
 
 /// Asks an engine what everybody has, and compares it with the books as they were at the same record.
 struct EngineReconciliation {
-    let engine: IntakeEndpoint
+    let engine: Endpoint
     let stream: Identifier
     /// How long the books may take to come to the record.
     let patience: Duration
     let connection: PostgresConnection
 
     /// The record at which both are compared, and where the engine's feed is; nil for the engine's newest.
-    var past: (sequence: Int64, feed: IntakeEndpoint)?
+    var past: (sequence: Int64, feed: Endpoint)?
 
     struct Result {
         var comparison: BalanceComparison
@@ -33,8 +33,8 @@ struct EngineReconciliation {
     ) async throws -> Result {
         let startedAt = Timestamp.now
         // In this order: what the engine does behind the record comes in later batches than this.
-        let batch = try LedgerAtRecord.newestBatch(connection)
-        let before = try state()
+        let batch = try BatchHorizon.newest(on: connection)
+        let before = try FeedStateStore.known(stream, connection)
         let access = try EngineAccess(engine)
         let first = try await page(access, nil)
         if before.watermark >= first.sequence { try check(before, first) }
@@ -53,7 +53,7 @@ struct EngineReconciliation {
         let done = try await readPast(sequence, first, ledger, access)
         try ledger.takeOff(since: min(batch, done?.firstBatch ?? batch))
         var comparison = BalanceComparison(
-            Reconciliation(
+            BalanceReconciliation(
                 stream: stream, sequence: sequence, watermark: ledger.state.watermark, startedAt: startedAt),
             of: chosen, without: done?.changes ?? EngineChanges())
         if comparesHouse { try comparison.compareHouse(first, ledger) }
@@ -105,14 +105,6 @@ struct EngineReconciliation {
         return page
     }
 
-    private func state() throws -> FeedState {
-        guard let state = FeedStateStore.decode(try connection.query(FeedStateStore.list(stream))).first else {
-            throw CommandFailure(
-                "no stream '\(stream.text.printable)' is followed; 'settle feed status' lists them", exit: .notFound)
-        }
-        return state
-    }
-
     /// That the engine is the one whose output was settled.
     private func check(_ state: FeedState, _ page: EngineAnswer.Balances) throws {
         guard state.watermark == page.sequence else {
@@ -146,7 +138,7 @@ struct EngineReconciliation {
         let deadline = ContinuousClock.now + patience
         var keptAt = ContinuousClock.now
         while true {
-            let state = try state()
+            let state = try FeedStateStore.known(stream, connection)
             if state.watermark == page.sequence { try check(state, page) }
             guard state.watermark < sequence else { return }
             let name = "stream '\(stream.text.printable)'"

@@ -6,7 +6,7 @@ import TradeModel
 
 /// The trades that an engine has made, as its feed still has them.
 struct EngineTrades {
-    let feed: IntakeEndpoint
+    let feed: Endpoint
     let stream: Identifier
 
     /// Hands out the trades up to a record, page by page, each at the place of its record.

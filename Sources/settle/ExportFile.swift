@@ -34,12 +34,7 @@ final class ExportFile {
 
     func write(_ text: String) throws {
         guard let handle, let path else { return try output.write(text) }
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(handle.fileDescriptor, $0.baseAddress, $0.count) }
-            guard count >= 0 || errno == EINTR else { throw FileProblem(.write, path) }
-            bytes = bytes.dropFirst(max(0, count))
-        }
+        try FileProblem.write(Array(text.utf8), to: handle.fileDescriptor, of: path)
     }
 
     /// Gives the file its name.

@@ -11,7 +11,7 @@ extension ExportedEntry: ExportRecord {
     var values: [JSONValue] {
         func text(_ amount: Amount) -> JSONValue { .string(amount.text(decimals: asset.decimals)) }
         return [
-            .time(at), .count(batch), .integer(Int(place)), .string(account), .string(asset.symbol.text),
+            .time(at), .count(batch), .count(place), .string(account), .string(asset.symbol.text),
             .count(version), .string(kind), .string(market?.text), .string(cause), text(availableChange),
             text(frozenChange), text(available), text(frozen),
         ]
@@ -33,7 +33,7 @@ extension ExportedTrade: ExportRecord {
             .string(quote.text(decimals: quoteDecimals)), .id(content?.buyer), .id(content?.seller),
             .string(content?.buyerFee.description), .string(content?.sellerFee.description), .id(content?.buyOrder),
             .id(content?.sellOrder), .string(content?.taker?.rawValue), .time(content?.executedAt),
-            .time(trade.receivedAt), .id(content?.stream), content?.sequence.map { .count($0) } ?? .null,
+            .time(trade.receivedAt), .id(content?.stream), .count(content?.sequence),
         ]
     }
 }

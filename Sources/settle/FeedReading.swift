@@ -1,11 +1,11 @@
 import CommandKit
-import Foundation
+import Glibc
 import TradeFeed
 import TradeModel
 
 /// The records of an engine, as far back as its feed still has them; the engine keeps nothing because of it.
 struct FeedReading {
-    let feed: IntakeEndpoint
+    let feed: Endpoint
     let stream: Identifier
 
     /// An engine that says nothing for so long is not there.
@@ -29,10 +29,7 @@ struct FeedReading {
         guard first <= last else { return }
         let consumer = try FeedConsumer(
             endpoint: feed.text,
-            start: FeedCursor.Start(
-                consumer: Identifier(stored: "reconcile-\(ProcessInfo.processInfo.processIdentifier)"), stream: stream,
-                instance: UInt64(Timestamp.now.microseconds), after: first - 1, hash: first == 1 ? 0 : nil,
-                keepsPlace: false))
+            start: .onlooker("reconcile-\(getpid())", of: stream, after: first - 1, hash: first == 1 ? 0 : nil))
         let running = Task { try await consumer.run() }
         defer { running.cancel() }
         var taken = first - 1
@@ -43,23 +40,23 @@ struct FeedReading {
                 guard ContinuousClock.now - heardAt < Self.patience else { throw silence(consumer) }
                 continue
             }
-            var records: [Record] = []
-            var hash = run.start.hash
-            for bytes in run.records where taken < last {
-                let bytes = Array(bytes)
-                hash = RecordBuffer([bytes]).hash(after: hash)
-                records.append(Record(output: try bytes.withUnsafeBytes { try EngineOutput(bytes: $0) }, hash: hash))
-                taken = records[records.count - 1].sequence
-            }
-            try await page(run.start, records)
+            let records = try run.outputs().prefix { $0.position.sequence <= last }
+            taken = records.last?.position.sequence ?? taken
+            try await page(run.start, records.map { Record(output: $0.output, hash: $0.position.hash) })
             heardAt = .now
         }
     }
 
     private func silence(_ consumer: FeedConsumer) -> CommandFailure {
+        consumer.status.refusal.map { CommandFailure($0.printable, exit: .unavailable) } ?? .silent(feed)
+    }
+}
+
+extension CommandFailure {
+    /// Nobody publishes there.
+    static func silent(_ feed: Endpoint) -> CommandFailure {
         CommandFailure(
-            consumer.status.refusal?.printable
-                ?? "the feed at \(feed.text.printable) does not answer. Is it running? 'settle engine --wal DIR' "
-                + "starts one", exit: .unavailable)
+            "the feed at \(feed.text.printable) does not answer. Is it running? 'settle engine --wal DIR' starts one",
+            exit: .unavailable)
     }
 }

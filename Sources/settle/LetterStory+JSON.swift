@@ -46,7 +46,7 @@ extension LetterEvent {
     var json: JSONValue {
         [
             "number": .integer(number), "at": .time(at), "action": .string(action), "actor": .string(actor),
-            "worker": worker.map { .count($0) } ?? .null, "sqlstate": .string(sqlState),
+            "worker": .count(worker), "sqlstate": .string(sqlState),
             "class": .string(failureClass), "message": .string(message),
         ]
     }

@@ -53,8 +53,7 @@ struct LetterStory {
         }
         self.trade = trade
         self.catalog = catalog
-        followsEngine = FeedStateStore.decode(try connection.query(FeedStateStore.list()))
-            .contains { $0.watermark > 0 || $0.follower != nil }
+        followsEngine = FeedStateStore.decode(try connection.query(FeedStateStore.list())).contains(where: \.isInUse)
         self.market = market
         self.recorded = recorded
         self.isThereAlready = isThereAlready

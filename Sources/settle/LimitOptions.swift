@@ -69,9 +69,3 @@ struct LimitOptions: ParameterGroup {
         return limits
     }
 }
-
-enum LogLevel: String, ArgumentValue, CaseIterable {
-    case debug, info, warning, error
-
-    var level: Log.Level { Log.Level(rawValue: rawValue)! }
-}

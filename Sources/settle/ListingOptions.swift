@@ -4,7 +4,7 @@ import TradeModel
 /// What an engine wants to know of a new market beyond what the books do.
 struct ListingOptions: ParameterGroup {
     @Option("--engine", help: "Add it to the engine that takes orders here; what follows the engine learns of it.")
-    var engine: IntakeEndpoint?
+    var engine: Endpoint?
     @Option("--quantity-min", "AMOUNT", help: "The smallest order. (default: one lot)") var quantityMin: DecimalNumber?
     @Option("--quantity-max", "AMOUNT", help: "The largest order. (default: a million lots)")
     var quantityMax: DecimalNumber?

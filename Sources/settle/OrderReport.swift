@@ -46,7 +46,7 @@ struct OrderReport {
 
     func print(to output: Output) throws {
         try output.show([
-            "order": .integer(Int(order)), "sequence": .integer(Int(sequence)), "state": .string(state?.name),
+            "order": .count(order), "sequence": .count(sequence), "state": .string(state?.name),
             "remaining": .string(remaining),
             "trades": .array(
                 trades.map {

@@ -133,8 +133,8 @@ extension SealVerification.Finding {
             case .seal: ("seal", .null)
             }
         return [
-            "seal": .count(seal), "first_batch": batches.map { .count($0.lowerBound) } ?? .null,
-            "next_batch": batches.map { .count($0.upperBound) } ?? .null, "since": .time(committed?.lowerBound),
+            "seal": .count(seal), "first_batch": .count(batches?.lowerBound),
+            "next_batch": .count(batches?.upperBound), "since": .time(committed?.lowerBound),
             "until": .time(committed?.upperBound), "changed": .string(kind), "batch": batch, "detail": .string(detail),
         ]
     }

@@ -1,4 +1,5 @@
 import Configuration
+import EngineHost
 import Repository
 import ServiceKit
 import SettlementWorkers
@@ -29,11 +30,11 @@ enum Settings {
             Setting(
                 "worker.intake", variable: "SETTLE_INTAKE",
                 .text(
-                    expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint),
+                    expected: Endpoint.expectation, isValid: Endpoint.isEndpoint),
                 default: nil, remark: "nowhere", "Where trades are listened for over ZeroMQ."),
             Setting(
                 "worker.feed", variable: "SETTLE_FEED",
-                .text(expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint),
+                .text(expected: Endpoint.expectation, isValid: Endpoint.isEndpoint),
                 default: nil, remark: "none", "Where an engine publishes its output, and a worker follows it."),
             Setting(
                 "worker.stream", variable: "SETTLE_STREAM",
@@ -55,24 +56,25 @@ enum Settings {
             remark: "none: '--wal' or '--no-wal' must say", "Where the engine keeps commands, records and snapshots."),
         Setting(
             "engine.orders", variable: "SETTLE_ENGINE",
-            .text(expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint),
-            default: EngineAccess.usual.text, "Where the engine takes orders, and where those who give them find it."),
+            .text(expected: Endpoint.expectation, isValid: Endpoint.isEndpoint),
+            default: Endpoint.orders.text, "Where the engine takes orders, and where those who give them find it."),
         Setting(
             "engine.follow", variable: "SETTLE_FOLLOW",
-            .text(expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint), default: nil,
+            .text(expected: Endpoint.expectation, isValid: Endpoint.isEndpoint), default: nil,
             "The feed of the engine that this one stands by for."),
         Setting(
             "engine.market_data", variable: "SETTLE_MARKET_DATA",
-            .text(expected: IntakeEndpoint.expectation, isValid: IntakeEndpoint.isEndpoint), default: nil,
+            .text(expected: Endpoint.expectation, isValid: Endpoint.isEndpoint), default: nil,
             "Where everybody is told of the markets."),
         Setting(
-            "engine.snapshot_records", .number(RunEngine.snapshotRange), default: "100000",
+            "engine.snapshot_records", .number(RunEngine.snapshotRange),
+            default: "\(EngineSettings.usualSnapshotRecords)",
             "How many records lie between two snapshots: a start repeats no more than twice as many."),
         Setting(
-            "engine.kept_records", .number(RunEngine.keptRange), default: "1000000",
+            "engine.kept_records", .number(RunEngine.keptRange), default: "\(EngineSettings.usualKeptRecords)",
             "How many of the newest records are kept for consumers that come later."),
         Setting(
-            "engine.batch_commands", .number(RunEngine.batchRange), default: "1000",
+            "engine.batch_commands", .number(RunEngine.batchRange), default: "\(EngineSettings.usualBatchCommands)",
             "How many commands at most share one write of the log, and so one wait for the disk."),
     ]
 

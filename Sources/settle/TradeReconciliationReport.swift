@@ -27,7 +27,7 @@ struct TradeReconciliationReport {
         case .engine(let stream, let sequence, _): pairs += [("stream", .id(stream)), ("sequence", .count(sequence))]
         }
         pairs += [
-            ("job", check.job.map { .count($0) } ?? .null), ("trades", .count(found.tradeCount)),
+            ("job", .count(check.job)), ("trades", .count(found.tradeCount)),
             ("expected", check.expectation.json), ("malformed", .count(found.refusedCount)),
             (
                 "malformed_lines",
@@ -98,9 +98,9 @@ struct TradeReconciliationReport {
 extension TradeFinding {
     var json: JSONValue {
         [
-            "finding": .string(kind.rawValue), "place": place.map { .count($0) } ?? .null,
+            "finding": .string(kind.rawValue), "place": .count(place),
             "market": .string(market), "trade_id": .string(id), "field": .string(field), "theirs": .string(theirs),
-            "ours": .string(ours), "letter": letter.map { .count($0) } ?? .null,
+            "ours": .string(ours), "letter": .count(letter),
             "letter_status": .string(letterStatus?.rawValue), "letter_class": .string(letterClass),
         ]
     }

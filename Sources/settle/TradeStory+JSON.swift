@@ -10,7 +10,7 @@ extension TradeStory {
             "trade": content, "quote": .string(quote), "fee_rule": .string(market?.feeRule.rawValue),
             "exact_quote": .string(rounding?.exact), "rounded_away": .string(rounding?.away),
             "received": way.map(\.json) ?? .null, "stages": .array(stagesJSON),
-            "batch": trade?.batch.map { .count($0) } ?? .null, "commit": batch?.json ?? .null,
+            "batch": .count(trade?.batch), "commit": batch?.json ?? .null,
             "postings": .array(postings.map(\.json)), "reversal": reversal.map { json($0) } ?? .null,
             "reversal_refusals": .array(reversalRefusals.map(\.json)),
             "waiting": waiting.map { $0.json(standstill) } ?? .null,
@@ -82,8 +82,8 @@ extension ReversalRefusal {
 extension TradeStory.Batch {
     fileprivate var json: JSONValue {
         [
-            "worker": worker.map { .count($0) } ?? .null, "host": .string(host),
-            "pid": processID.map { .integer(Int($0)) } ?? .null, "committed_at": .time(committedAt),
+            "worker": .count(worker), "host": .string(host),
+            "pid": .count(processID), "committed_at": .time(committedAt),
             "transaction": .string(transaction), "trades": .integer(trades),
             "seal": seal.map { ["number": .count($0.seal), "chain": .string("\($0.chain)")] } ?? .null,
         ]
@@ -108,7 +108,7 @@ extension TradeStory.Waiting {
         [
             "ahead": .count(ahead.value), "ahead_has_more": .bool(ahead.hasMore),
             "older_trade": .string(older?.description),
-            "claimed_by": claimedBy.map { .count($0) } ?? .null, "claim_is_alive": .bool(claimIsAlive),
+            "claimed_by": .count(claimedBy), "claim_is_alive": .bool(claimIsAlive),
             "not_before": .time(notBefore), "workers_alive": .count(workersAlive),
             "queue_paused": standstill.pause?.json ?? .null,
             "market_halted": standstill.halts.first?.stop.json ?? .null,

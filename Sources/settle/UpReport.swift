@@ -43,8 +43,8 @@ struct UpReport {
             "queue": .integer(snapshot.queueDepth), "retries": .integer(snapshot.counters.retries),
             "breaker": .string(breaker), "dead_letters": .integer(second.parkedInAll),
             "paused": .bool(isPaused), "orders": .integer(engine.orders), "trades": .integer(engine.trades),
-            "open_orders": .integer(engine.openOrders), "engine_sequence": .integer(Int(engine.sequence)),
-            "watermark": .integer(Int(engine.watermark)), "watermark_lag": .integer(engine.lag),
+            "open_orders": .integer(engine.openOrders), "engine_sequence": .count(engine.sequence),
+            "watermark": .count(engine.watermark), "watermark_lag": .integer(engine.lag),
         ]) {
             try output.line(words)
         }

@@ -8,7 +8,7 @@ struct UpSummary {
     let totals: (settled: Int, parked: Int)
     let left: Int
     let lastSettled: TradeKey?
-    let comparison: EngineComparison
+    let comparison: UpComparison
     /// Whether the queue is paused: then it is no wonder that something waits.
     let isPaused: Bool
     let database: Database

@@ -146,7 +146,11 @@ extension JSONValue {
     /// Why an operator did something; null where none was given.
     static func reason(_ reason: String?) -> JSONValue { .string(reason.flatMap { $0.isEmpty ? nil : $0 }) }
     static func time(_ time: Timestamp?) -> JSONValue { .string(time?.description) }
-    static func count(_ count: Int64) -> JSONValue { .integer(Int(count)) }
+    /// A number of any kind; null where there is none.
+    static func count(_ count: (some BinaryInteger)?) -> JSONValue {
+        guard let count else { return .null }
+        return .integer(Int(clamping: count))
+    }
 }
 
 extension RecordedTrade {
@@ -159,10 +163,10 @@ extension RecordedTrade {
             "taker": .string(trade?.taker?.rawValue),
             "buyer_fee": .string(trade?.buyerFee.description), "seller_fee": .string(trade?.sellerFee.description),
             "executed_at": .time(trade?.executedAt), "stream": .id(trade?.stream),
-            "seq": trade?.sequence.map { .count($0) } ?? .null,
+            "seq": .count(trade?.sequence),
             "received_seq": .count(receivedSequence), "received_at": .time(receivedAt),
             "settled_at": .time(settledAt), "attempts": .integer(attempts),
-            "batch": batch.map { .count($0) } ?? .null,
+            "batch": .count(batch),
         ]
     }
 }

@@ -188,7 +188,7 @@ extension EngineProcesses {
             let carol = (waiting["differences"] as? [[String: Any]])?.first { $0["account"] as? String == "carol" }
             #expect(carol?["waiting"] as? [String] == ["BTC/USDT:2"])
             #expect(
-                carol?["explanation"] as? String == "trade BTC/USDT:2 waits to be settled: settle explain 2",
+                carol?["explanation"] as? String == "trade BTC/USDT:2 waits to be settled: settle explain BTC/USDT:2",
                 "\(waiting)")
             for program in [worker, venue.engine] { #expect(await program.stop().exitCode == 0) }
             #expect(try database.violations() == [])

@@ -58,7 +58,7 @@ final class Node: Sendable {
     @discardableResult
     func promote(force: Bool = false, trial: Bool = false) async throws -> PromotionAnswer {
         let request = PromotionRequest(
-            actor: "tester", reason: "the leader is gone", isForced: force, isTrial: trial)
+            actor: "tester", reason: "the leader is gone", isForced: force, isDryRun: trial)
         let json = try await EntryClient(endpoint: orders, timeout: .seconds(30)).promote(
             Array(JSONEncoder().encode(request)))
         return try JSONDecoder().decode(PromotionAnswer.self, from: Data(json))

@@ -1,3 +1,4 @@
+import ServiceKit
 import TradeModel
 
 /// The consumer's side of the feed without its socket: from where it asks, and what it believes.
@@ -55,6 +56,15 @@ public struct FeedCursor: Sendable {
             self.epoch = epoch
             self.keepsPlace = keepsPlace
             self.isReplica = isReplica
+        }
+
+        /// Somebody who looks on: nothing is kept for them. Of several of one name the last has it.
+        public static func onlooker(
+            _ name: String, of stream: Identifier? = nil, after sequence: Int64, hash: UInt64?
+        ) -> Start {
+            Start(
+                consumer: Identifier(stored: name), stream: stream, instance: UInt64(Timestamp.now.microseconds),
+                after: sequence, hash: hash, keepsPlace: false)
         }
     }
 

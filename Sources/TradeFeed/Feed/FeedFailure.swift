@@ -8,6 +8,8 @@ public enum FeedFailure: Error, Hashable, Sendable, CustomStringConvertible {
     case hashDiffers(sequence: Int64, here: UInt64, there: UInt64)
     /// What was received again and again does not fit the hash that came with it.
     case damaged(first: Int64, last: Int64)
+    /// What was received as it was sent is no record that this program knows.
+    case unreadable(sequence: Int64, reason: String)
     case otherStream(String)
     case replaced(String)
     case otherVersion(String)
@@ -23,6 +25,7 @@ public enum FeedFailure: Error, Hashable, Sendable, CustomStringConvertible {
                 + "so that they differ there or before"
         case .damaged(let first, let last):
             "records \(first) to \(last) do not fit the hash that came with them"
+        case .unreadable(let sequence, let reason): "record \(sequence) of the feed \(reason)"
         case .otherStream(let text), .replaced(let text), .otherVersion(let text): text
         }
     }

@@ -47,7 +47,7 @@ struct BenchEngine: Command {
         let others = EngineWayBenchmark.Way.allCases.filter { way in ways.elements.contains { $0.way == way } }
         let progress = ProgressLine(
             context.output, title: "measuring", total: (depths.count + others.count) * rounds.value)
-        var report = EngineReport(
+        var report = EngineBenchReport(
             commandCount: commands.value, accountCount: accounts.value, roundCount: rounds.value, seed: seed)
         do {
             report.core = try EngineBenchmark.run(

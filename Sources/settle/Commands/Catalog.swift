@@ -13,7 +13,7 @@ struct AddAsset: Command {
     @Argument("SYMBOL", help: "Its short name: letters, digits, points.") var symbol: AssetSymbol
     @Option("--decimals", "N", help: "How many digits behind the point an amount may have: 0 to 18.") var decimals: Int
     @Option("--engine", help: "Add it to the engine that takes orders here; what follows the engine learns of it.")
-    var engine: IntakeEndpoint?
+    var engine: Endpoint?
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
     func validate() throws {
@@ -28,7 +28,7 @@ struct AddAsset: Command {
             let record = try await EngineAccess(engine).carryOut(.listAsset(symbol: symbol, decimals: decimals))
             return try context.output.show([
                 "symbol": .string(symbol.text), "decimals": .integer(decimals),
-                "sequence": .integer(Int(record.sequence)),
+                "sequence": .count(record.sequence),
             ]) {
                 try context.output.line("added asset \(symbol) with \(decimals.counted("decimal")) to the engine")
             }
@@ -130,7 +130,7 @@ struct AddMarket: Command {
             let record = try await EngineAccess(engine).carryOut(.listMarket(market))
             return try context.output.show([
                 "symbol": .string(symbol.text), "fees": .string(fees.rawValue), "tick": .string(tick.description),
-                "lot": .string(lot.description), "sequence": .integer(Int(record.sequence)),
+                "lot": .string(lot.description), "sequence": .count(record.sequence),
             ]) {
                 try context.output.line("added market \(symbol), fees \(fees.rawValue), to the engine")
             }

@@ -90,16 +90,17 @@ extension AccountRefusal {
     /// What it means to whoever typed the command.
     func failure(of id: Identifier, _ wanted: String) -> any Error {
         let name = "account \(id.text.printable)"
+        let show = "'settle account show \(id.text.shellQuoted.printable)'"
         switch self {
         case .unknown: return CommandFailure.noAccount(id)
         case .isClosed:
             return CommandFailure(
-                "\(name) is closed; 'settle account show \(id.text.printable)' says since when and why, "
+                "\(name) is closed; \(show) says since when and why, "
                     + "'settle account unfreeze' opens it again")
         case .hasWaitingTrades:
             return CommandFailure(
                 "\(name) cannot be \(wanted): trades of it wait to be settled. "
-                    + "'settle account show \(id.text.printable)' counts them.")
+                    + "\(show) counts them.")
         case .hasMoney(let balances):
             let parts = balances.flatMap { balance in
                 [(balance.available, "available"), (balance.frozen, "on hold")].filter { $0.0 != .zero }

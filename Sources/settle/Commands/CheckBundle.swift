@@ -45,15 +45,14 @@ struct CheckBundle: Command {
     }
 
     private func show(_ check: BundleCheck, _ context: Context) throws {
-        let isTired = check.findings.count >= BundleCheck.findingsMax
         try context.output.show([
-            "clean": .bool(check.findings.isEmpty), "complete": .bool(!isTired),
+            "clean": .bool(check.findings.isEmpty), "complete": .bool(!check.isTired),
             "since": .time(check.period.lowerBound), "until": .time(check.period.upperBound),
             "seals": .count(check.sealCount), "before": .string("\(check.before)"), "after": .string("\(check.head)"),
             "findings": .array(
                 check.findings.map {
                     [
-                        "file": .string($0.file), "line": $0.line.map { .count($0) } ?? .null,
+                        "file": .string($0.file), "line": .count($0.line),
                         "detail": .string($0.detail),
                     ]
                 }),
@@ -62,7 +61,7 @@ struct CheckBundle: Command {
                 let place = finding.file + (finding.line.map { ":\($0)" } ?? "")
                 try context.output.line("\(place): \(finding.detail)".printable)
             }
-            if isTired { try context.output.line("… and perhaps more, which was not looked for.") }
+            if check.isTired { try context.output.line("… and perhaps more, which was not looked for.") }
             let seals = check.sealCount.counted("seal")
             try context.output.line(
                 check.findings.isEmpty

@@ -61,7 +61,7 @@ struct CheckConfiguration: Command {
 extension ConfigurationProblem {
     fileprivate var json: JSONValue {
         [
-            "file": .string(file), "line": line.map { .integer($0) } ?? .null, "key": .string(key),
+            "file": .string(file), "line": .count(line), "key": .string(key),
             "message": .string(message), "suggestion": .string(suggestion),
         ]
     }

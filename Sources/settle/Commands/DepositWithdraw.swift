@@ -10,7 +10,7 @@ struct OperationArguments: ParameterGroup {
     var key: Identifier?
     @Option("--file", "FILE", help: "Read many from NDJSON, a line each; '-' is standard input.") var file: String?
     @Option("--engine", help: "Have the engine do it that takes orders here.", environment: "SETTLE_ENGINE")
-    var engine: IntakeEndpoint?
+    var engine: Endpoint?
     @Flag("--dry-run", help: "Say what would happen, and change nothing.") var dryRun: Bool
 
     func validate() throws {
@@ -136,7 +136,7 @@ private struct OperationRun {
     /// What an engine does not know of, it would trade with.
     private func requireNoEngine(_ connection: PostgresConnection) throws {
         let streams = FeedStateStore.decode(try connection.query(FeedStateStore.list()))
-        guard let stream = streams.first(where: { $0.watermark > 0 || $0.follower != nil })?.stream else { return }
+        guard let stream = streams.first(where: \.isInUse)?.stream else { return }
         throw CommandFailure(
             "the money is in the hands of an engine, whose output '\(stream)' is settled here: "
                 + "give '--engine' the place where it takes orders")
@@ -151,7 +151,7 @@ private struct OperationRun {
         }
     }
 
-    private func carryOut(_ operation: Operation, by engine: IntakeEndpoint) async throws {
+    private func carryOut(_ operation: Operation, by engine: Endpoint) async throws {
         let transfer = Transfer(
             key: operation.key, account: operation.account, asset: operation.asset, amount: operation.amount)
         let access = try EngineAccess(engine)
@@ -164,7 +164,7 @@ private struct OperationRun {
         try context.output.show([
             "id": .id(operation.key), "kind": .string(kind.rawValue), "account": .id(operation.account),
             "asset": .string(operation.asset.text), "amount": .string(operation.amount.description),
-            "outcome": .string(isDuplicate ? "duplicate" : "applied"), "sequence": .integer(Int(record.sequence)),
+            "outcome": .string(isDuplicate ? "duplicate" : "applied"), "sequence": .count(record.sequence),
         ]) {
             try context.output.line(
                 "\(kind.rawValue) \(operation.key.text.printable): \(operation.amount) \(operation.asset), account "
@@ -178,15 +178,14 @@ private struct OperationRun {
     ) throws -> CommandFailure {
         let account = AccountStore.decode(try connection.query(AccountStore.find([operation.account]))).first
         let message = rejection.message.printable
+        let name = operation.account.text.shellQuoted.printable
         switch (rejection.failureClass, account?.status) {
         case (.unknownAccount, nil): return .noAccount(operation.account)
         case (.conflict, _): return CommandFailure("\(message); give another '--id'")
         case (.unknownAccount, .closed?), (.invalid, .frozen?):
-            return CommandFailure(
-                "\(message); 'settle account show \(operation.account.text.printable)' says since when and why")
+            return CommandFailure("\(message); 'settle account show \(name)' says since when and why")
         case (.insufficientFunds, _):
-            return CommandFailure(
-                "\(message). 'settle balance \(operation.account.text.shellQuoted.printable)' shows what there is")
+            return CommandFailure("\(message). 'settle balance \(name)' shows what there is")
         default: return CommandFailure(message)
         }
     }

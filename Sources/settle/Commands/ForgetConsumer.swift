@@ -16,14 +16,14 @@ struct ForgetConsumer: Command {
 
     @Argument("CONSUMER", help: "Which consumer, as 'settle engine status' names it.") var consumer: Identifier
     @Option(
-        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: EngineAccess.usual)
-    var engine: IntakeEndpoint
+        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: .orders)
+    var engine: Endpoint
     @OptionGroup("Options") var action: ActionOptions
 
     func run(_ context: Context) async throws {
         let answer = try await EngineAccess(engine).forget(
             ForgetRequest(
-                consumer: consumer.text, actor: operatorName, reason: action.reason, isTrial: action.dryRun))
+                consumer: consumer.text, actor: operatorName, reason: action.reason, isDryRun: action.dryRun))
         let name = "consumer '\(consumer.text.printable)'"
         switch answer.outcome {
         case .unknown:
@@ -34,7 +34,7 @@ struct ForgetConsumer: Command {
         case .forgotten: break
         }
         try context.output.show([
-            "consumer": .id(consumer), "acknowledged": answer.acknowledged.map { .integer(Int($0)) } ?? .null,
+            "consumer": .id(consumer), "acknowledged": .count(answer.acknowledged),
             action.dryRun ? "would_forget" : "forgotten": .bool(true),
         ]) {
             try context.output.line(

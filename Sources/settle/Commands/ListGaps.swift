@@ -117,9 +117,9 @@ extension FeedGap {
         [
             "stream": .id(stream), "kind": .string(isFollowed ? "feed" : "trades"),
             "first": .count(records.lowerBound), "last": .count(records.upperBound),
-            "records": .integer(records.count), "waiting": waiting.map { .integer($0) } ?? .null,
+            "records": .integer(records.count), "waiting": .count(waiting),
             "state": .string(state.rawValue), "found_at": .time(foundAt),
-            "age_seconds": ageSeconds.map { .count($0) } ?? .null,
+            "age_seconds": .count(ageSeconds),
             "skipped_at": .time(skippedAt),
             "actor": .string(actor), "reason": .string(reason),
         ]

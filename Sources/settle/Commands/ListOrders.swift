@@ -19,8 +19,8 @@ struct ListOrders: Command {
     @Option("--limit", "N", help: "How many at most.", default: 50) var limit: Int
     @Option("--after", "ORDER", help: "Go on behind the page that ended with this.", default: 0) var after: Int64
     @Option(
-        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: EngineAccess.usual)
-    var engine: IntakeEndpoint
+        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: .orders)
+    var engine: Endpoint
 
     func validate() throws { try PageOptions.check(limit) }
 

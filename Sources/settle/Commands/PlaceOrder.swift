@@ -26,8 +26,8 @@ struct PlaceOrder: Command {
     var timeInForce: TimeInForce?
     @Option("--id", "KEY", help: "A name of your choosing, by which a repetition is known.") var key: Identifier?
     @Option(
-        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: EngineAccess.usual)
-    var engine: IntakeEndpoint
+        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: .orders)
+    var engine: Endpoint
 
     func validate() throws {
         switch (side, price, budget) {
@@ -70,8 +70,8 @@ struct CancelOrder: Command {
 
     @OptionGroup("Order") var order: OrderName
     @Option(
-        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: EngineAccess.usual)
-    var engine: IntakeEndpoint
+        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: .orders)
+    var engine: Endpoint
 
     func run(_ context: Context) async throws {
         let action = EngineCommand.Action.cancel(account: order.account, order: try order.reference())
@@ -90,8 +90,8 @@ struct AmendOrder: Command {
     @Option("--price", "AMOUNT", help: "The new price.") var price: DecimalNumber?
     @Option("--quantity", "AMOUNT", help: "The new quantity, what was filled included.") var quantity: DecimalNumber?
     @Option(
-        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: EngineAccess.usual)
-    var engine: IntakeEndpoint
+        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: .orders)
+    var engine: Endpoint
 
     func validate() throws {
         if price == nil, quantity == nil { throw UsageError("say what is to change: '--price' or '--quantity'") }
@@ -102,55 +102,5 @@ struct AmendOrder: Command {
             account: order.account, order: try order.reference(), price: price, quantity: quantity)
         try OrderReport(record: try await EngineAccess(engine).carryOut(.amend(amendment)), order: order.number)
             .print(to: context.output)
-    }
-}
-
-struct ShowBook: Command {
-    static let info = CommandInfo(
-        "book", summary: "Show what waits in a market's book, the best prices first.",
-        examples: [Example("settle book BTC/USDT", ""), Example("settle book BTC/USDT --levels 3 --json", "")])
-
-    @Argument("MARKET", help: "Which market.") var market: MarketSymbol
-    @Option("--levels", "N", help: "How many prices of each side at most.", default: 10) var levels: Int
-    @Option(
-        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: EngineAccess.usual)
-    var engine: IntakeEndpoint
-
-    func validate() throws {
-        guard (1...EngineQuery.levelsMax).contains(levels) else {
-            throw UsageError("'--levels' is a whole number from 1 to \(EngineQuery.levelsMax), not \(levels)")
-        }
-    }
-
-    func run(_ context: Context) async throws {
-        let answer = try await EngineAccess(engine).ask(.book(market, levels: levels))
-        guard let book = answer.book else {
-            throw CommandFailure("the engine has no market \(market)", exit: .notFound)
-        }
-        func json(_ levels: [EngineAnswer.Level]) -> JSONValue {
-            .array(
-                levels.map {
-                    .object([
-                        ("price", .string($0.price)), ("quantity", .string($0.quantity)),
-                        ("orders", .integer($0.orders)),
-                    ])
-                })
-        }
-        try context.output.show([
-            "market": .string(book.market), "sequence": .integer(Int(answer.sequence)), "asks": json(book.asks),
-            "bids": json(book.bids),
-        ]) {
-            var table = Table("SIDE", Table.Column("PRICE", .right), Table.Column("QUANTITY", .right), "ORDERS")
-            // As in a book: sellers above, buyers below, the best of both in the middle.
-            for level in book.asks.reversed() {
-                table.add("ask", "\(level.price)", "\(level.quantity)", "\(level.orders)")
-            }
-            for level in book.bids { table.add("bid", "\(level.price)", "\(level.quantity)", "\(level.orders)") }
-            if book.asks.isEmpty, book.bids.isEmpty {
-                try context.output.line("Nothing waits in \(market).")
-            } else {
-                try context.output.print(table)
-            }
-        }
     }
 }

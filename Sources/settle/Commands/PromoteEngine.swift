@@ -22,22 +22,22 @@ struct PromoteEngine: Command {
     @Flag("--force", help: "Lead even if records are lost by it; the answer says which.") var force: Bool
     @Option(
         "--engine", help: "Where the follower listens for orders.", environment: "SETTLE_ENGINE",
-        default: EngineAccess.usual)
-    var engine: IntakeEndpoint
+        default: .orders)
+    var engine: Endpoint
     @OptionGroup("Options") var action: ActionOptions
 
     func run(_ context: Context) async throws {
         let answer = try await EngineAccess(engine).promote(
             PromotionRequest(
-                actor: operatorName, reason: action.reason, isForced: force, isTrial: action.dryRun))
+                actor: operatorName, reason: action.reason, isForced: force, isDryRun: action.dryRun))
         let lost = answer.lostUpTo.map { last in (first: answer.sequence &+ 1, last: last) }
         try context.output.show([
-            "stream": .string(answer.stream), "sequence": .integer(Int(clamping: answer.sequence)),
+            "stream": .string(answer.stream), "sequence": .count(answer.sequence),
             "hash": .string(answer.hash),
-            "epoch": .integer(Int(clamping: answer.epoch)), "feed": .string(answer.feed),
+            "epoch": .count(answer.epoch), "feed": .string(answer.feed),
             action.dryRun ? "would_promote" : "promoted": .bool(answer.isNew),
             "lost": lost.map {
-                .object([("first", .integer(Int(clamping: $0.first))), ("last", .integer(Int(clamping: $0.last)))])
+                .object([("first", .count($0.first)), ("last", .count($0.last))])
             } ?? .null,
         ]) {
             let what =

@@ -35,8 +35,8 @@ struct Reconcile: Command {
         ])
 
     @Option(
-        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: EngineAccess.usual)
-    var engine: IntakeEndpoint
+        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: .orders)
+    var engine: Endpoint
     @Option("--stream", "NAME", help: "What its output is called.", environment: "SETTLE_STREAM", default: .main)
     var stream: Identifier
     @Option("--wait", help: "How long the books may take to come to the record.", default: .seconds(30))
@@ -46,8 +46,8 @@ struct Reconcile: Command {
     @Option("--as-of", "SEQ", help: "Compare at this record, and not at the engine's newest.") var asOf: Int64?
     @Option(
         "--feed", help: "Where the engine publishes, for --trades and --as-of.", environment: "SETTLE_FEED",
-        default: IntakeEndpoint(text: "tcp://127.0.0.1:5561"))
-    var feed: IntakeEndpoint
+        default: .feed)
+    var feed: Endpoint
     @Option("--against", "FILE", help: "Compare with the trades of this file, '-' for standard input.")
     var file: String?
     @Option("--format", help: "What the file is; without it, as its name ends, or as it begins.")
@@ -104,7 +104,7 @@ struct Reconcile: Command {
         let found = result.comparison.found
         let job = try ReconciliationStore.record(found, actor: operatorName, on: connection)
         let check = comparesTrades ? try await checkTrades(found, try database.connect(), context) : nil
-        try ReconciliationReport(
+        try EngineReconciliationReport(
             result, job: job, trades: check.map { TradeReconciliationReport(check: $0, dryRun: fix.dryRun) }
         ).print(to: context.output)
         try context.output.flush()
@@ -116,7 +116,7 @@ struct Reconcile: Command {
 
     /// Looks in the books for each trade that the feed still has up to the record.
     private func checkTrades(
-        _ balances: Reconciliation, _ connection: PostgresConnection, _ context: Context
+        _ balances: BalanceReconciliation, _ connection: PostgresConnection, _ context: Context
     ) async throws -> TradeCheck {
         var check = try TradeCheck(
             .engine(stream: stream, sequence: balances.sequence, watermark: balances.watermark), on: connection,

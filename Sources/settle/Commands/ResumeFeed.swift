@@ -18,16 +18,13 @@ struct ResumeFeed: Command {
         let database = try Database(context)
         defer { database.leave() }
         let connection = try database.connect()
-        guard let state = FeedStateStore.decode(try connection.query(FeedStateStore.list(stream))).first else {
-            throw CommandFailure(
-                "no stream '\(stream.text.printable)' is followed; 'settle feed status' lists them", exit: .notFound)
-        }
+        let state = try FeedStateStore.known(stream, connection)
         if !action.dryRun {
             try FeedStateStore.resume(state, actor: operatorName, reason: action.reason, on: connection)
         }
         let isNew = state.haltedFor != nil
         try context.output.show([
-            "stream": .id(stream), "watermark": .integer(Int(state.watermark)), "halted_for": .string(state.haltedFor),
+            "stream": .id(stream), "watermark": .count(state.watermark), "halted_for": .string(state.haltedFor),
             action.dryRun ? "would_resume" : "resumed": .bool(isNew),
         ]) {
             let what = "stream \(stream.text.printable)"

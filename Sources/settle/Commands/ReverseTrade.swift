@@ -62,8 +62,7 @@ struct ReverseTrade: Command {
     /// An engine keeps balances of its own, which nobody would reverse.
     private func requireNoEngine(_ trade: RecordedTrade, _ connection: PostgresConnection) throws {
         guard let stream = trade.trade?.stream,
-            FeedStateStore.decode(try connection.query(FeedStateStore.list(stream)))
-                .contains(where: { $0.watermark > 0 || $0.follower != nil })
+            FeedStateStore.decode(try connection.query(FeedStateStore.list(stream))).contains(where: \.isInUse)
         else { return }
         let message =
             "trade \(trade.key) is an engine's, whose output '\(stream)' is settled here: reversed in the books alone, "
@@ -107,7 +106,7 @@ struct ReverseTrade: Command {
         let output = context.output
         try output.show([
             "id": .id(terms.trade.id), "market": .string(terms.trade.market.text), "outcome": .string(outcome),
-            "batch": reversal.map { .count($0.batch) } ?? .null, "at": .time(reversal?.at),
+            "batch": .count(reversal?.batch), "at": .time(reversal?.at),
             "actor": .string(reversal?.actor), "reason": .reason(reversal?.reason),
             "postings": .array(terms.legs.map(\.json)),
         ]) {

@@ -29,32 +29,32 @@ struct RunEngine: Command {
     @Flag("--no-wal", help: "Keep the newest records in memory alone.") var noWAL: Bool
     @Option(
         "--orders", help: "Listen here for orders.", environment: "SETTLE_ENGINE",
-        default: IntakeEndpoint(text: "tcp://127.0.0.1:5560"))
-    var orders: IntakeEndpoint
+        default: .orders)
+    var orders: Endpoint
     @Option(
         "--feed", help: "Publish the output here.", environment: "SETTLE_FEED",
-        default: IntakeEndpoint(text: "tcp://127.0.0.1:5561"))
-    var feed: IntakeEndpoint
+        default: .feed)
+    var feed: Endpoint
     @Option(
         "--market-data", "ENDPOINT", help: "Tell everybody of the markets here: trades, books, tickers.",
         environment: "SETTLE_MARKET_DATA")
-    var marketData: IntakeEndpoint?
+    var marketData: Endpoint?
     @Option("--follow", help: "Follow the engine that publishes here, until promoted.", environment: "SETTLE_FOLLOW")
-    var leader: IntakeEndpoint?
+    var leader: Endpoint?
     @Flag("--step-down", help: "Follow again whom this engine has taken the place of.") var stepDown: Bool
     @Option("--stream", "NAME", help: "What the output is called.", environment: "SETTLE_STREAM", default: .main)
     var stream: Identifier
     @Option(
         "--snapshot-every", "N", help: "Keep a snapshot after so many records.",
-        environment: "SETTLE_ENGINE_SNAPSHOT_RECORDS", default: 100_000)
+        environment: "SETTLE_ENGINE_SNAPSHOT_RECORDS", default: Count(EngineSettings.usualSnapshotRecords))
     var snapshotRecords: Count
     @Option(
         "--keep", "N", help: "Keep so many of the newest records for consumers that come later.",
-        environment: "SETTLE_ENGINE_KEPT_RECORDS", default: 1_000_000)
+        environment: "SETTLE_ENGINE_KEPT_RECORDS", default: Count(EngineSettings.usualKeptRecords))
     var keptRecords: Count
     @Option(
         "--batch", "N", help: "So many commands at most share one wait for the disk.",
-        environment: "SETTLE_ENGINE_BATCH_COMMANDS", default: 1_000)
+        environment: "SETTLE_ENGINE_BATCH_COMMANDS", default: Count(EngineSettings.usualBatchCommands))
     var batchCommands: Count
     @Option("--log-level", help: "What is logged to stderr.", environment: "SETTLE_LOG_LEVEL", default: .info)
     var logLevel: LogLevel
@@ -104,11 +104,11 @@ struct RunEngine: Command {
         let publishing = Task { await publisher?.run() }
         defer { publishing.cancel() }
         let signals = StopSignals(first: { host.stop() }, second: { host.stop() })
+        defer { signals.letGo() }
         do { try await host.run() } catch let difference as EngineDivergence {
             throw CommandFailure(difference.description.printable, exit: .mismatch)
         } catch {
             throw CommandFailure("the engine stopped: \("\(error)".printable)")
         }
-        _ = signals
     }
 }

@@ -28,9 +28,9 @@ struct RunWorker: Command {
         ])
 
     @Option("--intake", help: "Listen here for trades over ZeroMQ.", environment: "SETTLE_INTAKE")
-    var intake: IntakeEndpoint?
+    var intake: Endpoint?
     @Option("--feed", help: "Follow the output of the engine that publishes here.", environment: "SETTLE_FEED")
-    var feed: IntakeEndpoint?
+    var feed: Endpoint?
     @Option("--stream", "NAME", help: "What that output is called.", environment: "SETTLE_STREAM", default: .main)
     var stream: Identifier
     @Flag("--once", help: "Settle what is PENDING now, then end.") var once: Bool

@@ -100,13 +100,6 @@ struct ShowAccount: Command {
 }
 
 extension AccountRecord {
-    static func find(_ id: Identifier, _ connection: PostgresConnection) throws -> AccountRecord {
-        guard
-            let found = AccountStore.decodeRecords(try connection.query(AccountStore.record(id))).first
-        else { throw CommandFailure.noAccount(id) }
-        return found
-    }
-
     fileprivate var pairs: [(key: String, value: JSONValue)] {
         [
             ("account", .id(id)), ("status", .string(status.rawValue)), ("status_at", .time(statusAt)),

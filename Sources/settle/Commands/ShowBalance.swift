@@ -106,16 +106,3 @@ struct ShowBalance: Command {
         return "Account \(account) had no money in any asset at \(asOf)."
     }
 }
-
-extension AccountStore {
-    /// The accounts that a name means; fails when there are none.
-    static func known(_ name: Identifier, _ connection: PostgresConnection) throws -> [NamedAccount] {
-        let accounts = try named(name, connection)
-        // House and world are there from the beginning; their accounts are opened as they are needed.
-        let isShared = AccountKind(rawValue: name.text).map { $0 != .customer } ?? false
-        guard !accounts.isEmpty || isShared else {
-            throw CommandFailure.noAccount(name)
-        }
-        return accounts
-    }
-}

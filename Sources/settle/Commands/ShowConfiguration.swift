@@ -17,7 +17,7 @@ struct ShowConfiguration: Command {
         ])
 
     @Flag("--changed", help: "Leave out what has its default.") var changed: Bool
-    @Option("--intake", help: "As of 'settle worker'.") var intake: IntakeEndpoint?
+    @Option("--intake", help: "As of 'settle worker'.") var intake: Endpoint?
     @Option("--when-full", help: "As of 'settle worker'.") var whenFull: SettlementService.WhenFull?
     @Option("--log-level", help: "As of 'settle worker'.") var logLevel: LogLevel?
     @OptionGroup("Limits") var limits: LimitOptions

@@ -15,8 +15,8 @@ struct ShowEngine: Command {
         ])
 
     @Option(
-        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: EngineAccess.usual)
-    var engine: IntakeEndpoint
+        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: .orders)
+    var engine: Endpoint
 
     func run(_ context: Context) async throws {
         let answer = try await EngineAccess(engine).ask(.status)
@@ -25,13 +25,13 @@ struct ShowEngine: Command {
         let lag = leader?.newest.map { max(0, $0 &- answer.sequence) }
         try context.output.show([
             "stream": .string(answer.stream), "role": .string(answer.standing?.role.rawValue),
-            "epoch": (answer.standing?.epoch).map { .integer(Int(clamping: $0)) } ?? .null,
-            "sequence": .integer(Int(clamping: answer.sequence)), "hash": .string(answer.hash),
+            "epoch": .count(answer.standing?.epoch),
+            "sequence": .count(answer.sequence), "hash": .string(answer.hash),
             "leader": leader.map { leader in
                 .object([
                     ("feed", .string(leader.feed)), ("connected", .bool(leader.isConnected)),
-                    ("newest", leader.newest.map { .integer(Int(clamping: $0)) } ?? .null),
-                    ("behind", lag.map { .integer(Int(clamping: $0)) } ?? .null), ("problem", .string(leader.problem)),
+                    ("newest", .count(leader.newest)),
+                    ("behind", .count(lag)), ("problem", .string(leader.problem)),
                 ])
             } ?? .null,
             "consumers": .array(
@@ -39,8 +39,8 @@ struct ShowEngine: Command {
                     .object([
                         ("name", .string(consumer.name)), ("following", .bool(consumer.isFollowing)),
                         ("kept", .bool(consumer.isKept)),
-                        ("acknowledged", .integer(Int(clamping: consumer.acknowledged))),
-                        ("behind", .integer(Int(clamping: max(0, answer.sequence &- consumer.acknowledged)))),
+                        ("acknowledged", .count(consumer.acknowledged)),
+                        ("behind", .count(max(0, answer.sequence &- consumer.acknowledged))),
                     ])
                 }),
             "open_orders": .integer(answer.openOrders), "accounts": .integer(answer.accounts),

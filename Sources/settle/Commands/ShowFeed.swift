@@ -110,10 +110,10 @@ extension FeedState {
 
     fileprivate func json(gap: FeedGap?) -> JSONValue {
         [
-            "stream": .id(stream), "kind": "feed", "watermark": .integer(Int(watermark)),
+            "stream": .id(stream), "kind": "feed", "watermark": .count(watermark),
             "hash": .string(hash?.hexadecimal), "advanced_at": .time(advancedAt), "newest": .count(newest),
             "lag": .count(newest - watermark), "lag_seconds": .count(lagSeconds),
-            "worker": follower.map { .integer(Int($0)) } ?? .null, "halted_for": .string(haltedFor),
+            "worker": .count(follower), "halted_for": .string(haltedFor),
             "gap": gap?.json() ?? .null, "heard_at": .time(heardAt),
             "silent_seconds": .count((silenceMilliseconds ?? 0) / 1_000),
         ]

@@ -16,8 +16,8 @@ struct ShowOrder: Command {
 
     @OptionGroup("Order") var order: OrderName
     @Option(
-        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: EngineAccess.usual)
-    var engine: IntakeEndpoint
+        "--engine", help: "Where the engine takes orders.", environment: "SETTLE_ENGINE", default: .orders)
+    var engine: Endpoint
 
     func run(_ context: Context) async throws {
         let answer = try await EngineAccess(engine).ask(.order(order.account, try order.reference()))
@@ -61,7 +61,7 @@ extension EngineAnswer.Order {
 
     var json: JSONValue {
         [
-            "order": .integer(Int(number)), "account": .string(account), "market": .string(market),
+            "order": .count(number), "account": .string(account), "market": .string(market),
             "side": .string(side), "price": .string(price), "quantity": .string(quantity),
             "remaining": .string(remaining), "held": .string(held), "held_asset": .string(heldAsset),
             "post_only": .bool(postOnly),

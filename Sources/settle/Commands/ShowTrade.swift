@@ -26,10 +26,10 @@ struct ShowTrade: Command {
         guard case .object(var pairs) = trade.json else { return }
         pairs += [
             ("class", .string(failure?.failureClass)), ("message", .string(failure?.message)),
-            ("dead_letter", failure.map { .count($0.letter) } ?? .null),
+            ("dead_letter", .count(failure?.letter)),
             ("reversed_at", .time(reversal?.at)), ("reversed_by", .string(reversal?.actor)),
             ("reversal_reason", .reason(reversal?.reason)),
-            ("reversal_batch", reversal.map { .count($0.batch) } ?? .null),
+            ("reversal_batch", .count(reversal?.batch)),
         ]
         let output = context.output
         try output.show(.object(pairs)) {

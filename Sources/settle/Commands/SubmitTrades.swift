@@ -201,8 +201,8 @@ private struct Submission {
             dryRun ? "would_accept" : "accepted": .integer(accepted), "duplicates": .integer(duplicates),
             "refused": .integer(refused), "refusals": .array(refusals.map(\.json)),
             "refusals_has_more": .bool(refused > refusals.count),
-            "settled": outcome.map { .integer($0.settled) } ?? .null,
-            "parked": outcome.map { .integer($0.parked) } ?? .null,
+            "settled": .count(outcome?.settled),
+            "parked": .count(outcome?.parked),
         ]) {
             try output.line(
                 "\(accepted.grouped) \(dryRun ? "would be " : "")accepted, \(duplicates.counted("duplicate")), "

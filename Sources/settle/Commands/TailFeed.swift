@@ -1,5 +1,5 @@
 import CommandKit
-import Foundation
+import Glibc
 import TradeFeed
 import TradeModel
 
@@ -19,9 +19,8 @@ struct TailFeed: Command {
     @Option("--limit", "N", help: "How many records at most. (default: all)") var limit: Int?
     @Flag("--follow", help: "Go on with what comes.") var follow: Bool
     @Option(
-        "--feed", help: "Where the engine publishes.", environment: "SETTLE_FEED",
-        default: IntakeEndpoint(text: "tcp://127.0.0.1:5561"))
-    var feed: IntakeEndpoint
+        "--feed", help: "Where the engine publishes.", environment: "SETTLE_FEED", default: .feed)
+    var feed: Endpoint
 
     /// An engine that does not answer in so long is not there.
     private static let patience = Duration.seconds(5)
@@ -33,14 +32,12 @@ struct TailFeed: Command {
     }
 
     func run(_ context: Context) async throws {
-        let start = FeedCursor.Start(
-            consumer: Identifier(stored: "tail-\(ProcessInfo.processInfo.processIdentifier)"),
-            instance: UInt64(Timestamp.now.microseconds), after: Int64(first) - 1, hash: first == 1 ? 0 : nil,
-            keepsPlace: false)
-        let consumer = try FeedConsumer(endpoint: feed.text, start: start)
+        let consumer = try FeedConsumer(
+            endpoint: feed.text,
+            start: .onlooker("tail-\(getpid())", after: Int64(first) - 1, hash: first == 1 ? 0 : nil))
         let running = Task { try await consumer.run() }
         let signals = StopSignals(first: { consumer.stop() }, second: { consumer.stop() })
-        defer { _ = signals }
+        defer { signals.letGo() }
         let watch = Task { [follow] in
             try await Task.sleep(for: Self.patience)
             if !consumer.status.isFollowing, !follow { consumer.stop() }
@@ -51,8 +48,7 @@ struct TailFeed: Command {
             // What was there when it was asked is shown; whether that is all is known once the engine has answered.
             while follow || !consumer.status.isFollowing || consumer.status.taken < consumer.status.newest {
                 guard let run = try await consumer.next(within: Self.lookInterval) else { break }
-                for bytes in run.records where shown < limit ?? .max {
-                    let record = try Array(bytes).withUnsafeBytes { try EngineOutput(bytes: $0) }
+                for (_, record) in try run.outputs() where shown < limit ?? .max {
                     try context.output.line(record.json)
                     shown += 1
                 }
@@ -65,9 +61,7 @@ struct TailFeed: Command {
         consumer.stop()
         _ = try? await running.value
         guard wasThere || shown > 0 || follow else {
-            throw CommandFailure(
-                "the feed at \(feed.text.printable) does not answer. Is it running? "
-                    + "'settle engine --wal DIR' starts one", exit: .unavailable)
+            throw CommandFailure.silent(feed)
         }
     }
 }

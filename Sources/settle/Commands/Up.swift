@@ -148,7 +148,7 @@ struct Up: Command {
         signals.letGo()
         context.output.note("verifying the books")
         let end = try database.connect()
-        let comparison = try await EngineComparison(
+        let comparison = try await UpComparison(
             of: trading.accounts, in: engine.entryEndpoint, home.stream, on: end)
         engine.stop()
         await engineEnd

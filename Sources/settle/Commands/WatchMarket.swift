@@ -22,8 +22,8 @@ struct WatchMarket: Command {
     @Option("--limit", "N", help: "Stop after so many lines.") var limit: Int?
     @Option(
         "--market-data", help: "Where the engine tells of its markets.", environment: "SETTLE_MARKET_DATA",
-        default: IntakeEndpoint(text: "tcp://127.0.0.1:5562"))
-    var endpoint: IntakeEndpoint
+        default: .marketData)
+    var endpoint: Endpoint
 
     private static let patience = Duration.seconds(1)
 
@@ -37,7 +37,7 @@ struct WatchMarket: Command {
         let listener = try MarketListener(endpoint: endpoint.text, subjects: subjects)
         context.output.note("listening to \(endpoint.text)")
         let signals = StopSignals(first: { listener.stop() }, second: { listener.stop() })
-        defer { _ = signals }
+        defer { signals.letGo() }
         let end = time.map { ContinuousClock.now + $0 }
         var shown = 0
         while shown < limit ?? .max, end.map({ .now < $0 }) ?? true, !listener.isStopped {

@@ -33,7 +33,7 @@ actor SimulatedTrading {
         _ endpoint: String, seed: UInt64, run: String, perSecond: Int, tradesMax: Int?, meter: EngineMeter, log: Log
     ) throws {
         client = try EntryClient(endpoint: endpoint)
-        engine = try EngineAccess(IntakeEndpoint(text: endpoint))
+        engine = try EngineAccess(Endpoint(text: endpoint))
         self.seed = seed
         self.run = run
         self.tradesMax = tradesMax ?? .max

@@ -129,12 +129,7 @@ final class RunningCSVFile {
     }
 
     private func write(_ bytes: [UInt8]) throws {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            guard count >= 0 || errno == EINTR else { throw FileProblem(.write, path) }
-            rest = rest.dropFirst(max(0, count))
-        }
+        try FileProblem.write(bytes, to: descriptor, of: path)
         size += bytes.count
     }
 

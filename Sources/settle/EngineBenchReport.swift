@@ -3,7 +3,7 @@ import CommandKit
 import TradeFeed
 
 /// What `settle bench engine` found.
-struct EngineReport {
+struct EngineBenchReport {
     let commandCount: Int
     let accountCount: Int
     let roundCount: Int
@@ -31,7 +31,7 @@ struct EngineReport {
             "commands_per_second": .measure(rate?.median, decimals: 0), "latency_ns": Self.json(latencies),
             "depths": .array(core.map(Self.json)), "ways": .array(ways.map(Self.json)),
             "ratio": ["log": .measure(logRatio, decimals: 2)],
-            "clock_ns": core.first.map { .integer(Int($0.clockNanoseconds)) } ?? .null,
+            "clock_ns": .count(core.first?.clockNanoseconds),
             "commands": .integer(commandCount), "accounts": .integer(accountCount), "rounds": .integer(roundCount),
             "seed": .string(String(seed)),
         ]
@@ -60,10 +60,9 @@ struct EngineReport {
     }
 
     private static func json(_ latencies: LatencyCounts) -> JSONValue {
-        func value(_ nanoseconds: Int64?) -> JSONValue { nanoseconds.map { .integer(Int($0)) } ?? .null }
-        return [
-            "p50": value(latencies.nanoseconds(perMille: 500)), "p99": value(latencies.nanoseconds(perMille: 990)),
-            "p999": value(latencies.nanoseconds(perMille: 999)), "max": value(latencies.maximumNanoseconds),
+        [
+            "p50": .count(latencies.nanoseconds(perMille: 500)), "p99": .count(latencies.nanoseconds(perMille: 990)),
+            "p999": .count(latencies.nanoseconds(perMille: 999)), "max": .count(latencies.maximumNanoseconds),
         ]
     }
 

@@ -1,8 +1,14 @@
 import CommandKit
 
-/// Where a worker listens for trades: `tcp://127.0.0.1:5558`, `ipc:///run/settle/intake`.
-struct IntakeEndpoint: ArgumentValue, Equatable {
+/// Where a socket listens, or is found: `tcp://127.0.0.1:5558`, `ipc:///run/settle/intake`.
+struct Endpoint: ArgumentValue, Equatable {
     static let expectation = "an endpoint such as tcp://127.0.0.1:5558"
+
+    /// Where an engine takes orders, unless somebody says otherwise; where it publishes its records; and where it tells
+    /// everybody of its markets.
+    static let orders = Endpoint(text: "tcp://127.0.0.1:5560")
+    static let feed = Endpoint(text: "tcp://127.0.0.1:5561")
+    static let marketData = Endpoint(text: "tcp://127.0.0.1:5562")
 
     let text: String
 

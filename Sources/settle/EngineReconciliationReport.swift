@@ -3,13 +3,13 @@ import Repository
 import TradeModel
 
 /// What a comparison of an engine with the ledger came to, for people and for programs.
-struct ReconciliationReport {
+struct EngineReconciliationReport {
     private let result: EngineReconciliation.Result
     private let job: Int64
     private let trades: TradeReconciliationReport?
 
     private var comparison: BalanceComparison { result.comparison }
-    private var found: Reconciliation { comparison.found }
+    private var found: BalanceReconciliation { comparison.found }
 
     /// - Parameter trades: what the comparison of the trades came to, if they were compared.
     init(_ result: EngineReconciliation.Result, job: Int64, trades: TradeReconciliationReport?) {
@@ -75,11 +75,13 @@ struct ReconciliationReport {
     }
 
     /// What the ledger has more than the engine.
-    private static func change(_ engine: Amount, _ ledger: Amount, _ difference: Reconciliation.Difference) -> String {
+    private static func change(_ engine: Amount, _ ledger: Amount, _ difference: BalanceReconciliation.Difference)
+        -> String
+    {
         (try? ledger.subtracting(engine))?.text(decimals: difference.decimals) ?? "?"
     }
 
-    private func json(_ difference: Reconciliation.Difference) -> JSONValue {
+    private func json(_ difference: BalanceReconciliation.Difference) -> JSONValue {
         func text(_ amount: Amount) -> JSONValue { .string(amount.text(decimals: difference.decimals)) }
         let (engine, ledger) = (difference.engine, difference.ledger)
         let trades = difference.kind == .customer ? comparison.openTrades[difference.account] ?? [] : []

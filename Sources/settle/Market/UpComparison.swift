@@ -4,7 +4,7 @@ import Repository
 import TradeModel
 
 /// Whether the simulated accounts have in the books what they have in the engine, as `settle up` says at its end.
-struct EngineComparison {
+struct UpComparison {
     private static let differencesMax = 10
     /// Both stand still by then; what is not settled is not waited for.
     private static let patience = Duration.seconds(5)
@@ -12,7 +12,7 @@ struct EngineComparison {
     /// The engine's newest record.
     let sequence: Int64
     /// What was found; nil where records are not settled yet, and there is nothing to compare.
-    private let found: Reconciliation?
+    private let found: BalanceReconciliation?
     private let stream: Identifier
     private let watermark: Int64
 
@@ -23,7 +23,7 @@ struct EngineComparison {
     init(
         of accounts: [Identifier], in endpoint: String, _ stream: Identifier, on connection: PostgresConnection
     ) async throws {
-        let engine = IntakeEndpoint(text: endpoint)
+        let engine = Endpoint(text: endpoint)
         self.stream = stream
         let states = FeedStateStore.decode(try connection.query(FeedStateStore.list(stream)))
         watermark = states.first?.watermark ?? 0
@@ -63,7 +63,7 @@ struct EngineComparison {
 
     var json: JSONValue {
         .object([
-            ("stream", .id(stream)), ("sequence", .integer(Int(sequence))), ("watermark", .integer(Int(watermark))),
+            ("stream", .id(stream)), ("sequence", .count(sequence)), ("watermark", .count(watermark)),
             ("balances", .count(found?.balanceCount ?? 0)), ("differences", .integer(differenceCount)),
         ])
     }
