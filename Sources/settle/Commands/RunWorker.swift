@@ -93,9 +93,7 @@ struct RunWorker: Command {
                         + "Give '--intake' an address of this machine that nobody else listens on.")
             }
             sources.append(
-                IntakeSource(socket: socket, log: log) { [limits = configuration.limits] in
-                    .seconds(limits.shutdownTimeoutSeconds)
-                })
+                IntakeSource(socket) { [limits = configuration.limits] in .seconds(limits.shutdownTimeoutSeconds) })
             log.info("listening", ["endpoint": socket.endpoint])
         }
         let csv = try auditCSV.map {
