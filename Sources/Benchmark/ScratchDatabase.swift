@@ -3,7 +3,7 @@ import Repository
 import ServiceKit
 
 /// A place of its own for a benchmark: a database where the role may create one, else a schema. It never touches
-/// what is there, and is recognised by its name, should its maker die before dropping it.
+/// what is there, and is recognised by its name and a mark, should its maker die before dropping it.
 public final class ScratchDatabase {
     public enum Kind: String, Sendable { case database, schema }
 
@@ -16,6 +16,8 @@ public final class ScratchDatabase {
     private var keeper: PostgresConnection?
 
     static let namePattern = "^settle_bench_[0-9a-z]+$"
+    /// A comment on it: what is called so without this is somebody else's.
+    static let mark = "What a settle bench made; the next one drops it when nobody is connected."
 
     /// Makes it beside the database that the connection string names, with the tables of this version.
     ///
@@ -41,11 +43,12 @@ public final class ScratchDatabase {
             changed = parsed.setting(["dbname": name])
             try connection.script(
                 "create database \(name) template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'")
+            try connection.script("comment on database \(name) is '\(Self.mark)'")
         case .schema:
             let options = parsed.value(of: "options") ?? getenv("PGOPTIONS").map { String(cString: $0) } ?? ""
             changed = parsed.setting(["options": "\(options) -c search_path=\(name)"])
             try connection.query(Self.lockStatement, .text(name))
-            try connection.script("create schema \(name)")
+            try connection.script("create schema \(name); comment on schema \(name) is '\(Self.mark)'")
         }
         guard let changed else { throw BenchmarkError("the database URL cannot be read") }
         connectionString = changed.text
@@ -87,14 +90,14 @@ public final class ScratchDatabase {
     /// Drops what earlier runs left here and nobody uses any more, and returns what it was.
     static func removeLeftovers(_ connection: PostgresConnection) throws(DatabaseError) -> [String] {
         var removed: [String] = []
-        let databases = try connection.query(leftoverDatabasesStatement, .text(namePattern))
+        let databases = try connection.query(leftoverDatabasesStatement, .text(namePattern), .text(mark))
         for row in databases.indices {
             let name = databases.string(row, 0)
             // Refused while somebody is connected: then it is none. An autovacuum is sent away.
             guard (try? connection.script("drop database if exists \(name)")) != nil else { continue }
             removed.append("the database \(name)")
         }
-        let schemas = try connection.query(leftoverSchemasStatement, .text(namePattern))
+        let schemas = try connection.query(leftoverSchemasStatement, .text(namePattern), .text(mark))
         for row in schemas.indices {
             let name = schemas.string(row, 0)
             guard try connection.query(lockStatement, .text(name)).bool(0, 0) else { continue }
@@ -112,12 +115,15 @@ public final class ScratchDatabase {
         "scratch_databases",
         """
         select datname::text from pg_database d
-         where datname ~ $1 and pg_has_role(datdba, 'usage')
+         where datname ~ $1 and shobj_description(d.oid, 'pg_database') = $2 and pg_has_role(datdba, 'usage')
            and not exists (select from pg_stat_activity a where a.datid = d.oid and a.backend_type = 'client backend')
         """)
     private static let leftoverSchemasStatement = Statement(
         "scratch_schemas",
-        "select nspname::text from pg_namespace where nspname ~ $1 and pg_has_role(nspowner, 'usage')")
+        """
+        select nspname::text from pg_namespace n
+         where nspname ~ $1 and obj_description(n.oid, 'pg_namespace') = $2 and pg_has_role(nspowner, 'usage')
+        """)
     private static let lockStatement = Statement(
         "scratch_lock", "select pg_try_advisory_lock(\(AdvisoryLock.scratchDatabase), hashtext($1))")
     private static let unlockStatement = Statement(

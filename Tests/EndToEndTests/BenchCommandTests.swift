@@ -251,6 +251,17 @@ extension Benchmarks {
             #expect(try scratches(database) == [])
         }
 
+        @Test func `a database or a schema that is only called like one of its own is left alone`() async throws {
+            let database = try TestDatabase()
+            let name = "settle_bench_2026"
+            try database.execute("create database \(name)")
+            try database.execute("create schema \(name)")
+            defer { try? database.execute("drop database \(name)") }
+            let result = try await bench("--yes --trades 100 --accounts 20 --rounds 1", on: database)
+            #expect(result.exitCode == 0, "\(result.errors)")
+            #expect(try scratches(database) == [name, name])
+        }
+
         @Test func `it wants a yes before it loads a server that is not the private one`() async throws {
             let database = try TestDatabase()
             let result = try await bench("--trades 100", on: database)
