@@ -114,4 +114,11 @@ import TradeModel
     func `a line that says no trade is told why`(line: String, expected: String) async throws {
         #expect(try await trades("id,market,price\n\(line)\n") == [expected])
     }
+
+    @Test(arguments: [#""price":"1","price":"100""#, #""buyer_id":"alice","buyer":"bob""#, #""seq":null,"seq":3"#])
+    func `an exported record that says something twice is refused`(fields: String) async throws {
+        let text = "{\"trade_id\":\"7\",\"market\":\"BTC/USDT\",\(fields)}\n"
+        let name = fields.dropFirst().prefix { $0 != "\"" }
+        #expect(try await trades(text) == ["1: \(name) is given twice"])
+    }
 }

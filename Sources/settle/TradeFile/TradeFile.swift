@@ -106,10 +106,11 @@ struct TradeFile {
         if line.contains(Self.exportedKey), case .success(let fields) = WireDecoder.decodeFlatLine(line),
             fields.contains(where: { $0.name == "trade_id" })
         {
-            let texts = fields.compactMap { name, text in
-                TradeFileField(named: name).flatMap { field in text.map { (field, $0) } }
+            let known = fields.compactMap { name, text in TradeFileField(named: name).map { (field: $0, text: text) } }
+            if let field = TradeFileField.allCases.first(where: { field in known.count { $0.field == field } > 1 }) {
+                return .malformed("\(field.names[0]) is given twice", line: number)
             }
-            return stated(texts, number)
+            return stated(known.compactMap { field, text in text.map { (field, $0) } }, number)
         }
         switch WireDecoder.decodeStatedLine(line) {
         case nil: return nil
