@@ -95,7 +95,7 @@ extension Benchmarks {
         @Test func `two processes settle at a pace that follows from what they reach`() async throws {
             let database = try TestDatabase()
             let result = try await bench(
-                "--yes --json --for 1s --warm-up 100ms --accounts 50 --rounds 1 --rate 50% --processes 2",
+                "--yes --json --for 2s --warm-up 100ms --accounts 50 --rounds 1 --rate 50% --processes 2",
                 on: database)
             #expect(result.exitCode == 0, "\(result.errors)")
             let report = try figures(result)

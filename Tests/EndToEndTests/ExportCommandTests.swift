@@ -116,12 +116,13 @@ import TradeModel
         let slow = try database.connect()
         try slow.script(
             """
+            set idle_in_transaction_session_timeout = 0;
             begin; insert into batches (batch_no, trades, operations, rejected, entries)
             values (nextval('batch_numbers'), 0, 0, 0, 0)
             """)
         let export = try Program(
             ["export", "ledger", "--format", "jsonl"], environment: ["DATABASE_URL": database.connectionString])
-        try await eventually("the export has begun") {
+        try await eventually("the export has begun", timeout: .seconds(180)) {
             try database.value(
                 """
                 select count(*) from pg_stat_activity

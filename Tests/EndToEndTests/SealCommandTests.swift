@@ -140,10 +140,10 @@ import Testing
         try load.store(load.trades, in: database)
         try await eventually("all trades are settled") { try database.trades(.settled) == 4_200 }
         // Then
-        try await eventually("a stretch is sealed") { try database.count("ledger_seals") > 0 }
+        try await eventually("a stretch is sealed, or several where a minute has gone by", timeout: .seconds(150)) {
+            try database.value("select sum(entries) > 10000 and max(batches) > 1 from ledger_seals") == "true"
+        }
         for worker in workers { await worker.stop() }
-        #expect(
-            try database.value("select batches > 1 and entries > 10000 from ledger_seals where seal_no = 1") == "true")
         try await database.expecting("verify --chain")
         try await database.expecting("audit seal")
         try await database.expecting("verify --chain")

@@ -72,9 +72,10 @@ import Testing
     @Test func `a worker stops although an index waits for somebody else's transaction`() async throws {
         try fill()
         let blocker = try database.connect()
-        try blocker.script("begin; lock table batches in row exclusive mode")
+        try blocker.script(
+            "set idle_in_transaction_session_timeout = 0; begin; lock table batches in row exclusive mode")
         let worker = try await Program.worker(on: database)
-        try await eventually("an index waits") {
+        try await eventually("an index waits", timeout: .seconds(180)) {
             try database.value(
                 "select count(*) from pg_stat_activity where query like 'create index%' and datname = current_database()"
             )
